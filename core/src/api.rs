@@ -1,0 +1,144 @@
+//! The guard's socket: one JSON value a line each way over a Unix stream socket.
+//!
+//! A client sends one [`Request`] line and reads [`Answer`] lines; `Watch`,
+//! `Follow` and `Record` go on until the client hangs up. A line longer than
+//! [`MAX_LINE`] ends the connection.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, Fact, Order, Refusal};
+use crate::note::Note;
+use crate::snapshot::Snapshot;
+use crate::time::Moment;
+
+/// Longest request line in bytes; the largest is a fact.
+pub const MAX_LINE: usize = 4096;
+/// Clients at a time; one more is turned away.
+pub const MAX_CLIENTS: usize = 16;
+/// Events that the guard keeps.
+pub const MAX_EVENTS: usize = 1000;
+
+/// What a client asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// The status once.
+    Status,
+    /// The status now and after each change, at most every 50 ms.
+    Watch,
+    /// The events kept, those after number `after` only.
+    Events {
+        /// 0 for all.
+        after: u64,
+    },
+    /// The events kept, then each new one as it happens.
+    Follow {
+        /// 0 for all.
+        after: u64,
+    },
+    /// Every input of the core from now on, for a replay.
+    Record,
+    /// An order; answered by `Done` or `Refused`.
+    Order {
+        /// Which.
+        order: Order,
+    },
+    /// A readiness fact.
+    Fact {
+        /// Which.
+        fact: Fact,
+    },
+    /// Read the configuration again and apply it if it is right.
+    Reload,
+}
+
+/// What the guard answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// The status.
+    Status(Box<Status>),
+    /// One event.
+    Event(Numbered),
+    /// One input of the core.
+    Input(Box<Input>),
+    /// The order was taken.
+    Done,
+    /// The order was refused.
+    Refused {
+        /// Why.
+        why: Refusal,
+    },
+    /// The request could not be understood or done; in words.
+    Error {
+        /// What, where, what now.
+        message: String,
+    },
+}
+
+/// A [`Note`] with its number in the ring and the wall-clock time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Numbered {
+    /// Ascending from 1 within this run of the guard.
+    pub number: u64,
+    /// Milliseconds since 1970 (UTC) on this node.
+    pub unix_ms: u64,
+    /// What happened.
+    pub note: Note,
+    /// The same in words.
+    pub text: String,
+}
+
+/// One recorded input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// When.
+    pub at: Moment,
+    /// What. Absent in the first line, which carries `start` instead.
+    pub event: Option<Event>,
+    /// How the core was made; in the first line only. See `replay`.
+    pub start: Option<String>,
+}
+
+/// The core's snapshot with what only the guard knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// From the core.
+    #[serde(flatten)]
+    pub snapshot: Snapshot,
+    /// From the guard.
+    pub guard: GuardView,
+}
+
+/// What only the guard knows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GuardView {
+    /// Version of the program.
+    pub version: String,
+    /// Protections that are missing, each with what it would need.
+    pub missing: Vec<Missing>,
+    /// Frames refused since the start, by cause.
+    pub refused_frames: Vec<Count>,
+    /// Worst lateness of the beat thread since the start, microseconds.
+    pub worst_late_us: u64,
+    /// VIPs present in the kernel when last looked.
+    pub addresses_present: u32,
+}
+
+/// A protection that this node does without.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Which: `gate`, `persist`, `realtime`, `locked_memory`, …
+    pub name: String,
+    /// What that means, and what would bring it.
+    pub remedy: String,
+}
+
+/// A named count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// What was counted.
+    pub name: String,
+    /// How many.
+    pub count: u64,
+}

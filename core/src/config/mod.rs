@@ -1,0 +1,155 @@
+//! `node.toml` and `pair.toml`, parsed into meaning. A value of these types has
+//! passed every check of SPEC R3 to R5: code that holds one need not check again.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::Designation;
+
+/// What only this node knows (`node.toml`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Name for people.
+    pub name: String,
+    /// Fixed part in the pair.
+    pub designation: Designation,
+    /// File with the 32-byte heartbeat key in hex, relative to the root.
+    pub key_file: String,
+    /// How the kernel's gate is made.
+    pub gate: GateMode,
+    /// Whether the guard asks for realtime scheduling and locked memory.
+    pub realtime: bool,
+}
+
+/// How the kernel's gate is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GateMode {
+    /// The best that the kernel can do.
+    Auto,
+    /// A plain nftables table, watched and restored: as on kernels before 6.9.
+    Plain,
+    /// None: addresses are the only gate.
+    Off,
+}
+
+/// What both nodes share (`pair.toml`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pair {
+    /// Number of the pair, unique on its segments; part of every frame's header.
+    pub pair_id: u16,
+    /// How often each node says that it is alive; 0.01 to 60 s.
+    pub interval: Duration,
+    /// Missed beats until the peer counts as silent; 2 to 255.
+    pub threshold: u8,
+    /// The interface reserved for the pair.
+    pub ha_link: HaLink,
+    /// The interfaces with addresses of the pair, at most [`MAX_INTERFACES`](crate::ids::MAX_INTERFACES).
+    pub interfaces: Vec<Interface>,
+    /// Whether the role returns to the primary.
+    pub failback: Failback,
+    /// Addresses that answer when this node is not cut off; may be empty.
+    pub ping_targets: Vec<IpAddr>,
+    /// Silence with carrier after a start before anything is claimed (at least T).
+    pub boot_hold: Duration,
+    /// When a flapping interface is held back.
+    pub damping: Damping,
+    /// Checks that must have said yes before this node counts as fit to take over.
+    pub required_checks: Vec<String>,
+}
+
+impl Pair {
+    /// T: silence on every path after which the peer counts as dead.
+    pub fn detection(&self) -> Duration {
+        self.interval * u32::from(self.threshold)
+    }
+
+    /// T − L: how much earlier the active's own kernel closes than the passive may claim.
+    pub fn margin(&self) -> Duration {
+        (self.detection() / 1000).max(Duration::from_millis(10))
+    }
+
+    /// L: life of a lease, counted from the sending of the confirmed beat.
+    pub fn lease(&self) -> Duration {
+        self.detection() - self.margin()
+    }
+}
+
+/// The interface reserved for the pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HaLink {
+    /// Its name, the same on both nodes.
+    pub interface: String,
+    /// What lies between the two ports.
+    pub cable: Cable,
+}
+
+/// What lies between the two HA ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cable {
+    /// One cable: carrier on one end means that the other port is alive.
+    Direct,
+    /// A switch: carrier says nothing about the peer.
+    Switched,
+}
+
+/// One interface of the pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Its name, the same on both nodes.
+    pub name: String,
+    /// Losing it makes a node unfit.
+    pub watch: bool,
+    /// The primary node's own addresses; may be empty on an interface with VIPs only.
+    pub primary: Vec<Prefix>,
+    /// The secondary node's own addresses.
+    pub secondary: Vec<Prefix>,
+    /// The addresses that follow the active.
+    pub virtual_ips: Vec<Prefix>,
+}
+
+impl Interface {
+    /// The own addresses of the node with this designation.
+    pub fn own(&self, designation: Designation) -> &[Prefix] {
+        match designation {
+            Designation::Primary => &self.primary,
+            Designation::Secondary => &self.secondary,
+        }
+    }
+}
+
+/// An address with the length of its subnet's prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Prefix {
+    /// The address itself (host bits kept).
+    pub address: IpAddr,
+    /// Prefix length, 0 to 32 or 0 to 128.
+    pub length: u8,
+}
+
+/// Whether the role returns to the primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Failback {
+    /// The role stays where it is.
+    Stay,
+    /// It returns once the primary has been fit for this long.
+    Primary {
+        /// How long.
+        hold: Duration,
+    },
+}
+
+/// When a flapping interface is held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Damping {
+    /// Losses of carrier within `window` that make it flapping.
+    pub flaps: u8,
+    /// The window.
+    pub window: Duration,
+    /// It counts again after being up this long without a break.
+    pub hold: Duration,
+}

@@ -1,0 +1,17 @@
+//! Decides the role of a twinwall node.
+//!
+//! The core is a value: events and the time go in by [`Core::handle`], what must
+//! be done comes out by [`Core::poll_output`]. It reads no clock, opens no
+//! socket, starts no thread and draws no random number, so that a test can put
+//! it through anything.
+
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod beat;
+pub mod config;
+pub mod event;
+pub mod ids;
+pub mod note;
+pub mod snapshot;
+pub mod time;

@@ -1,0 +1,178 @@
+//! What a node knows and wants, as one value: status, `explain`, console and
+//! SNMP are views of it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::beat::{Fitness, Leaving, RoleWord};
+use crate::config::{Cable, Prefix};
+use crate::ids::{BootId, Designation, Epoch, Generation};
+use crate::note::Reason;
+use crate::time::Moment;
+
+/// Everything about one node at one moment. Durations are seconds in `--json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When, on this node's clock.
+    pub at: Moment,
+    /// This node's name.
+    pub name: String,
+    /// This node's fixed part in the pair.
+    pub designation: Designation,
+    /// This run of the guard.
+    pub boot: BootId,
+    /// The status in one word: active, passive, fault (an unfit passive), starting, maintenance.
+    pub status: String,
+    /// Question 1: what is true about the peer.
+    pub peer: PeerView,
+    /// Question 1: what is true about this node.
+    pub own: OwnView,
+    /// Question 2: who should serve, and why.
+    pub election: ElectionView,
+    /// Question 3: the role that follows.
+    pub role: RoleView,
+    /// Question 4: what the kernel must look like.
+    pub desired: DesiredView,
+    /// The paths between the nodes; the first is the HA link.
+    pub paths: Vec<PathView>,
+    /// The interfaces of `pair.toml`.
+    pub interfaces: Vec<InterfaceView>,
+    /// Heartbeat interval.
+    pub interval: Duration,
+    /// Detection time T.
+    pub detection: Duration,
+    /// What lies between the HA ports.
+    pub cable: Cable,
+    /// Running timers by name, with the time left.
+    pub timers: Vec<TimerView>,
+}
+
+/// What is known about the peer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PeerView {
+    /// One word: never_heard, alive, doubted, silent, left.
+    pub state: String,
+    /// Its run.
+    pub boot: Option<BootId>,
+    /// Since when nothing was heard on any path.
+    pub silence: Option<Duration>,
+    /// Its role as it last said.
+    pub role: Option<RoleWord>,
+    /// Its epoch as it last said.
+    pub epoch: Epoch,
+    /// How able it is, as it last said.
+    pub fitness: Option<Fitness>,
+    /// Why it left.
+    pub left: Option<Leaving>,
+    /// Whether its pair settings are ours.
+    pub same_settings: bool,
+    /// Round trip of the last confirmed beat.
+    pub round_trip: Option<Duration>,
+}
+
+/// What is known about this node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OwnView {
+    /// How able it is.
+    pub fitness: Fitness,
+    /// Why it is not fit, each in a sentence; empty when it is.
+    pub unfit: Vec<String>,
+    /// Time left of maintenance.
+    pub maintenance: Option<Duration>,
+    /// The readiness facts that hold.
+    pub checks: Vec<CheckView>,
+}
+
+/// One readiness fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckView {
+    /// Its name.
+    pub name: String,
+    /// Whether it is content.
+    pub good: bool,
+    /// Why not.
+    pub reason: String,
+    /// Time until the statement expires.
+    pub left: Duration,
+}
+
+/// Who should serve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ElectionView {
+    /// `this node`, `the peer` or `nobody`.
+    pub should_serve: String,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// The role held.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoleView {
+    /// Which.
+    pub role: RoleWord,
+    /// Under which epoch.
+    pub epoch: Epoch,
+    /// Since when.
+    pub since: Duration,
+    /// Why it was taken.
+    pub reason: Reason,
+    /// Life left of the lease, when there is one.
+    pub lease: Option<Duration>,
+    /// Serving without a peer that could confirm.
+    pub alone: bool,
+}
+
+/// The wanted kernel state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DesiredView {
+    /// Its number.
+    pub generation: Generation,
+    /// VIPs present or absent.
+    pub addresses: bool,
+    /// Whether the kernel has confirmed it.
+    pub applied: bool,
+}
+
+/// One path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PathView {
+    /// The interface's name.
+    pub interface: String,
+    /// Own carrier.
+    pub carrier: bool,
+    /// The peer's carrier, as it last said.
+    pub peer_carrier: bool,
+    /// Whether the peer is heard there within T.
+    pub alive: bool,
+    /// Since when nothing was heard there.
+    pub silence: Option<Duration>,
+    /// Beats heard there in this session.
+    pub heard: u64,
+}
+
+/// One interface of `pair.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceView {
+    /// Its name.
+    pub name: String,
+    /// Watched.
+    pub watch: bool,
+    /// Own carrier.
+    pub carrier: bool,
+    /// Held back by damping for so long still.
+    pub held: Option<Duration>,
+    /// Healthy on the peer, as it last said.
+    pub peer_healthy: Option<bool>,
+    /// The VIPs.
+    pub virtual_ips: Vec<Prefix>,
+}
+
+/// A running timer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimerView {
+    /// Its name.
+    pub name: String,
+    /// Time left.
+    pub left: Duration,
+}

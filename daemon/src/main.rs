@@ -1,0 +1,3 @@
+//! The twinwall command: reads and orders, later agent and web.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The guard: decides and holds the role of this node.
+
+fn main() {}

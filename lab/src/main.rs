@@ -1,0 +1,3 @@
+//! Two gateways on one machine: faults, traffic, measurement.
+
+fn main() {}

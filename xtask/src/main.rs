@@ -1,0 +1,3 @@
+//! Set-up, tests, simulation, lab, benchmark and house rules of this repository.
+
+fn main() {}
