@@ -213,4 +213,3 @@ pub enum Refusal {
     /// Maintenance that would leave nobody to serve.
     NobodyElse,
 }
-

@@ -243,7 +243,9 @@ impl fmt::Display for Reason {
             Reason::Starting => "just started",
             Reason::PeerServes => "the other node serves",
             Reason::PeerSilent => "the peer was silent on every path",
-            Reason::PeerPoweredOff => "the HA cable is dead and neither the peer nor its kernel answers",
+            Reason::PeerPoweredOff => {
+                "the HA cable is dead and neither the peer nor its kernel answers"
+            }
             Reason::PeerLeft => "the peer said goodbye",
             Reason::PeerRestarted => "the peer's guard restarted",
             Reason::NobodyServed => "nobody served",

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 /// A point on a node's own monotonic clock, in nanoseconds since an origin that
 /// only that node knows. Moments of two nodes cannot be compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Moment(u64);
 
