@@ -1,0 +1,40 @@
+//! The few mounts that the lab makes, all in mount namespaces of its own.
+
+use std::ffi::CString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::ptr;
+
+/// Mounts a new file system of this kind (`tmpfs`, `proc`, `sysfs`) at `target`.
+pub fn fresh(kind: &str, target: &Path) -> io::Result<()> {
+    mount(kind, target, Some(kind), 0)
+}
+
+/// Shows `source` at `target` as well.
+pub fn bind(source: &str, target: &Path) -> io::Result<()> {
+    mount(source, target, None, libc::MS_BIND)
+}
+
+/// Keeps mounts made from now on in this mount namespace.
+pub fn make_private() -> io::Result<()> {
+    mount("none", Path::new("/"), None, libc::MS_REC | libc::MS_PRIVATE)
+}
+
+fn mount(source: &str, target: &Path, kind: Option<&str>, flags: libc::c_ulong) -> io::Result<()> {
+    let source = CString::new(source)?;
+    let target_c = CString::new(target.as_os_str().as_bytes())?;
+    let kind = kind.map(CString::new).transpose()?;
+    let kind_ptr = kind.as_ref().map_or(ptr::null(), |kind| kind.as_ptr());
+    // SAFETY: all pointers are to strings that live until the call returns, or null where allowed.
+    let failed =
+        unsafe { libc::mount(source.as_ptr(), target_c.as_ptr(), kind_ptr, flags, ptr::null()) };
+    if failed != 0 {
+        let cause = io::Error::last_os_error();
+        return Err(io::Error::new(
+            cause.kind(),
+            format!("mount at {}: {cause}", target.display()),
+        ));
+    }
+    Ok(())
+}
