@@ -1,3 +1,59 @@
-//! Set-up, tests, simulation, lab, benchmark and house rules of this repository.
+//! Set-up, tests, simulation, lab, benchmark and house rules of this repository:
+//! `cargo xtask`. Called by developers and by `.ci/run`. It is never part of the
+//! product and depends on nothing but the standard library, so that it builds in
+//! a moment.
 
-fn main() {}
+use std::env;
+use std::process::ExitCode;
+
+use crate::failure::{Outcome, fail};
+
+mod failure;
+mod leftovers;
+mod programs;
+mod setup;
+mod shell;
+mod test;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  setup                  install the Debian packages that tests and lab use (root)
+  test                   build, simulate 1,000 seeds, run every test (root)
+  lab [ARGUMENTS]        two gateways on this machine, with traffic (root); `lab --help`
+  bench [ARGUMENTS]      measure, as `bench failover --against keepalived` (root)
+  sim --seeds N          simulate pairs over a faulty network; `--seed S` replays one
+  fuzz [--minutes N]     fuzz each decoder for N minutes (10; needs cargo-fuzz, nightly)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Outcome {
+    let Some((command, rest)) = arguments.split_first() else {
+        eprint!("{HELP}");
+        return fail!("which command?");
+    };
+    let root = shell::root()?;
+    match command.as_str() {
+        "setup" => setup::setup(),
+        "test" => test::test(&root),
+        "lab" => programs::lab(&root, rest),
+        "bench" => programs::bench(&root, rest),
+        "sim" => programs::sim(&root, rest),
+        "fuzz" => programs::fuzz(&root, rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => fail!("{other}: no such command; `cargo xtask help` lists them"),
+    }
+}
