@@ -52,8 +52,9 @@ counter!(
     Generation, u64
 );
 
-/// One run of a guard: sixteen random bytes drawn when it starts.
+/// One run of a guard: sixteen random bytes drawn when it starts. In JSON 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct BootId(pub [u8; 16]);
 
 impl fmt::Display for BootId {
@@ -62,6 +63,24 @@ impl fmt::Display for BootId {
             write!(f, "{byte:02x}")?;
         }
         Ok(())
+    }
+}
+
+impl From<BootId> for String {
+    fn from(boot: BootId) -> String {
+        format!("{:032x}", u128::from_be_bytes(boot.0))
+    }
+}
+
+impl TryFrom<String> for BootId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<BootId, &'static str> {
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = if digits { u128::from_str_radix(&text, 16).ok() } else { None };
+        number
+            .map(|number| BootId(number.to_be_bytes()))
+            .ok_or("a boot id has 32 hexadecimal digits")
     }
 }
 

@@ -98,6 +98,7 @@ pub enum What {
         /// Which.
         interface: InterfaceId,
         /// For how long at the least.
+        #[serde(with = "crate::time::seconds")]
         hold: Duration,
     },
     /// A held interface counts again.
@@ -123,6 +124,7 @@ pub enum What {
     /// The peer is late: probing on all paths.
     PeerDoubted {
         /// Silence so far.
+        #[serde(with = "crate::time::seconds")]
         silence: Duration,
     },
     /// The peer answered again before it was declared silent.
@@ -130,6 +132,7 @@ pub enum What {
     /// The peer was declared silent.
     PeerSilent {
         /// Silence on all paths.
+        #[serde(with = "crate::time::seconds")]
         silence: Duration,
     },
     /// Evidence round: nobody answered the probes and the questions to its kernel.
@@ -174,6 +177,7 @@ pub enum What {
     /// The node woke late.
     Late {
         /// By how much.
+        #[serde(with = "crate::time::seconds")]
         by: Duration,
     },
     /// A readiness fact changed.
@@ -188,6 +192,7 @@ pub enum What {
     /// Maintenance began (or was prolonged).
     MaintenanceOn {
         /// It ends by itself after this long.
+        #[serde(with = "crate::time::seconds")]
         lasts: Duration,
     },
     /// Maintenance ended.

@@ -39,8 +39,10 @@ pub struct Snapshot {
     /// The interfaces of `pair.toml`.
     pub interfaces: Vec<InterfaceView>,
     /// Heartbeat interval.
+    #[serde(with = "crate::time::seconds")]
     pub interval: Duration,
     /// Detection time T.
+    #[serde(with = "crate::time::seconds")]
     pub detection: Duration,
     /// What lies between the HA ports.
     pub cable: Cable,
@@ -56,6 +58,7 @@ pub struct PeerView {
     /// Its run.
     pub boot: Option<BootId>,
     /// Since when nothing was heard on any path.
+    #[serde(default, with = "crate::time::seconds::option")]
     pub silence: Option<Duration>,
     /// Its role as it last said.
     pub role: Option<RoleWord>,
@@ -68,6 +71,7 @@ pub struct PeerView {
     /// Whether its pair settings are ours.
     pub same_settings: bool,
     /// Round trip of the last confirmed beat.
+    #[serde(default, with = "crate::time::seconds::option")]
     pub round_trip: Option<Duration>,
 }
 
@@ -79,6 +83,7 @@ pub struct OwnView {
     /// Why it is not fit, each in a sentence; empty when it is.
     pub unfit: Vec<String>,
     /// Time left of maintenance.
+    #[serde(default, with = "crate::time::seconds::option")]
     pub maintenance: Option<Duration>,
     /// The readiness facts that hold.
     pub checks: Vec<CheckView>,
@@ -94,6 +99,7 @@ pub struct CheckView {
     /// Why not.
     pub reason: String,
     /// Time until the statement expires.
+    #[serde(with = "crate::time::seconds")]
     pub left: Duration,
 }
 
@@ -114,10 +120,12 @@ pub struct RoleView {
     /// Under which epoch.
     pub epoch: Epoch,
     /// Since when.
+    #[serde(with = "crate::time::seconds")]
     pub since: Duration,
     /// Why it was taken.
     pub reason: Reason,
     /// Life left of the lease, when there is one.
+    #[serde(default, with = "crate::time::seconds::option")]
     pub lease: Option<Duration>,
     /// Serving without a peer that could confirm.
     pub alone: bool,
@@ -146,6 +154,7 @@ pub struct PathView {
     /// Whether the peer is heard there within T.
     pub alive: bool,
     /// Since when nothing was heard there.
+    #[serde(default, with = "crate::time::seconds::option")]
     pub silence: Option<Duration>,
     /// Beats heard there in this session.
     pub heard: u64,
@@ -161,6 +170,7 @@ pub struct InterfaceView {
     /// Own carrier.
     pub carrier: bool,
     /// Held back by damping for so long still.
+    #[serde(default, with = "crate::time::seconds::option")]
     pub held: Option<Duration>,
     /// Healthy on the peer, as it last said.
     pub peer_healthy: Option<bool>,
@@ -174,5 +184,6 @@ pub struct TimerView {
     /// Its name.
     pub name: String,
     /// Time left.
+    #[serde(with = "crate::time::seconds")]
     pub left: Duration,
 }

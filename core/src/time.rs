@@ -82,3 +82,61 @@ impl fmt::Display for Moment {
         write!(f, "{}.{:03} ms", self.0 / 1_000_000, self.0 / 1_000 % 1_000)
     }
 }
+
+/// Durations as seconds with a fraction, the form of `--json`: use as
+/// `#[serde(with = "crate::time::seconds")]`. Exact to the nanosecond up to 100 days.
+pub mod seconds {
+    use std::time::Duration;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes seconds.
+    ///
+    /// # Errors
+    /// Those of the format.
+    pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(span.as_secs_f64())
+    }
+
+    /// Reads seconds.
+    ///
+    /// # Errors
+    /// When the number is negative, not finite or too large.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
+    }
+
+    /// The same for a duration that may be absent (`null`).
+    pub mod option {
+        use super::{Deserialize, Deserializer, Duration, Error, Serializer};
+
+        /// Writes seconds or `null`.
+        ///
+        /// # Errors
+        /// Those of the format.
+        pub fn serialize<S: Serializer>(
+            span: &Option<Duration>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match span {
+                Some(span) => serializer.serialize_some(&span.as_secs_f64()),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        /// Reads seconds or `null`.
+        ///
+        /// # Errors
+        /// When the number is negative, not finite or too large.
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Duration>, D::Error> {
+            let seconds = Option::<f64>::deserialize(deserializer)?;
+            seconds
+                .map(|seconds| Duration::try_from_secs_f64(seconds).map_err(D::Error::custom))
+                .transpose()
+        }
+    }
+}

@@ -1,12 +1,36 @@
 //! `node.toml` and `pair.toml`, parsed into meaning. A value of these types has
 //! passed every check of SPEC R3 to R5: code that holds one need not check again.
 
+mod digest;
+mod document;
+mod errors;
+mod interfaces;
+mod key;
+mod keys;
+mod kinds;
+mod node;
+mod pair;
+mod prefix;
+mod reference;
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Designation;
+
+pub use digest::{Change, Changed};
+pub use document::MAX_FILE;
+pub use errors::{Errors, MAX_PROBLEMS, Problem};
+pub use key::{KEY_BYTES, key_text, parse_key};
+pub use keys::MAX_REQUIRED;
+pub use node::parse_node;
+pub use pair::parse_pair;
+pub use prefix::{Prefix, PrefixError};
+pub use reference::reference;
 
 /// What only this node knows (`node.toml`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,15 +143,6 @@ impl Interface {
             Designation::Secondary => &self.secondary,
         }
     }
-}
-
-/// An address with the length of its subnet's prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Prefix {
-    /// The address itself (host bits kept).
-    pub address: IpAddr,
-    /// Prefix length, 0 to 32 or 0 to 128.
-    pub length: u8,
 }
 
 /// Whether the role returns to the primary.

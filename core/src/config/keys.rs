@@ -1,0 +1,266 @@
+//! The table of all keys of `node.toml` and `pair.toml`: type, range, default
+//! and meaning, each said once. The readers take their defaults and limits from
+//! here, and `reference` writes the documentation from it.
+
+use std::time::Duration;
+
+use crate::ids::{Designation, MAX_TARGETS};
+
+use super::kinds::{
+    Addresses, CheckNames, Choice, InterfaceName, Kind, PathBelowRoot, Prefixes, Seconds, Text,
+    Toggle, Whole,
+};
+use super::{Cable, GateMode};
+
+/// Checks that `readiness.require` may name.
+pub const MAX_REQUIRED: usize = 16;
+
+/// What holds when a key is absent.
+pub(super) enum Absent {
+    /// It must be there; the text shows how it may look.
+    Required(&'static str),
+    /// This TOML value.
+    Default(&'static str),
+}
+
+/// One key.
+pub(super) struct Key<K> {
+    /// Section in which it stands; empty for the top of the file.
+    pub(super) section: &'static str,
+    /// Its name there.
+    pub(super) name: &'static str,
+    pub(super) kind: K,
+    pub(super) absent: Absent,
+    /// Its meaning in a sentence.
+    pub(super) about: &'static str,
+}
+
+/// What the reference needs to know of any key.
+pub(super) trait Described: Sync {
+    fn section(&self) -> &'static str;
+    fn name(&self) -> &'static str;
+    fn describe(&self) -> String;
+    fn absent(&self) -> &Absent;
+    fn about(&self) -> &'static str;
+}
+
+impl<K: Kind + Sync> Described for Key<K> {
+    fn section(&self) -> &'static str {
+        self.section
+    }
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn describe(&self) -> String {
+        self.kind.describe()
+    }
+    fn absent(&self) -> &Absent {
+        &self.absent
+    }
+    fn about(&self) -> &'static str {
+        self.about
+    }
+}
+
+/// What the operator wrote for `failback.policy`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailbackWord {
+    Stay,
+    Primary,
+}
+
+/// Longest name of a node in bytes.
+const MAX_NODE_NAME: usize = 64;
+const DAY: Duration = Duration::from_secs(86_400);
+
+pub(super) static NODE_NAME: Key<Text> = Key {
+    section: "",
+    name: "name",
+    kind: Text { max_bytes: MAX_NODE_NAME },
+    absent: Absent::Required("\"gw-a\""),
+    about: "Name of this node for people.",
+};
+pub(super) static DESIGNATION: Key<Choice<Designation>> = Key {
+    section: "",
+    name: "designation",
+    kind: Choice(&[("primary", Designation::Primary), ("secondary", Designation::Secondary)]),
+    absent: Absent::Required("\"primary\""),
+    about: "This node's fixed part in the pair. The two nodes must differ.",
+};
+pub(super) static KEY_FILE: Key<PathBelowRoot> = Key {
+    section: "",
+    name: "key_file",
+    kind: PathBelowRoot,
+    absent: Absent::Default("\"etc/twinwall/pair.key\""),
+    about: "File with the key of the heartbeats, the same on both nodes; `twinwall keygen` makes one.",
+};
+pub(super) static GATE: Key<Choice<GateMode>> = Key {
+    section: "",
+    name: "gate",
+    kind: Choice(&[("auto", GateMode::Auto), ("plain", GateMode::Plain), ("off", GateMode::Off)]),
+    absent: Absent::Default("\"auto\""),
+    about: "How this node's kernel keeps it silent without a lease. `auto`: the best that the kernel can do. `plain`: a table that is watched and restored, as on kernels before 6.9. `off`: addresses are the only gate; a hung node goes on answering.",
+};
+pub(super) static REALTIME: Key<Toggle> = Key {
+    section: "",
+    name: "realtime",
+    kind: Toggle,
+    absent: Absent::Default("true"),
+    about: "Ask for realtime scheduling and locked memory, so that a busy machine still beats in time.",
+};
+
+pub(super) static PAIR_ID: Key<Whole<u16>> = Key {
+    section: "",
+    name: "pair_id",
+    kind: Whole { min: 1, max: 65_535 },
+    absent: Absent::Required("1"),
+    about: "Number of the pair, unique among the pairs that share a network segment.",
+};
+pub(super) static INTERVAL: Key<Seconds> = Key {
+    section: "heartbeat",
+    name: "interval",
+    kind: Seconds { min: Duration::from_millis(10), max: Duration::from_secs(60) },
+    absent: Absent::Default("1.0"),
+    about: "How often each node says that it is alive.",
+};
+pub(super) static THRESHOLD: Key<Whole<u8>> = Key {
+    section: "heartbeat",
+    name: "threshold",
+    kind: Whole { min: 2, max: 255 },
+    absent: Absent::Default("3"),
+    about: "Missed heartbeats after which the peer counts as silent. Detection time = threshold x interval; (threshold - 1) x interval must be at least 20 ms.",
+};
+pub(super) static HA_INTERFACE: Key<InterfaceName> = Key {
+    section: "ha_link",
+    name: "interface",
+    kind: InterfaceName,
+    absent: Absent::Required("\"ha0\""),
+    about: "The interface reserved for the pair, the same name on both nodes. It is never watched and carries no VIP.",
+};
+pub(super) static CABLE: Key<Choice<Cable>> = Key {
+    section: "ha_link",
+    name: "cable",
+    kind: Choice(&[("direct", Cable::Direct), ("switched", Cable::Switched)]),
+    absent: Absent::Default("\"switched\""),
+    about: "What lies between the two HA ports. `direct`: one cable, so that a lost carrier is evidence of a dead peer and failover takes milliseconds. `switched`: anything else; the safe choice when in doubt.",
+};
+pub(super) static POLICY: Key<Choice<FailbackWord>> = Key {
+    section: "failback",
+    name: "policy",
+    kind: Choice(&[("stay", FailbackWord::Stay), ("primary", FailbackWord::Primary)]),
+    absent: Absent::Default("\"stay\""),
+    about: "`stay`: the role stays where it is. `primary`: it returns to the primary once that one has been fit for `hold`.",
+};
+pub(super) static FAILBACK_HOLD: Key<Seconds> = Key {
+    section: "failback",
+    name: "hold",
+    kind: Seconds { min: Duration::ZERO, max: DAY },
+    absent: Absent::Default("60"),
+    about: "How long the primary must have been fit before the role returns.",
+};
+pub(super) static BOOT_HOLD: Key<Seconds> = Key {
+    section: "boot",
+    name: "hold",
+    kind: Seconds { min: Duration::ZERO, max: Duration::from_secs(3600) },
+    absent: Absent::Default("5"),
+    about: "Silence with carrier after a start before a node claims the role alone; never less than the detection time. Raise it where switches hold ports back (spanning tree).",
+};
+pub(super) static FLAPS: Key<Whole<u8>> = Key {
+    section: "damping",
+    name: "flaps",
+    kind: Whole { min: 1, max: 255 },
+    absent: Absent::Default("3"),
+    about: "Losses of carrier within `window` after which an interface is held back as unfit.",
+};
+pub(super) static WINDOW: Key<Seconds> = Key {
+    section: "damping",
+    name: "window",
+    kind: Seconds { min: Duration::from_secs(1), max: DAY },
+    absent: Absent::Default("900"),
+    about: "The time in which losses are counted.",
+};
+pub(super) static DAMPING_HOLD: Key<Seconds> = Key {
+    section: "damping",
+    name: "hold",
+    kind: Seconds { min: Duration::ZERO, max: DAY },
+    absent: Absent::Default("60"),
+    about: "A held interface counts again after it was up this long without a break.",
+};
+pub(super) static REQUIRE: Key<CheckNames> = Key {
+    section: "readiness",
+    name: "require",
+    kind: CheckNames { max: MAX_REQUIRED },
+    absent: Absent::Default("[]"),
+    about: "Checks that must have said yes before a node may take over, as `synchronised`.",
+};
+pub(super) static TARGETS: Key<Addresses> = Key {
+    section: "ping",
+    name: "targets",
+    kind: Addresses { max: MAX_TARGETS },
+    absent: Absent::Default("[]"),
+    about: "Addresses that answer a ping as long as a node is not cut off, as the gateway of the provider. With the peer silent, only a node that hears one of them serves.",
+};
+pub(super) static INTERFACE_NAME: Key<InterfaceName> = Key {
+    section: "interface",
+    name: "name",
+    kind: InterfaceName,
+    absent: Absent::Required("\"lan\""),
+    about: "Name of the interface, the same on both nodes.",
+};
+pub(super) static WATCH: Key<Toggle> = Key {
+    section: "interface",
+    name: "watch",
+    kind: Toggle,
+    absent: Absent::Default("false"),
+    about: "Losing this interface makes a node unfit to be active. Heartbeats travel over the first fifteen watched interfaces too.",
+};
+pub(super) static PRIMARY: Key<Prefixes> = Key {
+    section: "interface",
+    name: "primary",
+    kind: Prefixes,
+    absent: Absent::Default("[]"),
+    about: "The primary node's own address, or several.",
+};
+pub(super) static SECONDARY: Key<Prefixes> = Key {
+    section: "interface",
+    name: "secondary",
+    kind: Prefixes,
+    absent: Absent::Default("[]"),
+    about: "The secondary node's own address, or several.",
+};
+pub(super) static VIRTUAL: Key<Prefixes> = Key {
+    section: "interface",
+    name: "virtual",
+    kind: Prefixes,
+    absent: Absent::Default("[]"),
+    about: "The addresses that follow the active node. A length of /32 or /128 is possible inside the subnet of the own addresses.",
+};
+
+/// The keys of `node.toml`.
+pub(super) static NODE: &[&dyn Described] =
+    &[&NODE_NAME, &DESIGNATION, &KEY_FILE, &GATE, &REALTIME];
+
+/// The keys of `pair.toml`, section by section.
+pub(super) static PAIR: &[&dyn Described] = &[
+    &PAIR_ID,
+    &INTERVAL,
+    &THRESHOLD,
+    &HA_INTERFACE,
+    &CABLE,
+    &POLICY,
+    &FAILBACK_HOLD,
+    &BOOT_HOLD,
+    &FLAPS,
+    &WINDOW,
+    &DAMPING_HOLD,
+    &REQUIRE,
+    &TARGETS,
+    &INTERFACE_NAME,
+    &WATCH,
+    &PRIMARY,
+    &SECONDARY,
+    &VIRTUAL,
+];
+
+/// The section that `pair.toml` may hold many times.
+pub(super) const REPEATED: &str = "interface";

@@ -1,0 +1,33 @@
+//! Reads `node.toml`.
+
+use super::document::{Section, parse};
+use super::errors::{Errors, Report};
+use super::{Node, keys};
+
+/// Reads the text of `node.toml`; `file` is its name for the errors.
+///
+/// # Errors
+/// All problems of the file at once.
+pub fn parse_node(file: &str, text: &str) -> Result<Node, Errors> {
+    let mut report = Report::new(file, text);
+    let node = read(text, &mut report);
+    report.finish(node)
+}
+
+fn read(text: &str, report: &mut Report<'_>) -> Option<Node> {
+    let document = parse(text, report)?;
+    let top = Section::top(&document);
+    top.refuse_unknown(keys::NODE, report);
+    let name = top.get(&keys::NODE_NAME, report);
+    let designation = top.get(&keys::DESIGNATION, report);
+    let key_file = top.get(&keys::KEY_FILE, report);
+    let gate = top.get(&keys::GATE, report);
+    let realtime = top.get(&keys::REALTIME, report);
+    Some(Node {
+        name: name?.value,
+        designation: designation?.value,
+        key_file: key_file?.value,
+        gate: gate?.value,
+        realtime: realtime?.value,
+    })
+}

@@ -1,0 +1,163 @@
+//! Reads `pair.toml`: values first, then what they must be to each other.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::document::{Section, parse};
+use super::errors::{Errors, Found, Report};
+use super::interfaces::{self, Draft};
+use super::keys::{self, FailbackWord};
+use super::{Damping, Failback, HaLink, Pair};
+
+/// Least time between the first missed heartbeat and the verdict: what a lease
+/// needs to be renewed by one beat and to end 10 ms before the peer may claim.
+const LEAST_SLACK: Duration = Duration::from_millis(20);
+
+/// Reads the text of `pair.toml`; `file` is its name for the errors.
+///
+/// # Errors
+/// All problems of the file at once.
+pub fn parse_pair(file: &str, text: &str) -> Result<Pair, Errors> {
+    let mut report = Report::new(file, text);
+    let pair = read(text, &mut report);
+    report.finish(pair)
+}
+
+fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
+    let document = parse(text, report)?;
+    let top = Section::top(&document);
+    top.refuse_unknown(keys::PAIR, report);
+    let pair_id = top.get(&keys::PAIR_ID, report);
+    let beat = read_heartbeat(&top, report);
+    let ha_link = read_ha_link(&top, report);
+    let failback = read_failback(&top, report);
+    let boot = known_section(&top, "boot", report);
+    let boot_hold = boot.get(&keys::BOOT_HOLD, report);
+    let damping = read_damping(&top, report);
+    let readiness = known_section(&top, "readiness", report);
+    let required_checks = readiness.get(&keys::REQUIRE, report);
+    let ping = known_section(&top, "ping", report);
+    let targets = ping.get(&keys::TARGETS, report);
+    let drafts = read_interfaces(&top, report);
+
+    interfaces::check(&drafts, ha_link.as_ref().map(|link| link.interface.as_str()), report);
+    if let Some(targets) = &targets {
+        check_targets(&targets.value, &drafts, report);
+    }
+    let (interval, threshold) = beat?;
+    let mut required_checks = required_checks?.value;
+    required_checks.sort();
+    required_checks.dedup();
+    Some(Pair {
+        pair_id: pair_id?.value,
+        interval,
+        threshold,
+        ha_link: ha_link?,
+        interfaces: drafts.into_iter().map(Draft::finish).collect::<Option<_>>()?,
+        failback: failback?,
+        ping_targets: targets?.value.into_iter().map(|target| target.value).collect(),
+        boot_hold: boot_hold?.value.max(interval * u32::from(threshold)),
+        damping: damping?,
+        required_checks,
+    })
+}
+
+fn known_section<'t>(top: &Section<'t>, name: &str, report: &mut Report<'_>) -> Section<'t> {
+    let section = top.section(name, report);
+    section.refuse_unknown(keys::PAIR, report);
+    section
+}
+
+fn read_heartbeat(top: &Section<'_>, report: &mut Report<'_>) -> Option<(Duration, u8)> {
+    let section = known_section(top, "heartbeat", report);
+    let interval = section.get(&keys::INTERVAL, report);
+    let threshold = section.get(&keys::THRESHOLD, report);
+    let (interval, threshold) = (interval?, threshold?);
+    let slack = interval.value * u32::from(threshold.value - 1);
+    if slack < LEAST_SLACK {
+        let wrong = format!("too fast for a threshold of {}", threshold.value);
+        let needed = LEAST_SLACK.as_secs_f64() / f64::from(threshold.value - 1);
+        let remedy = format!(
+            "(threshold - 1) x interval must be at least 0.02 s: write an interval of {needed} or more, or raise the threshold"
+        );
+        report.add(&interval.place, wrong, remedy);
+    }
+    Some((interval.value, threshold.value))
+}
+
+fn read_ha_link(top: &Section<'_>, report: &mut Report<'_>) -> Option<HaLink> {
+    let section = known_section(top, "ha_link", report);
+    let interface = section.get(&keys::HA_INTERFACE, report);
+    let cable = section.get(&keys::CABLE, report);
+    Some(HaLink { interface: interface?.value, cable: cable?.value })
+}
+
+fn read_failback(top: &Section<'_>, report: &mut Report<'_>) -> Option<Failback> {
+    let section = known_section(top, "failback", report);
+    let policy = section.get(&keys::POLICY, report);
+    let hold = section.get(&keys::FAILBACK_HOLD, report);
+    match policy?.value {
+        FailbackWord::Stay => Some(Failback::Stay),
+        FailbackWord::Primary => Some(Failback::Primary { hold: hold?.value }),
+    }
+}
+
+fn read_damping(top: &Section<'_>, report: &mut Report<'_>) -> Option<Damping> {
+    let section = known_section(top, "damping", report);
+    let flaps = section.get(&keys::FLAPS, report);
+    let window = section.get(&keys::WINDOW, report);
+    let hold = section.get(&keys::DAMPING_HOLD, report);
+    Some(Damping { flaps: flaps?.value, window: window?.value, hold: hold?.value })
+}
+
+fn read_interfaces(top: &Section<'_>, report: &mut Report<'_>) -> Vec<Draft> {
+    let sections = top.sections(keys::REPEATED, report);
+    if sections.is_empty() && report.is_clean() {
+        let place = top.place(keys::REPEATED);
+        report.add(
+            &place,
+            "missing",
+            "add an [[interface]] section for each interface that carries addresses of the pair",
+        );
+    }
+    sections.iter().map(|section| read_interface(section, report)).collect()
+}
+
+fn read_interface(section: &Section<'_>, report: &mut Report<'_>) -> Draft {
+    section.refuse_unknown(keys::PAIR, report);
+    let name = section.get(&keys::INTERFACE_NAME, report);
+    let watch = section.get(&keys::WATCH, report);
+    let before = report.count();
+    let mut prefixes = |key| section.get(key, report).map_or(Vec::new(), |found| found.value);
+    let (primary, secondary, virtual_ips) =
+        (prefixes(&keys::PRIMARY), prefixes(&keys::SECONDARY), prefixes(&keys::VIRTUAL));
+    let whole = report.count() == before;
+    Draft { place: section.place("name"), name, watch, primary, secondary, virtual_ips, whole }
+}
+
+/// A target must be a third machine that this pair can ask at any time.
+fn check_targets(targets: &[Found<IpAddr>], drafts: &[Draft], report: &mut Report<'_>) {
+    for (index, target) in targets.iter().enumerate() {
+        let address = target.value;
+        let remedy = "name a machine outside the pair that answers pings";
+        if let Some(same) =
+            drafts.iter().flat_map(Draft::all).find(|other| other.value.address == address)
+        {
+            report.add(
+                &target.place,
+                format!("the pair's own address ({})", same.place.key),
+                remedy,
+            );
+        } else if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
+            report.add(&target.place, "not the address of one other machine", remedy);
+        } else if interfaces::is_link_local(address) {
+            report.add(
+                &target.place,
+                "a link-local address is not unique",
+                "use an address with a wider scope",
+            );
+        } else if targets[..index].iter().any(|earlier| earlier.value == address) {
+            report.add(&target.place, "named twice", "remove one");
+        }
+    }
+}
