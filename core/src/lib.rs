@@ -17,3 +17,4 @@ pub mod ids;
 pub mod note;
 pub mod snapshot;
 pub mod time;
+pub mod wire;

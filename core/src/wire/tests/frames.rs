@@ -1,0 +1,219 @@
+//! One frame at a time: every cause of refusal, and what a damaged frame can do.
+
+use super::*;
+use crate::wire::content::{BODY_LENGTH, ContentError};
+use crate::wire::{ANSWER_GAP, HELLO_LENGTH, Refused};
+
+const LAN: PathId = PathId(1);
+
+fn refused(session: &mut Session, path: PathId, frame: &[u8]) -> Refused {
+    session.receive(Moment::ZERO, path, frame).expect_err("a refusal")
+}
+
+fn count(session: &Session, cause: &str) -> u64 {
+    session
+        .refusals()
+        .find(|(name, _)| *name == cause)
+        .map(|(_, count)| count)
+        .expect("a known cause")
+}
+
+#[test]
+fn a_beat_comes_through_whole_on_every_path() {
+    let (mut primary, mut secondary) = settled();
+    for path in (0..MAX_PATHS as u8).map(PathId) {
+        let frame = sealed(&mut primary, path, &full_beat());
+        assert_eq!(frame.len(), 14 + 245 + 16);
+        match secondary.receive(Moment::ZERO, path, &frame).unwrap() {
+            Received::Beat(heard) => {
+                assert_eq!((heard.path, heard.boot), (path, boot(1)));
+                assert_eq!(heard.beat, full_beat());
+            }
+            Received::Hello { .. } => panic!("a hello instead of a beat"),
+        }
+    }
+}
+
+#[test]
+fn the_longest_frame_is_well_under_576_bytes() {
+    const { assert!(MAX_FRAME + 14 <= 500 && HELLO_LENGTH < MAX_FRAME) };
+}
+
+#[test]
+fn nothing_of_the_content_can_be_read() {
+    let (mut primary, _) = settled();
+    let frame = sealed(&mut primary, PathId::HA, &full_beat());
+    let settings = full_beat().settings.to_be_bytes();
+    assert!(!frame.windows(8).any(|bytes| bytes == settings));
+}
+
+#[test]
+fn headers_are_refused_by_cause() {
+    let (mut primary, mut secondary) = settled();
+    let good = sealed(&mut primary, PathId::HA, &beat(2));
+    let mut with = |at: usize, value: u8| {
+        let mut frame = good.clone();
+        frame[at] = value;
+        refused(&mut secondary, PathId::HA, &frame)
+    };
+    assert_eq!(with(0, 2), Refused::Version(2));
+    assert_eq!(with(1, 3), Refused::Kind(3));
+    assert_eq!(with(3, 0x35), Refused::ForeignPair(0x1235));
+    assert_eq!(with(4, 3), Refused::Header);
+    assert_eq!(with(4, 2), Refused::OwnDesignation);
+    assert_eq!(with(5, 16), Refused::Header);
+    for cause in ["version", "kind", "foreign_pair", "own_designation"] {
+        assert_eq!(count(&secondary, cause), 1, "{cause}");
+    }
+    assert_eq!(count(&secondary, "header"), 2);
+}
+
+#[test]
+fn own_frames_that_come_back_are_named() {
+    let (mut primary, _) = settled();
+    let own_beat = sealed(&mut primary, PathId::HA, &beat(2));
+    let own_hello = hello(&mut primary, PathId::HA);
+    assert_eq!(refused(&mut primary, PathId::HA, &own_beat), Refused::OwnDesignation);
+    assert_eq!(refused(&mut primary, PathId::HA, &own_hello), Refused::OwnDesignation);
+}
+
+#[test]
+fn crossed_cables_are_told_from_forgeries() {
+    let (mut primary, mut secondary) = settled();
+    let frame = sealed(&mut primary, LAN, &beat(2));
+    assert_eq!(refused(&mut secondary, PathId::HA, &frame), Refused::Crossed { sealed_for: LAN });
+    let greeting = hello(&mut primary, LAN);
+    assert_eq!(
+        refused(&mut secondary, PathId::HA, &greeting),
+        Refused::Crossed { sealed_for: LAN }
+    );
+    let mut forged = frame.clone();
+    forged[5] = 2;
+    assert_eq!(refused(&mut secondary, PathId(2), &forged), Refused::NotAuthentic);
+    assert!(secondary.receive(Moment::ZERO, LAN, &frame).is_ok(), "the right path still takes it");
+}
+
+#[test]
+fn duplicates_are_refused_and_reordering_is_not() {
+    let (mut primary, mut secondary) = settled();
+    let frames: Vec<_> =
+        (2..200).map(|number| sealed(&mut primary, PathId::HA, &beat(number))).collect();
+    let mut accept = |index: usize| {
+        secondary
+            .receive(Moment::ZERO, PathId::HA, &frames[index])
+            .map(|got| received_beat(got).sequence.0)
+    };
+    assert_eq!(accept(2), Ok(4));
+    assert_eq!(accept(0), Ok(2));
+    assert_eq!(accept(1), Ok(3));
+    for seen in 0..3 {
+        assert_eq!(accept(seen), Err(Refused::Duplicate));
+    }
+    assert_eq!(accept(130), Ok(132));
+    assert_eq!(accept(3), Ok(5), "127 behind");
+    assert_eq!(accept(131), Ok(133));
+    assert_eq!(accept(4 - 1), Err(Refused::TooOld), "128 behind");
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_refused_and_changes_nothing() {
+    let (mut primary, mut secondary) = settled();
+    let frame = sealed(&mut primary, PathId::HA, &beat(2));
+    let greeting = hello(&mut primary, PathId::HA);
+    for good in [&frame, &greeting] {
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            refused(&mut secondary, PathId::HA, &bad);
+        }
+    }
+    assert!(secondary.receive(Moment::ZERO, PathId::HA, &frame).is_ok());
+    assert_eq!(secondary.peer(), Some(boot(1)));
+}
+
+#[test]
+fn every_other_length_is_refused() {
+    let (mut primary, mut secondary) = settled();
+    let frame = sealed(&mut primary, PathId::HA, &beat(2));
+    let greeting = hello(&mut primary, PathId::HA);
+    for good in [&frame, &greeting] {
+        for length in 0..good.len() {
+            assert_eq!(
+                refused(&mut secondary, PathId::HA, &good[..length]),
+                Refused::Length,
+                "{length}"
+            );
+        }
+    }
+    for extra in 1..300 {
+        let longer = |good: &[u8]| [good, &vec![0; extra]].concat();
+        assert_eq!(refused(&mut secondary, PathId::HA, &longer(&greeting)), Refused::Length);
+        let cause = refused(&mut secondary, PathId::HA, &longer(&frame));
+        assert_eq!(
+            cause,
+            if extra <= 128 { Refused::NotAuthentic } else { Refused::Length },
+            "{extra}"
+        );
+    }
+}
+
+#[test]
+fn another_key_or_pair_never_meets() {
+    let (mut primary, _) = settled();
+    let frame = sealed(&mut primary, PathId::HA, &beat(2));
+    let greeting = hello(&mut primary, PathId::HA);
+    let mut stranger = Session::new(&key(8), PAIR_ID, Designation::Secondary, boot(2));
+    assert_eq!(refused(&mut stranger, PathId::HA, &greeting), Refused::NotAuthentic);
+    assert_eq!(refused(&mut stranger, PathId::HA, &frame), Refused::NoSession);
+    assert_eq!(count(&stranger, "not_authentic"), 1);
+    let mut other_pair = Session::new(&key(7), PAIR_ID + 1, Designation::Secondary, boot(2));
+    assert_eq!(refused(&mut other_pair, PathId::HA, &frame), Refused::ForeignPair(PAIR_ID));
+    let mut relabelled = greeting;
+    relabelled[3] += 1;
+    assert_eq!(refused(&mut other_pair, PathId::HA, &relabelled), Refused::NotAuthentic);
+}
+
+#[test]
+fn authentic_nonsense_is_refused_by_its_content() {
+    let (mut primary, mut secondary) = settled();
+    let mut out = [0; MAX_FRAME];
+    let length = primary.seal(PathId::HA, &[0; BODY_LENGTH], &mut out).unwrap();
+    let cause = refused(&mut secondary, PathId::HA, &out[..length]);
+    assert_eq!(cause, Refused::Content(ContentError::Role(0)));
+    assert_eq!(refused(&mut secondary, PathId::HA, &out[..length]), Refused::Duplicate);
+}
+
+#[test]
+fn sealing_stops_at_the_last_counter() {
+    let (mut primary, mut secondary) = settled();
+    primary.set_beats_sealed(PathId::HA, u64::MAX - 1);
+    let last = sealed(&mut primary, PathId::HA, &beat(2));
+    assert!(secondary.receive(Moment::ZERO, PathId::HA, &last).is_ok());
+    let mut out = [0; MAX_FRAME];
+    assert_eq!(primary.seal_beat(PathId::HA, &beat(3), &mut out), None);
+    assert!(primary.seal_beat(LAN, &beat(3), &mut out).is_some(), "each path has its own counter");
+    assert_eq!(primary.seal_beat(PathId(16), &beat(3), &mut out), None, "no such path");
+}
+
+#[test]
+fn answers_are_at_once_but_limited_on_each_path() {
+    let mut primary = Session::new(&key(7), PAIR_ID, Designation::Primary, boot(1));
+    let mut secondary = Session::new(&key(7), PAIR_ID, Designation::Secondary, boot(2));
+    let greeting = hello(&mut primary, PathId::HA);
+    let on_lan = hello(&mut primary, LAN);
+    let answer = |answer| Ok(Received::Hello { answer, new_run: false });
+    let start = Moment::from_millis(5);
+    assert_eq!(secondary.receive(start, PathId::HA, &greeting), answer(true));
+    assert_eq!(secondary.receive(start, PathId::HA, &greeting), answer(false));
+    assert_eq!(secondary.receive(start, LAN, &on_lan), answer(true));
+    assert_eq!(secondary.receive(start + ANSWER_GAP, PathId::HA, &greeting), answer(true));
+    assert_eq!(count(&secondary, "unanswered_hello"), 1);
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let (primary, _) = settled();
+    assert_eq!(format!("{:?}", key(7)), "PairKey(secret)");
+    let text = format!("{primary:?}");
+    assert!(text.contains("Primary") && !text.contains("cipher"), "{text}");
+}
