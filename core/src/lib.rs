@@ -12,9 +12,19 @@
 pub mod api;
 pub mod beat;
 pub mod config;
+mod early;
+mod election;
 pub mod event;
+mod health;
 pub mod ids;
+mod lease;
+pub mod node;
 pub mod note;
+mod peer;
+pub mod role;
 pub mod snapshot;
 pub mod time;
+mod tuning;
 pub mod wire;
+
+pub use node::{Core, Setup, Timer};

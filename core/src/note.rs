@@ -29,6 +29,8 @@ pub enum Reason {
     PeerRestarted,
     /// Nobody served; this node is better off, or equal and the primary.
     NobodyServed,
+    /// Nobody serves, and the peer is better off, or equal and preferred.
+    PeerPreferred,
     /// The peer asked this node to take over.
     PeerHandsOver,
     /// Both claimed; the other epoch is higher.
@@ -254,6 +256,7 @@ impl fmt::Display for Reason {
             Reason::PeerLeft => "the peer said goodbye",
             Reason::PeerRestarted => "the peer's guard restarted",
             Reason::NobodyServed => "nobody served",
+            Reason::PeerPreferred => "the peer is preferred: better off, longer up, or the primary",
             Reason::PeerHandsOver => "the peer handed over",
             Reason::HigherEpoch => "the other node claimed later",
             Reason::PeerHasMoreLinks => "the peer has more healthy interfaces",

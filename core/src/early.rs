@@ -1,0 +1,120 @@
+//! The early claim: evidence instead of waiting. When the carrier of a direct HA
+//! cable is gone, and neither the peer nor its kernel answers on any other path
+//! in three rounds, the peer has no power.
+//!
+//! Called by the core. Never claims by itself: it only says `complete`.
+
+use std::time::Duration;
+
+use crate::time::Moment;
+use crate::tuning::{EVIDENCE_PAUSE, EVIDENCE_WINDOW, ROUND, ROUNDS};
+
+/// How long both ends of a cable may disagree on carrier before it is not direct.
+const DISAGREE: Duration = Duration::from_secs(3);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum State {
+    /// Nothing asked, or somebody answered: nothing before this moment.
+    Waiting { until: Moment, pause: Duration },
+    /// `round` rounds are out; judged at `next`.
+    Asking { round: u8, next: Moment, pause: Duration },
+    /// Three rounds stayed unanswered.
+    Complete,
+}
+
+/// What to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing.
+    Nothing,
+    /// Send the round with this number.
+    Ask(u8),
+}
+
+/// The evidence gathered so far.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Early {
+    state: State,
+    lost_at: Option<Moment>,
+    up_since: Option<Moment>,
+    /// Nothing speaks against a direct cable.
+    pub(crate) direct: bool,
+}
+
+const IDLE: State = State::Waiting { until: Moment::ZERO, pause: EVIDENCE_PAUSE };
+
+impl Early {
+    pub(crate) fn new() -> Early {
+        Early { state: IDLE, lost_at: None, up_since: None, direct: false }
+    }
+
+    /// The HA link's carrier changed.
+    pub(crate) fn carrier(&mut self, now: Moment, up: bool) {
+        self.state = IDLE;
+        self.lost_at = (!up).then_some(now);
+        self.up_since = up.then_some(now);
+    }
+
+    /// The peer says that its end has no carrier. Returns whether that disproves the cable.
+    pub(crate) fn peer_lacks_carrier(&mut self, now: Moment) -> bool {
+        let disagree = self.up_since.is_some_and(|since| now.since(since) > DISAGREE);
+        disagree && std::mem::take(&mut self.direct)
+    }
+
+    /// Somebody answered, or this node was kept from listening: not yet.
+    pub(crate) fn refute(&mut self, now: Moment) {
+        self.state = match self.state {
+            State::Waiting { until, pause } => State::Waiting { until, pause },
+            State::Asking { pause, .. } => State::Waiting { until: now + pause, pause: pause * 2 },
+            State::Complete => {
+                State::Waiting { until: now + EVIDENCE_PAUSE, pause: EVIDENCE_PAUSE * 2 }
+            }
+        };
+    }
+
+    /// Moves on. `allowed`: a side path delivered lately and the peer serves.
+    pub(crate) fn advance(&mut self, now: Moment, allowed: bool) -> Step {
+        let window = self.lost_at.is_some_and(|lost| now.since(lost) <= EVIDENCE_WINDOW);
+        if !(allowed && self.direct && window) {
+            if matches!(self.state, State::Asking { .. } | State::Complete) {
+                self.state = IDLE;
+            }
+            return Step::Nothing;
+        }
+        match self.state {
+            State::Waiting { until, pause } if now >= until => self.ask(now, 1, pause),
+            State::Asking { round, next, pause } if now >= next && round < ROUNDS => {
+                self.ask(now, round + 1, pause)
+            }
+            State::Asking { next, .. } if now >= next => {
+                self.state = State::Complete;
+                Step::Nothing
+            }
+            State::Waiting { .. } | State::Asking { .. } | State::Complete => Step::Nothing,
+        }
+    }
+
+    fn ask(&mut self, now: Moment, round: u8, pause: Duration) -> Step {
+        self.state = State::Asking { round, next: now + ROUND, pause };
+        Step::Ask(round)
+    }
+
+    /// Whether nobody answered in all rounds.
+    pub(crate) fn complete(&self) -> bool {
+        self.state == State::Complete
+    }
+
+    /// Whether a round is out.
+    pub(crate) fn asking(&self) -> bool {
+        matches!(self.state, State::Asking { .. })
+    }
+
+    /// When to move on.
+    pub(crate) fn next(&self) -> Moment {
+        match (self.state, self.lost_at) {
+            (State::Asking { next, .. }, _) => next,
+            (State::Waiting { until, .. }, Some(_)) => until,
+            (State::Waiting { .. } | State::Complete, _) => Moment::NEVER,
+        }
+    }
+}

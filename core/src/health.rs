@@ -1,0 +1,241 @@
+//! Question 1, this node's half: what is true about its links and checks, and how
+//! able to serve that makes it. Holds back flapping interfaces.
+//!
+//! Called by the core for links, facts and maintenance. Never looks at the peer.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::beat::Fitness;
+use crate::config::{Damping, Pair};
+use crate::event::Fact;
+use crate::ids::InterfaceId;
+use crate::note::What;
+use crate::time::Moment;
+
+/// Readiness facts kept; one more is refused until one expires.
+pub(crate) const MAX_FACTS: usize = 64;
+/// The agent's fact that says whether this node was ever synchronised.
+pub(crate) const SYNCHRONISED: &str = "synchronised";
+/// Losses of carrier remembered of one interface.
+const MAX_FLAPS: usize = 16;
+
+/// One interface of `pair.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Link {
+    pub(crate) watch: bool,
+    pub(crate) up: bool,
+    /// Ever reported; before that nothing is noted.
+    known: bool,
+    up_since: Moment,
+    downs: Vec<Moment>,
+    pub(crate) held: bool,
+}
+
+/// A fact that holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Held {
+    pub(crate) good: bool,
+    pub(crate) reason: String,
+    pub(crate) until: Moment,
+}
+
+/// The facts about this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Health {
+    pub(crate) links: Vec<Link>,
+    pub(crate) facts: BTreeMap<String, Held>,
+    pub(crate) maintenance: Option<Moment>,
+    /// Addresses could not be applied: unfit until here.
+    pub(crate) apply_failed: Option<Moment>,
+    required: Vec<String>,
+    damping: Damping,
+}
+
+impl Health {
+    pub(crate) fn new(now: Moment, pair: &Pair) -> Health {
+        let link = |watch| Link {
+            watch,
+            up: false,
+            known: false,
+            up_since: now,
+            downs: Vec::new(),
+            held: false,
+        };
+        Health {
+            links: pair.interfaces.iter().map(|interface| link(interface.watch)).collect(),
+            facts: BTreeMap::new(),
+            maintenance: None,
+            apply_failed: None,
+            required: pair.required_checks.clone(),
+            damping: pair.damping,
+        }
+    }
+
+    /// Takes over new settings; links keep their state by position in `keep`, the
+    /// old index of each new interface.
+    pub(crate) fn reload(&mut self, now: Moment, pair: &Pair, keep: &[Option<usize>]) {
+        let fresh = Health::new(now, pair);
+        let old = std::mem::replace(&mut self.links, fresh.links);
+        for (link, from) in self.links.iter_mut().zip(keep) {
+            if let Some(before) = from.and_then(|index| old.get(index)) {
+                *link = Link { watch: link.watch, ..before.clone() };
+            }
+        }
+        self.required = fresh.required;
+        self.damping = fresh.damping;
+    }
+
+    /// Sets an interface's carrier; tells what is worth telling.
+    pub(crate) fn link(&mut self, now: Moment, interface: InterfaceId, up: bool) -> Vec<What> {
+        let damping = self.damping;
+        let Some(link) = self.links.get_mut(interface.index()) else { return Vec::new() };
+        if link.known && link.up == up {
+            return Vec::new();
+        }
+        let first = !link.known;
+        link.known = true;
+        link.up = up;
+        let mut told = vec![What::Link { interface, up }];
+        if up {
+            link.up_since = now;
+        } else if link.watch && !first {
+            link.downs.retain(|at| now.since(*at) <= damping.window);
+            if link.downs.len() == MAX_FLAPS {
+                link.downs.remove(0);
+            }
+            link.downs.push(now);
+            if link.downs.len() >= usize::from(damping.flaps) && !link.held {
+                link.held = true;
+                told.push(What::Held { interface, hold: damping.hold });
+            }
+        }
+        told
+    }
+
+    /// Takes in a readiness fact; `None`: unchanged, or the table is full.
+    pub(crate) fn fact(&mut self, now: Moment, fact: Fact) -> Option<What> {
+        let full = self.facts.len() >= MAX_FACTS && !self.facts.contains_key(&fact.name);
+        if full {
+            return None;
+        }
+        let held = Held { good: fact.good, reason: fact.reason.clone(), until: now + fact.holds };
+        let before = self.facts.insert(fact.name.clone(), held);
+        let same = before.is_some_and(|old| old.good == fact.good && old.reason == fact.reason);
+        (!same).then_some(What::Check { name: fact.name, good: fact.good, reason: fact.reason })
+    }
+
+    /// Lets run out what has run out.
+    pub(crate) fn expire(&mut self, now: Moment) -> Vec<What> {
+        let mut told = Vec::new();
+        let hold = self.damping.hold;
+        for (index, link) in self.links.iter_mut().enumerate() {
+            if link.held && link.up && now.since(link.up_since) >= hold {
+                link.held = false;
+                link.downs.clear();
+                told.push(What::HoldEnded { interface: InterfaceId(index as u8) });
+            }
+        }
+        if self.maintenance.is_some_and(|until| until <= now) {
+            self.maintenance = None;
+            told.push(What::MaintenanceOff { by_itself: true });
+        }
+        if self.apply_failed.is_some_and(|until| until <= now) {
+            self.apply_failed = None;
+        }
+        self.facts.retain(|_, fact| fact.until > now);
+        told
+    }
+
+    /// Releases every held interface.
+    pub(crate) fn clear_damping(&mut self) -> Vec<What> {
+        let mut told = Vec::new();
+        for (index, link) in self.links.iter_mut().enumerate() {
+            link.downs.clear();
+            if std::mem::take(&mut link.held) {
+                told.push(What::HoldEnded { interface: InterfaceId(index as u8) });
+            }
+        }
+        told
+    }
+
+    /// How able this node is. A node that serves is not made unfit by a required
+    /// check that merely ran out: the agent may restart without moving the role.
+    pub(crate) fn fitness(&self, serving: bool) -> Fitness {
+        let mut healthy = 0;
+        for (index, link) in self.links.iter().enumerate() {
+            if link.watch && link.up && !link.held {
+                healthy |= InterfaceId(index as u8).bit();
+            }
+        }
+        let said_no = self.facts.iter().any(|(name, fact)| name != SYNCHRONISED && !fact.good);
+        let missing = !serving && self.required.iter().any(|name| !self.facts.contains_key(name));
+        Fitness {
+            healthy,
+            check_failed: said_no || missing || self.apply_failed.is_some(),
+            never_synchronised: self.facts.get(SYNCHRONISED).is_some_and(|fact| !fact.good),
+            maintenance: self.maintenance.is_some(),
+        }
+    }
+
+    /// Whether interfaces are watched and none of them has carrier: nobody could be served.
+    pub(crate) fn cut_off(&self) -> bool {
+        let mut watched = self.links.iter().filter(|link| link.watch).peekable();
+        watched.peek().is_some() && watched.all(|link| !link.up)
+    }
+
+    /// Why this node is not fit, each in a sentence. `name` gives an interface's name.
+    pub(crate) fn objections(&self, serving: bool, name: &dyn Fn(usize) -> String) -> Vec<String> {
+        let mut said = Vec::new();
+        for (index, link) in self.links.iter().enumerate().filter(|(_, link)| link.watch) {
+            if !link.up {
+                said.push(format!("watched interface {} is down", name(index)));
+            } else if link.held {
+                said.push(format!(
+                    "watched interface {} is held back because it flaps",
+                    name(index)
+                ));
+            }
+        }
+        for (check, fact) in self.facts.iter().filter(|(_, fact)| !fact.good) {
+            said.push(format!("check {check}: {}", fact.reason));
+        }
+        if !serving {
+            for check in self.required.iter().filter(|check| !self.facts.contains_key(*check)) {
+                said.push(format!("required check {check} has not said yes yet"));
+            }
+        }
+        if self.apply_failed.is_some() {
+            said.push("the addresses could not be applied".to_owned());
+        }
+        if self.maintenance.is_some() {
+            said.push("in maintenance".to_owned());
+        }
+        said
+    }
+
+    /// The next moment at which something here runs out, with what it is.
+    pub(crate) fn next(&self) -> Moment {
+        let held = self
+            .links
+            .iter()
+            .filter(|link| link.held && link.up)
+            .map(|link| link.up_since + self.damping.hold);
+        let facts = self.facts.values().map(|fact| fact.until);
+        held.chain(facts)
+            .chain(self.maintenance)
+            .chain(self.apply_failed)
+            .min()
+            .unwrap_or(Moment::NEVER)
+    }
+
+    /// Time left until a held interface may count again.
+    pub(crate) fn hold_left(&self, now: Moment, link: &Link) -> Option<Duration> {
+        let left = if link.up {
+            (link.up_since + self.damping.hold).since(now)
+        } else {
+            self.damping.hold
+        };
+        link.held.then_some(left)
+    }
+}

@@ -1,0 +1,504 @@
+//! One node: facts in, conclusions drawn, effects out.
+//!
+//! Everything is a level, not an edge: [`Core::handle`] takes a fact in, then
+//! `settle` draws every conclusion from all facts, in the order of the four
+//! questions. No timer has to be cancelled: [`Core::deadline`] is the earliest
+//! moment at which a conclusion could change by itself.
+
+mod claim;
+mod orders;
+mod serve;
+mod speak;
+mod timers;
+mod view;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::beat::{Heard, Leaving, RoleWord};
+use crate::config::{Cable, Pair};
+use crate::early::Early;
+use crate::election::{Verdict, View, elect};
+use crate::event::{Applied, Desired, Event, Output};
+use crate::health::Health;
+use crate::ids::{
+    BootId, Designation, Epoch, Generation, InterfaceId, MAX_PATHS, MAX_TARGETS, PathId, Sequence,
+};
+use crate::lease::Lease;
+use crate::note::{Note, Reason, What};
+use crate::peer::{Peer, Phase};
+use crate::role::{self, Input};
+use crate::time::Moment;
+use crate::tuning::{LATE, Tuning};
+
+pub use timers::Timer;
+
+/// Everything that a core is made from; the first line of a recording.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setup {
+    /// This node's name.
+    pub name: String,
+    /// Its fixed part in the pair.
+    pub designation: Designation,
+    /// This run of the guard.
+    pub boot: BootId,
+    /// The pair's settings.
+    pub pair: Pair,
+    /// Whether the kernel has a working gate.
+    pub gate: bool,
+}
+
+/// Carrying out a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Claim {
+    epoch: Epoch,
+    reason: Reason,
+    opened: bool,
+    links_checked: bool,
+    since: Moment,
+    /// Next try to open the gate.
+    open_at: Moment,
+}
+
+/// Offering the role to the peer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Handover {
+    epoch: Epoch,
+    reason: Reason,
+    since: Moment,
+}
+
+/// Going away for good.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Leave {
+    why: Leaving,
+    since: Moment,
+    goodbyes: u8,
+    next: Moment,
+}
+
+/// One node's mind. See the module's text.
+#[derive(Clone, Debug)]
+pub struct Core {
+    setup: Setup,
+    tuning: Tuning,
+    peer: Peer,
+    health: Health,
+    lease: Lease,
+    early: Early,
+    role: RoleWord,
+    reason: Reason,
+    since: Moment,
+    /// Highest epoch seen anywhere.
+    epoch: Epoch,
+    /// What this node grants the peer.
+    granted: Epoch,
+    claim: Option<Claim>,
+    handover: Option<Handover>,
+    handover_pause: Moment,
+    release_until: Moment,
+    /// Next try to reopen a gate that was found closed.
+    reopen_at: Moment,
+    switchover: bool,
+    leave: Option<Leave>,
+    peer_fit_since: Option<Moment>,
+    peer_restarted: bool,
+    sequence: Sequence,
+    beat_due: Moment,
+    probe_due: Moment,
+    probing: bool,
+    answer_due: bool,
+    urgent: bool,
+    sent_at: Moment,
+    generation: Generation,
+    addresses: bool,
+    applied: bool,
+    gate: bool,
+    targets: [Option<Moment>; MAX_TARGETS],
+    ping_due: Moment,
+    phase_told: Phase,
+    /// Digest of our own settings.
+    settings: u64,
+    same_settings: bool,
+    woke_late: bool,
+    settled_at: Moment,
+    out: VecDeque<Output>,
+}
+
+/// Outputs that one event may cause at the most; the queue never grows beyond it.
+pub const MAX_OUTPUTS: usize = 256;
+
+impl Core {
+    /// A node that has just started: claims nothing, and wants no VIP in its kernel.
+    pub fn new(now: Moment, setup: Setup) -> Core {
+        let tuning = Tuning::new(&setup.pair);
+        let watched = setup.pair.interfaces.iter().filter(|interface| interface.watch).count();
+        let paths = (1 + watched).min(MAX_PATHS);
+        let mut core = Core {
+            tuning,
+            peer: Peer::new(now, paths),
+            health: Health::new(now, &setup.pair),
+            lease: Lease::new(),
+            early: Early::new(),
+            role: RoleWord::Starting,
+            reason: Reason::Starting,
+            since: now,
+            epoch: Epoch(0),
+            granted: Epoch(0),
+            claim: None,
+            handover: None,
+            handover_pause: now,
+            release_until: now,
+            reopen_at: now,
+            switchover: false,
+            leave: None,
+            peer_fit_since: None,
+            peer_restarted: false,
+            sequence: Sequence(0),
+            beat_due: now,
+            probe_due: now,
+            probing: false,
+            answer_due: false,
+            urgent: false,
+            sent_at: now,
+            generation: Generation(0),
+            addresses: false,
+            applied: false,
+            gate: setup.gate,
+            targets: [None; MAX_TARGETS],
+            ping_due: now,
+            phase_told: Phase::NeverHeard,
+            settings: setup.pair.digest(),
+            same_settings: true,
+            woke_late: false,
+            settled_at: now,
+            out: VecDeque::with_capacity(MAX_OUTPUTS),
+            setup,
+        };
+        core.note(now, What::Started { boot: core.setup.boot });
+        core.want(false);
+        core
+    }
+
+    /// Takes in what happened and draws every conclusion. `now` never goes back.
+    pub fn handle(&mut self, now: Moment, event: Event) {
+        match event {
+            Event::Deadline => {}
+            Event::Late { by } => self.late(now, by),
+            Event::Heard(heard) => self.hear(now, &heard),
+            Event::HaCarrier { up } => self.ha_carrier(now, up),
+            Event::Link { interface, up } => self.link(now, interface, up),
+            Event::LinksChecked => {
+                if let Some(claim) = &mut self.claim {
+                    claim.links_checked = true;
+                    self.urgent = true;
+                }
+            }
+            Event::CableIsDirect { direct } => self.cable(now, direct),
+            Event::KernelAnswered { path } => {
+                if self.early.asking() || self.early.complete() {
+                    self.early.refute(now);
+                    self.note(now, What::KernelLives { path });
+                }
+            }
+            Event::TargetAnswered { target } => {
+                if let Some(at) = self.targets.get_mut(usize::from(target)) {
+                    *at = Some(now);
+                }
+            }
+            Event::Applied { generation, outcome } => self.was_applied(now, generation, outcome),
+            Event::GateAnswered { order, took } => self.gate_answered(now, order, took),
+            Event::GateWorks { works } => self.gate = works,
+            Event::Fact(fact) => {
+                if let Some(what) = self.health.fact(now, fact) {
+                    self.note(now, what);
+                }
+            }
+            Event::Order(order) => self.order(now, order),
+        }
+        self.settle(now);
+    }
+
+    /// The next thing to do, in order; `None` when all is done.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    fn settle(&mut self, now: Moment) {
+        self.settled_at = now;
+        for what in self.health.expire(now) {
+            self.note(now, what);
+        }
+        self.tell_peer(now);
+        self.advance_evidence(now);
+        self.advance_lease(now);
+        // A conclusion can enable the next one (a refused claim, a released role).
+        for _ in 0..4 {
+            if !self.follow_election(now) {
+                break;
+            }
+        }
+        self.advance_leaving(now);
+        self.ping(now);
+        self.speak(now);
+        self.woke_late = false;
+    }
+
+    fn follow_election(&mut self, now: Moment) -> bool {
+        let verdict = self.verdict(now);
+        let before = self.role;
+        match self.role {
+            RoleWord::Starting | RoleWord::Passive => match verdict {
+                Verdict::Serve(reason) => self.begin_claim(now, reason),
+                Verdict::HandOver(_) | Verdict::Stop(_) | Verdict::Stay(_) => {
+                    self.end_starting(now)
+                }
+            },
+            RoleWord::Claiming => self.advance_claim(now, verdict),
+            RoleWord::Active => match verdict {
+                Verdict::HandOver(reason) => self.advance_handover(now, reason),
+                Verdict::Stop(reason) => self.yield_now(now, reason),
+                Verdict::Serve(_) | Verdict::Stay(_) => self.handover = None,
+            },
+            RoleWord::Releasing => match verdict {
+                Verdict::Serve(reason) if !matches!(reason, Reason::PeerHandsOver) => {
+                    self.begin_claim(now, reason)
+                }
+                Verdict::Serve(_) | Verdict::HandOver(_) | Verdict::Stop(_) | Verdict::Stay(_) => {
+                    self.end_releasing(now)
+                }
+            },
+        }
+        self.role != before
+    }
+
+    /// A starting node becomes passive once it knows its place.
+    fn end_starting(&mut self, now: Moment) {
+        if self.role != RoleWord::Starting {
+            return;
+        }
+        let serving = self.peer.said.as_ref().is_some_and(|said| {
+            matches!(said.role, RoleWord::Active | RoleWord::Claiming | RoleWord::Releasing)
+        });
+        if serving || (self.peer.said.is_some() && now.since(self.since) >= self.tuning.boot) {
+            self.become_role(
+                now,
+                Input::HeardPeer,
+                if serving { Reason::PeerServes } else { Reason::PeerPreferred },
+            );
+        }
+    }
+
+    /// The only place that changes the role.
+    fn become_role(&mut self, now: Moment, input: Input, reason: Reason) {
+        let from = self.role;
+        let to = role::next(from, input);
+        if to == from {
+            return;
+        }
+        self.role = to;
+        self.reason = reason;
+        self.since = now;
+        self.urgent = true;
+        if to != RoleWord::Claiming {
+            self.claim = None;
+        }
+        if to != RoleWord::Active {
+            self.handover = None;
+            self.switchover = false;
+        }
+        self.note(now, What::Role { from, to, epoch: self.epoch, reason });
+    }
+
+    fn verdict(&self, now: Moment) -> Verdict {
+        let phase = self.peer.phase(now, &self.tuning);
+        let said = self.peer.said.as_ref();
+        let view = View {
+            role: self.role,
+            designation: self.setup.designation,
+            own: self.health.fitness(self.serving()),
+            cut_off: self.health.cut_off(),
+            isolated: self.peer.connected().is_empty(),
+            phase,
+            said,
+            peer_restarted: self.peer_restarted,
+            evidence: self.early.complete(),
+            handed_over: self.handed_over(),
+            outranks: self.outranks_peer(),
+            targets: self.targets_answer(now),
+            leaving: self.leave.is_some(),
+            switchover: self.switchover,
+            failback: self.failback_due(now),
+        };
+        elect(&view)
+    }
+
+    /// Whether this node answers for the VIPs, or is about to with an open gate.
+    fn serving(&self) -> bool {
+        match self.role {
+            RoleWord::Active | RoleWord::Releasing => true,
+            RoleWord::Claiming => self.claim.as_ref().is_some_and(|claim| claim.opened),
+            RoleWord::Starting | RoleWord::Passive => false,
+        }
+    }
+
+    fn late(&mut self, now: Moment, by: Duration) {
+        self.peer.woke_late(now, by);
+        self.early.refute(now);
+        self.woke_late = true;
+        if by >= LATE {
+            self.note(now, What::Late { by });
+        }
+    }
+
+    fn hear(&mut self, now: Moment, heard: &Heard) {
+        let received = self.peer.hear(now, heard);
+        if received.restarted {
+            self.lease.forget();
+            // Whatever it held before, this run of the peer has granted nothing and serves nothing.
+            self.peer_restarted = self.phase_told != Phase::NeverHeard;
+            self.note(now, What::PeerUp { boot: heard.boot });
+        }
+        if let Some(path) = self.peer.paths.get_mut(heard.path.index()).filter(|path| !path.told) {
+            path.told = true;
+            self.note(now, What::PathHeard { path: heard.path });
+        }
+        self.early.refute(now);
+        if !received.fresh {
+            return;
+        }
+        let beat = &heard.beat;
+        if beat.leaving.is_some() {
+            self.lease.forget();
+        }
+        let theirs = beat.heard[PathId::HA.index()].carrier;
+        if !theirs && self.early.peer_lacks_carrier(now) {
+            self.note(now, What::CableIsDirect { direct: false });
+        }
+        self.compare_settings(now, beat.settings);
+        self.weigh_epoch(now, beat);
+        if let Some(confirmation) = self.lease.confirm(now, &beat.heard) {
+            self.peer.round_trip = Some(confirmation.round_trip);
+            self.renew_confirmed(now, confirmation.sent);
+        }
+        let serves = matches!(beat.role, RoleWord::Active | RoleWord::Claiming);
+        self.answer_due |= beat.wants_answer || (serves && !self.serving());
+    }
+
+    fn ha_carrier(&mut self, now: Moment, up: bool) {
+        if self.peer.carrier(now, PathId::HA, up) {
+            self.early.carrier(now, up);
+            self.urgent = true;
+            self.note(now, What::HaCarrier { up });
+        }
+    }
+
+    fn link(&mut self, now: Moment, interface: InterfaceId, up: bool) {
+        if let Some(path) = self.path_of(interface) {
+            self.peer.carrier(now, path, up);
+        }
+        let told = self.health.link(now, interface, up);
+        self.urgent |= !told.is_empty();
+        for what in told {
+            self.note(now, what);
+        }
+    }
+
+    /// The path over an interface: watched ones in their order, as far as paths go.
+    fn path_of(&self, interface: InterfaceId) -> Option<PathId> {
+        path_of(&self.setup.pair, interface)
+    }
+
+    fn cable(&mut self, now: Moment, direct: bool) {
+        let direct = direct && self.setup.pair.ha_link.cable == Cable::Direct;
+        if self.early.direct != direct {
+            self.early.direct = direct;
+            self.note(now, What::CableIsDirect { direct });
+        }
+    }
+
+    fn was_applied(&mut self, now: Moment, generation: Generation, outcome: Applied) {
+        if generation != self.generation {
+            return;
+        }
+        self.note(now, What::Addresses { present: self.addresses, outcome });
+        match outcome {
+            Applied::Done | Applied::Partly { .. } => self.applied = true,
+            Applied::Failed => self.apply_failed(now),
+        }
+        self.urgent = true;
+    }
+
+    /// Wants the VIPs present or absent: a new generation, even if nothing changes.
+    fn want(&mut self, addresses: bool) {
+        self.generation = self.generation.next();
+        self.addresses = addresses;
+        self.applied = false;
+        self.push(Output::Want(Desired { generation: self.generation, addresses }));
+        if !addresses {
+            self.push(Output::Announce { start: false });
+        }
+    }
+
+    fn tell_peer(&mut self, now: Moment) {
+        let phase = self.peer.phase(now, &self.tuning);
+        let silence = self.peer.silence(now);
+        if phase != self.phase_told {
+            let what = match (self.phase_told, phase) {
+                (_, Phase::Doubted) => Some(What::PeerDoubted { silence }),
+                (_, Phase::Silent) => Some(What::PeerSilent { silence }),
+                (_, Phase::Left) => self.peer.left.map(|why| What::PeerLeft { why }),
+                (Phase::Doubted, Phase::Alive) => Some(What::DoubtEnded),
+                (_, Phase::Alive | Phase::NeverHeard) => None,
+            };
+            self.phase_told = phase;
+            if let Some(what) = what {
+                self.note(now, what);
+            }
+        }
+        for index in 0..self.peer.path_count() {
+            let path = PathId(index as u8);
+            let lost = self.peer.paths[index].told && !self.peer.alive_on(now, path, &self.tuning);
+            if lost {
+                self.peer.paths[index].told = false;
+                if matches!(phase, Phase::Alive | Phase::Doubted) {
+                    self.note(now, What::PathSilent { path });
+                }
+            }
+        }
+        let fit = matches!(phase, Phase::Alive | Phase::Doubted)
+            && self.peer.fitness().is_some_and(|peer| {
+                peer.eligible() && peer.links() >= self.health.fitness(true).links()
+            });
+        self.peer_fit_since = if fit { self.peer_fit_since.or(Some(now)) } else { None };
+    }
+
+    fn compare_settings(&mut self, now: Moment, theirs: u64) {
+        let same = theirs == self.settings;
+        if same != self.same_settings {
+            self.same_settings = same;
+            self.note(now, What::SettingsDiffer { differ: !same });
+        }
+    }
+
+    fn note(&mut self, at: Moment, what: What) {
+        self.push(Output::Note(Note { at, what }));
+    }
+
+    fn push(&mut self, output: Output) {
+        // Bounded by construction (each step pushes a few); a flood of notes is cut, never an effect.
+        if self.out.len() < MAX_OUTPUTS || !matches!(output, Output::Note(_)) {
+            self.out.push_back(output);
+        }
+    }
+}
+
+/// The path over an interface of these settings; `None` for an unwatched one and
+/// for those beyond [`MAX_PATHS`].
+pub fn path_of(pair: &Pair, interface: InterfaceId) -> Option<PathId> {
+    let entry = pair.interfaces.get(interface.index())?;
+    let before = pair.interfaces.iter().take(interface.index()).filter(|other| other.watch).count();
+    (entry.watch && before + 1 < MAX_PATHS).then_some(PathId(before as u8 + 1))
+}

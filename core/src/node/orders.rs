@@ -1,0 +1,153 @@
+//! The operator's orders, and leaving.
+
+use std::time::Duration;
+
+use crate::beat::{Leaving, RoleWord};
+use crate::config::Pair;
+use crate::event::{Order, Output, Refusal};
+use crate::health::Health;
+use crate::ids::InterfaceId;
+use crate::note::What;
+use crate::peer::{Peer, Phase};
+use crate::time::Moment;
+use crate::tuning::{LEAVE_LIMIT, Tuning};
+
+use super::{Core, Leave, path_of};
+
+/// Goodbyes sent: one may be lost on every path.
+const GOODBYES: u8 = 3;
+const GOODBYE_PAUSE: Duration = Duration::from_millis(2);
+
+impl Core {
+    pub(super) fn order(&mut self, now: Moment, order: Order) {
+        let done = match order {
+            Order::Switchover => self.order_switchover(now),
+            Order::MaintenanceOn { lasts } => self.order_maintenance(now, lasts),
+            Order::MaintenanceOff => {
+                if self.health.maintenance.take().is_some() {
+                    self.note(now, What::MaintenanceOff { by_itself: false });
+                }
+                Ok(())
+            }
+            Order::ClearDamping => {
+                for what in self.health.clear_damping() {
+                    self.note(now, what);
+                }
+                Ok(())
+            }
+            Order::Leave(why) => {
+                self.order_leave(now, why);
+                Ok(())
+            }
+        };
+        if let Err(why) = done {
+            self.note(now, What::Refused(why));
+            self.push(Output::Refused(why));
+        }
+    }
+
+    fn order_switchover(&mut self, now: Moment) -> Result<(), Refusal> {
+        if self.role != RoleWord::Active {
+            return Err(Refusal::NotActive);
+        }
+        if self.handover.is_some() {
+            return Err(Refusal::Busy);
+        }
+        self.peer_could_take(now)?;
+        self.handover_pause = now;
+        self.switchover = true;
+        Ok(())
+    }
+
+    fn order_maintenance(&mut self, now: Moment, lasts: Duration) -> Result<(), Refusal> {
+        if self.serving() {
+            self.peer_could_take(now).map_err(|_| Refusal::NobodyElse)?;
+            self.handover_pause = now;
+        }
+        self.health.maintenance = Some(now + lasts);
+        self.urgent = true;
+        self.note(now, What::MaintenanceOn { lasts });
+        Ok(())
+    }
+
+    fn peer_could_take(&self, now: Moment) -> Result<(), Refusal> {
+        match self.peer.phase(now, &self.tuning) {
+            Phase::Alive | Phase::Doubted => {}
+            Phase::NeverHeard | Phase::Silent | Phase::Left => return Err(Refusal::PeerSilent),
+        }
+        let links = self.health.fitness(true).links();
+        match self.peer.fitness() {
+            Some(peer) if peer.eligible() && peer.links() >= links => Ok(()),
+            Some(_) | None => Err(Refusal::PeerNotFit),
+        }
+    }
+
+    fn order_leave(&mut self, now: Moment, why: Leaving) {
+        if self.leave.is_none() {
+            self.handover_pause = now;
+            self.leave = Some(Leave { why, since: now, goodbyes: 0, next: now });
+        }
+    }
+
+    /// Says goodbye once the role is gone and the addresses with it.
+    pub(super) fn advance_leaving(&mut self, now: Moment) {
+        let gone = matches!(self.role, RoleWord::Passive | RoleWord::Starting);
+        let clean = self.applied && !self.addresses;
+        let Some(leave) = &mut self.leave else { return };
+        let waited = now.since(leave.since) >= LEAVE_LIMIT;
+        if !gone || !(clean || waited) || now < leave.next || leave.goodbyes > GOODBYES {
+            return;
+        }
+        leave.goodbyes += 1;
+        leave.next = now + GOODBYE_PAUSE;
+        if leave.goodbyes > GOODBYES {
+            self.push(Output::Stop);
+        } else {
+            self.urgent = true;
+        }
+    }
+
+    /// The farewell that beats carry by now.
+    pub(super) fn farewell(&self) -> Option<Leaving> {
+        self.leave.as_ref().filter(|leave| leave.goodbyes > 0).map(|leave| leave.why)
+    }
+
+    /// When leaving has something to do next.
+    pub(super) fn leave_next(&self) -> Moment {
+        self.leave.as_ref().map_or(Moment::NEVER, |leave| {
+            if leave.goodbyes == 0 { leave.since + LEAVE_LIMIT } else { leave.next }
+        })
+    }
+
+    /// Takes over changed settings without a change of role. The caller has checked
+    /// that they may be changed live ([`Pair::change`](crate::config::Pair)).
+    pub fn reload(&mut self, now: Moment, pair: Pair) {
+        let old = std::mem::replace(&mut self.setup.pair, pair);
+        let pair = &self.setup.pair;
+        let position = |name: &str| old.interfaces.iter().position(|before| before.name == name);
+        let keep: Vec<Option<usize>> =
+            pair.interfaces.iter().map(|interface| position(&interface.name)).collect();
+        self.tuning = Tuning::new(pair);
+        self.settings = pair.digest();
+        self.health.reload(now, pair, &keep);
+        let watched = pair.interfaces.iter().filter(|interface| interface.watch).count();
+        let mut peer = Peer::new(now, (1 + watched).min(crate::ids::MAX_PATHS));
+        peer.take_over(&self.peer, |path| {
+            let index = (0..pair.interfaces.len())
+                .find(|index| path_of(pair, InterfaceId(*index as u8)) == Some(path))?;
+            path_of(&old, InterfaceId(keep[index]? as u8))
+        });
+        self.peer = peer;
+        self.note(now, What::Reloaded);
+        let addresses = self.addresses;
+        self.want(addresses);
+        self.settle(now);
+    }
+}
+
+impl Health {
+    /// Reads whether an interface has carrier, for the view.
+    pub(crate) fn is_up(&self, interface: InterfaceId) -> bool {
+        self.links.get(interface.index()).is_some_and(|link| link.up)
+    }
+}

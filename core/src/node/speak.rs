@@ -1,0 +1,100 @@
+//! What this node says, and when.
+
+use crate::beat::{Beat, RoleWord};
+use crate::event::Output;
+use crate::ids::Epoch;
+use crate::peer::Phase;
+use crate::time::Moment;
+use crate::tuning::ANSWER_PAUSE;
+
+use super::Core;
+
+impl Core {
+    /// Sends a beat if one is due, asked for, or urgent.
+    pub(super) fn speak(&mut self, now: Moment) {
+        let probing = self.should_probe(now);
+        if probing && !self.probing {
+            self.probe_due = now;
+        }
+        self.probing = probing;
+        let answer = self.answer_due && now.since(self.sent_at) >= ANSWER_PAUSE;
+        let due = now >= self.beat_due || (probing && now >= self.probe_due);
+        if !(due || answer || self.urgent) {
+            return;
+        }
+        self.answer_due = false;
+        self.urgent = false;
+        self.send(now);
+    }
+
+    fn send(&mut self, now: Moment) {
+        // A node that does not serve speaks a little later than asked, so that its
+        // answers to the active's beats are its beats.
+        let slack = if self.serving() { self.tuning.period } else { self.tuning.period * 5 / 4 };
+        self.beat_due = now + slack;
+        self.probe_due = now + self.tuning.probe;
+        self.sent_at = now;
+        let paths = self.peer.connected();
+        if paths.is_empty() {
+            return;
+        }
+        self.sequence = self.sequence.next();
+        self.lease.sent(self.sequence, now);
+        let beat = Box::new(self.beat(now));
+        self.push(Output::Send { paths, beat });
+    }
+
+    fn beat(&self, now: Moment) -> Beat {
+        let silenced = self.gate || (self.applied && !self.addresses);
+        let ready = self.claim.as_ref().is_some_and(|claim| {
+            let prepared = !self.gate || (self.applied && self.addresses);
+            !claim.opened && claim.links_checked && prepared
+        });
+        Beat {
+            sequence: self.sequence,
+            wants_answer: self.probing || self.early.asking(),
+            role: self.role,
+            epoch: self.epoch,
+            grant: if !self.answers() && silenced { self.granted } else { Epoch(0) },
+            handover: match self.role {
+                RoleWord::Releasing => self.granted,
+                RoleWord::Active => {
+                    self.handover.as_ref().map_or(Epoch(0), |handover| handover.epoch)
+                }
+                RoleWord::Starting | RoleWord::Passive | RoleWord::Claiming => Epoch(0),
+            },
+            ready,
+            leaving: self.farewell(),
+            fitness: self.health.fitness(self.serving()),
+            gate: self.gate,
+            settings: self.settings,
+            heard: self.peer.report(now),
+        }
+    }
+
+    /// Whether this node may be answering for the VIPs.
+    fn answers(&self) -> bool {
+        match self.role {
+            RoleWord::Active => true,
+            RoleWord::Claiming => self.claim.as_ref().is_some_and(|claim| claim.opened),
+            RoleWord::Starting | RoleWord::Passive | RoleWord::Releasing => false,
+        }
+    }
+
+    /// Whether something is decided within milliseconds: beats every few of them.
+    fn should_probe(&self, now: Moment) -> bool {
+        let phase = self.peer.phase(now, &self.tuning);
+        let heard = matches!(phase, Phase::Alive | Phase::Doubted);
+        let unconfirmed = self.lease.unconfirmed(now).is_some_and(|age| age >= self.tuning.doubt);
+        match self.role {
+            RoleWord::Active => {
+                heard && (phase == Phase::Doubted || unconfirmed || self.handover.is_some())
+            }
+            RoleWord::Claiming => heard,
+            RoleWord::Releasing => {
+                heard && self.peer.said.as_ref().is_some_and(|said| said.role != RoleWord::Active)
+            }
+            RoleWord::Starting | RoleWord::Passive => phase == Phase::Doubted,
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Question 1, the other half: what is true about the peer. Facts a path, the
+//! newest thing it said, and how long it has been silent.
+//!
+//! Called by the core for every beat, carrier and late wake-up. Never decides a role.
+
+use std::time::Duration;
+
+use crate::beat::{Beat, Fitness, Heard, Leaving, PathHeard, RoleWord};
+use crate::ids::{BootId, Epoch, MAX_PATHS, PathId, PathSet, Sequence};
+use crate::time::Moment;
+use crate::tuning::Tuning;
+
+/// What the peer said in its newest beat.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Said {
+    pub(crate) role: RoleWord,
+    pub(crate) epoch: Epoch,
+    pub(crate) grant: Epoch,
+    pub(crate) handover: Epoch,
+    pub(crate) ready: bool,
+    pub(crate) fitness: Fitness,
+    pub(crate) settings: u64,
+}
+
+impl Said {
+    fn of(beat: &Beat) -> Said {
+        Said {
+            role: beat.role,
+            epoch: beat.epoch,
+            grant: beat.grant,
+            handover: beat.handover,
+            ready: beat.ready,
+            fitness: beat.fitness,
+            settings: beat.settings,
+        }
+    }
+}
+
+/// How the peer stands. The order is that of getting worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Phase {
+    /// Not heard in this run.
+    NeverHeard,
+    /// Heard in time.
+    Alive,
+    /// Late: being probed.
+    Doubted,
+    /// Silent for the detection time.
+    Silent,
+    /// Said goodbye.
+    Left,
+}
+
+impl Phase {
+    /// The word in `status`.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Phase::NeverHeard => "never_heard",
+            Phase::Alive => "alive",
+            Phase::Doubted => "doubted",
+            Phase::Silent => "silent",
+            Phase::Left => "left",
+        }
+    }
+}
+
+/// One path, seen from here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Path {
+    pub(crate) carrier: bool,
+    pub(crate) peer_carrier: bool,
+    pub(crate) heard_at: Option<Moment>,
+    pub(crate) sequence: Sequence,
+    pub(crate) count: u64,
+    /// Told as heard; cleared when told as silent.
+    pub(crate) told: bool,
+}
+
+/// The facts about the peer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Peer {
+    pub(crate) boot: Option<BootId>,
+    pub(crate) said: Option<Said>,
+    pub(crate) left: Option<Leaving>,
+    pub(crate) heard_at: Option<Moment>,
+    pub(crate) paths: [Path; MAX_PATHS],
+    pub(crate) round_trip: Option<Duration>,
+    newest: Sequence,
+    /// Silence counts from here at the earliest: start, regained carrier, late wake-up.
+    clock: Moment,
+    count: usize,
+}
+
+/// What a beat brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Received {
+    /// The peer's guard is a new run.
+    pub(crate) restarted: bool,
+    /// It was not heard on any path before this one with this sequence.
+    pub(crate) fresh: bool,
+}
+
+impl Peer {
+    pub(crate) fn new(now: Moment, count: usize) -> Peer {
+        Peer {
+            boot: None,
+            said: None,
+            left: None,
+            heard_at: None,
+            paths: [Path::default(); MAX_PATHS],
+            round_trip: None,
+            newest: Sequence(0),
+            clock: now,
+            count,
+        }
+    }
+
+    /// Takes in a beat. Content counts only when it is newer than all heard before.
+    pub(crate) fn hear(&mut self, now: Moment, heard: &Heard) -> Received {
+        let restarted = self.boot != Some(heard.boot);
+        if restarted {
+            self.boot = Some(heard.boot);
+            self.said = None;
+            self.left = None;
+            self.newest = Sequence(0);
+            for path in &mut self.paths {
+                path.sequence = Sequence(0);
+                path.count = 0;
+            }
+        }
+        let beat = &heard.beat;
+        if let Some(path) = self.paths.get_mut(heard.path.index()) {
+            path.heard_at = Some(now);
+            path.sequence = path.sequence.max(beat.sequence);
+            path.count += 1;
+        }
+        self.heard_at = Some(now);
+        let fresh = beat.sequence > self.newest;
+        if fresh {
+            self.newest = beat.sequence;
+            self.said = Some(Said::of(beat));
+            self.left = beat.leaving;
+            for (path, theirs) in self.paths.iter_mut().zip(&beat.heard) {
+                path.peer_carrier = theirs.carrier;
+            }
+        }
+        Received { restarted, fresh }
+    }
+
+    /// Sets a path's own carrier. The first carrier after none at all restarts the
+    /// clock of silence: nobody could have been heard before.
+    pub(crate) fn carrier(&mut self, now: Moment, path: PathId, up: bool) -> bool {
+        let isolated = self.connected().is_empty();
+        let Some(entry) = self.paths.get_mut(path.index()) else { return false };
+        let changed = entry.carrier != up;
+        entry.carrier = up;
+        if up && isolated {
+            self.clock = self.clock.max(now);
+        }
+        changed
+    }
+
+    /// Time in which this node could not listen does not count as silence.
+    pub(crate) fn woke_late(&mut self, now: Moment, by: Duration) {
+        self.clock = (self.silent_since() + by).min(now).max(self.clock);
+    }
+
+    /// Since when the peer is silent on every path, for the purpose of declaring it dead.
+    pub(crate) fn silent_since(&self) -> Moment {
+        self.heard_at.map_or(self.clock, |heard| heard.max(self.clock))
+    }
+
+    /// How long the peer has been silent.
+    pub(crate) fn silence(&self, now: Moment) -> Duration {
+        now.since(self.silent_since())
+    }
+
+    /// Silence that makes this peer count as dead: longer after our own start.
+    pub(crate) fn patience(&self, tuning: &Tuning) -> Duration {
+        if self.heard_at.is_some() { tuning.detection } else { tuning.boot }
+    }
+
+    pub(crate) fn phase(&self, now: Moment, tuning: &Tuning) -> Phase {
+        if self.left.is_some() {
+            return Phase::Left;
+        }
+        let silence = self.silence(now);
+        if silence >= self.patience(tuning) {
+            return Phase::Silent;
+        }
+        match self.heard_at {
+            None => Phase::NeverHeard,
+            Some(_) if silence >= tuning.doubt => Phase::Doubted,
+            Some(_) => Phase::Alive,
+        }
+    }
+
+    /// Paths with carrier at this end.
+    pub(crate) fn connected(&self) -> PathSet {
+        let mut set = PathSet::EMPTY;
+        for index in 0..self.count {
+            if self.paths[index].carrier {
+                set.insert(PathId(index as u8));
+            }
+        }
+        set
+    }
+
+    /// Paths other than the HA link with carrier on which the peer was heard within T.
+    pub(crate) fn side_paths(&self, now: Moment, tuning: &Tuning) -> PathSet {
+        let mut set = PathSet::EMPTY;
+        for path in self.connected().iter().filter(|path| *path != PathId::HA) {
+            if self.alive_on(now, path, tuning) {
+                set.insert(path);
+            }
+        }
+        set
+    }
+
+    /// Whether the peer was heard on this path within T.
+    pub(crate) fn alive_on(&self, now: Moment, path: PathId, tuning: &Tuning) -> bool {
+        self.paths[path.index()].heard_at.is_some_and(|at| now.since(at) < tuning.detection)
+    }
+
+    /// What to tell the peer about what was heard from it.
+    pub(crate) fn report(&self, now: Moment) -> [PathHeard; MAX_PATHS] {
+        self.paths.map(|path| PathHeard {
+            sequence: path.sequence,
+            age: path.heard_at.map_or(Duration::ZERO, |at| now.since(at)),
+            carrier: path.carrier,
+        })
+    }
+
+    /// The peer's fitness as it last said, unless it left.
+    pub(crate) fn fitness(&self) -> Option<Fitness> {
+        match (&self.said, self.left) {
+            (Some(said), None) => Some(said.fitness),
+            (Some(_) | None, _) => None,
+        }
+    }
+
+    /// Takes over what `before` knew; `from` gives the old number of each path.
+    pub(crate) fn take_over(&mut self, before: &Peer, from: impl Fn(PathId) -> Option<PathId>) {
+        let (paths, count) = (self.paths, self.count);
+        *self = Peer { paths, count, ..before.clone() };
+        self.paths[PathId::HA.index()] = before.paths[PathId::HA.index()];
+        for index in 1..self.count {
+            if let Some(old) = from(PathId(index as u8)) {
+                self.paths[index] = before.paths[old.index()];
+            }
+        }
+    }
+
+    /// Number of paths in use.
+    pub(crate) fn path_count(&self) -> usize {
+        self.count
+    }
+}

@@ -1,0 +1,89 @@
+//! Every span of time that the core works with, derived once from the pair's
+//! settings. The letters are DESIGN's: T detection time, L lease.
+
+use std::time::Duration;
+
+use crate::config::Pair;
+
+/// Answering ends first, forwarding this much later: what the network still sends
+/// to the old active is not lost.
+pub(crate) const FORWARD: Duration = Duration::from_millis(300);
+/// Distance of the evidence rounds of an early claim.
+pub(crate) const ROUND: Duration = Duration::from_millis(4);
+/// Evidence rounds that must stay unanswered.
+pub(crate) const ROUNDS: u8 = 3;
+/// An early claim must follow the loss of the HA carrier this closely: later, a
+/// dead cable says nothing about the peer any more.
+pub(crate) const EVIDENCE_WINDOW: Duration = Duration::from_secs(1);
+/// First pause after a refuted evidence round; doubles.
+pub(crate) const EVIDENCE_PAUSE: Duration = Duration::from_millis(8);
+/// How long a handover may take until it is given up.
+pub(crate) const HANDOVER_LIMIT: Duration = Duration::from_secs(1);
+/// Pause after a handover that was given up.
+pub(crate) const HANDOVER_PAUSE: Duration = Duration::from_secs(5);
+/// How long a node that could not apply its addresses holds itself unfit.
+pub(crate) const APPLY_PAUSE: Duration = Duration::from_secs(10);
+/// Fastest repetition of a gate opening that was refused.
+pub(crate) const OPEN_PAUSE: Duration = Duration::from_millis(2);
+/// A confirmation must leave at least this much life to open a gate on it.
+pub(crate) const OPEN_LEAST: Duration = Duration::from_millis(2);
+/// Answers to one peer are at least this far apart.
+pub(crate) const ANSWER_PAUSE: Duration = Duration::from_micros(500);
+/// How long the last beats of a leaving node are given to get out.
+pub(crate) const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+/// A longer delay than this counts as waking late.
+pub(crate) const LATE: Duration = Duration::from_millis(5);
+
+const PROBE: Duration = Duration::from_millis(5);
+const PING_FASTEST: Duration = Duration::from_millis(20);
+
+/// Spans derived from the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tuning {
+    /// T: silence on every path after which the peer counts as dead.
+    pub(crate) detection: Duration,
+    /// L: life of the lease from the sending of a confirmed beat.
+    pub(crate) lease: Duration,
+    /// Distance of own beats: the interval, or less where the lease is so short
+    /// that one beat an interval would not keep it.
+    pub(crate) period: Duration,
+    /// Silence after which both nodes probe.
+    pub(crate) doubt: Duration,
+    /// Distance of probes.
+    pub(crate) probe: Duration,
+    /// How long before its lease ends the active decides whether it is alone.
+    pub(crate) decide: Duration,
+    /// Silence that makes 'alone' believable at that moment.
+    pub(crate) believable: Duration,
+    /// Renewal distance while alone.
+    pub(crate) renew: Duration,
+    /// Silence after a start before anything is claimed.
+    pub(crate) boot: Duration,
+    /// Distance of pings to the targets while in doubt; four times that otherwise.
+    pub(crate) ping: Duration,
+    /// Age at which a target's answer no longer counts.
+    pub(crate) ping_valid: Duration,
+}
+
+impl Tuning {
+    /// Derives all spans.
+    pub(crate) fn new(pair: &Pair) -> Tuning {
+        let interval = pair.interval;
+        let detection = pair.detection();
+        let lease = pair.lease();
+        let ping = interval.clamp(PING_FASTEST, Duration::from_millis(500)).min(detection / 4);
+        Tuning {
+            detection,
+            lease,
+            period: interval.min(lease * 2 / 5),
+            doubt: interval + (interval / 4).max(Duration::from_millis(2)),
+            probe: PROBE.min(interval / 4),
+            decide: Duration::from_millis(12).min(lease / 5),
+            believable: lease / 2,
+            renew: lease / 3,
+            boot: pair.boot_hold.max(detection),
+            ping,
+            ping_valid: detection.max(ping * 2),
+        }
+    }
+}
