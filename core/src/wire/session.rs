@@ -155,7 +155,8 @@ impl Session {
     /// Opens a frame that came in on `path`, without its Ethernet header.
     ///
     /// # Errors
-    /// Why it was refused; it is counted, and nothing else has changed.
+    /// Why it was refused. It is counted; of the session nothing has changed, but
+    /// that an authentic frame is not taken a second time.
     pub fn receive(
         &mut self,
         now: Moment,
@@ -370,6 +371,10 @@ impl fmt::Debug for Session {
 
 #[cfg(test)]
 impl Session {
+    pub(super) fn holds_candidate(&self) -> bool {
+        self.candidate.is_some()
+    }
+
     /// Moves a path's counter, to test what happens at its end.
     pub(super) fn set_beats_sealed(&mut self, path: PathId, count: u64) {
         self.beats[path.index()] = count;

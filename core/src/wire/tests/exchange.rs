@@ -3,7 +3,7 @@
 //! a frame is accepted once; a run that ended is never heard again; no nonce is
 //! used twice; and two undisturbed rounds settle the session.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::*;
 
@@ -42,8 +42,8 @@ struct Pair {
     /// Receiver and frame.
     flight: VecDeque<(usize, Vec<u8>)>,
     recorded: Vec<(usize, Vec<u8>)>,
-    accepted: HashSet<(BootId, Vec<u8>)>,
-    nonces: HashSet<(BootId, Vec<u8>)>,
+    accepted: BTreeSet<(BootId, Vec<u8>)>,
+    nonces: BTreeSet<(BootId, Vec<u8>)>,
     now: Moment,
     sequence: u64,
 }
@@ -61,8 +61,8 @@ impl Pair {
             boots_drawn: 2,
             flight: VecDeque::new(),
             recorded: Vec::new(),
-            accepted: HashSet::new(),
-            nonces: HashSet::new(),
+            accepted: BTreeSet::new(),
+            nonces: BTreeSet::new(),
             now: Moment::ZERO,
             sequence: 0,
         }
@@ -245,6 +245,23 @@ fn the_old_session_goes_on_until_the_new_run_is_confirmed() {
         pair.ends[P].receive(pair.now, PathId::HA, &later),
         Err(crate::wire::Refused::NotAuthentic),
         "the old run has ended"
+    );
+}
+
+#[test]
+fn a_recorded_hello_of_the_present_run_does_not_spoil_the_proof() {
+    let mut pair = played(&[Tick(P), DeliverAll, Restart(S), Tick(S), DeliverAll]);
+    let (_, first_hello) = pair.recorded[0].clone();
+    for step in [Restart(S), Tick(S), Deliver, Deliver, LoseAll] {
+        pair.step(step);
+    }
+    let replayed = pair.ends[S].receive(pair.now, PathId::HA, &first_hello);
+    assert!(matches!(replayed, Ok(Received::Hello { .. })), "the secondary listens to it");
+    pair.step(Tick(S));
+    pair.step(Deliver);
+    assert!(
+        pair.ends[P].holds_candidate(),
+        "the next hello echoes the newest one, not the replayed one"
     );
 }
 
