@@ -6,3 +6,4 @@ pub mod clock;
 pub mod mount;
 pub mod netns;
 pub mod plan;
+pub mod traffic;
