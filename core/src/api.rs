@@ -26,7 +26,7 @@ pub enum Request {
     Status,
     /// The status now and after each change, at most every 50 ms.
     Watch,
-    /// The events kept, those after number `after` only.
+    /// The events kept, those after number `after` only; `Done` ends the list.
     Events {
         /// 0 for all.
         after: u64,

@@ -15,6 +15,7 @@ pub mod config;
 mod early;
 mod election;
 pub mod event;
+pub mod explain;
 mod health;
 pub mod ids;
 mod lease;

@@ -1,0 +1,310 @@
+//! A node's state in plain sentences: the four questions in the order in which
+//! the core answers them, and the alarms. `twinwall explain`, `twinwall status`,
+//! the console and the failover report all take their words from here.
+//! Never decides anything.
+
+use std::time::Duration;
+
+use crate::api::Status;
+use crate::beat::{Fitness, Leaving, RoleWord};
+use crate::snapshot::{InterfaceView, PathView, PeerView, Snapshot};
+
+/// One question and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The question.
+    pub question: &'static str,
+    /// The answer in sentences.
+    pub sentences: Vec<String>,
+}
+
+/// The four questions with their answers.
+pub fn explain(snapshot: &Snapshot) -> [Answer; 4] {
+    [
+        Answer { question: "What is true?", sentences: what_is_true(snapshot) },
+        Answer { question: "Who should serve?", sentences: who_should_serve(snapshot) },
+        Answer { question: "Which role follows?", sentences: which_role(snapshot) },
+        Answer { question: "What must the kernel look like?", sentences: which_kernel(snapshot) },
+    ]
+}
+
+/// What needs a person's attention, the worst first; empty when all is well.
+pub fn alarms(status: &Status) -> Vec<String> {
+    let snapshot = &status.snapshot;
+    let mut alarms = Vec::new();
+    if snapshot.role.role == RoleWord::Active && snapshot.peer.role == Some(RoleWord::Active) {
+        alarms.push("Both nodes are active.".to_owned());
+    }
+    if snapshot.election.should_serve == "nobody" {
+        alarms.push(format!("Nobody serves: {}.", snapshot.election.reason));
+    }
+    alarms.extend(
+        snapshot.own.unfit.iter().map(|why| format!("This node is not fit: {}.", bare(why))),
+    );
+    alarms.extend(peer_alarm(&snapshot.peer));
+    alarms.extend(path_alarms(snapshot));
+    if !snapshot.peer.same_settings {
+        alarms.push("The two nodes work with different pair.toml; make them the same.".to_owned());
+    }
+    if !snapshot.desired.applied {
+        alarms.push("The kernel does not look as wanted yet.".to_owned());
+    }
+    alarms.extend(missing_addresses(status));
+    let missing = status.guard.missing.iter();
+    alarms.extend(missing.map(|missing| {
+        format!("Protection missing, {}: {}.", missing.name, bare(&missing.remedy))
+    }));
+    alarms
+}
+
+/// A duration in the largest unit that still says enough: `290 ms`, `3.2 s`, `12 min 5 s`.
+pub fn span(span: Duration) -> String {
+    let (seconds, millis) = (span.as_secs(), span.as_millis());
+    match seconds {
+        0 if millis == 0 && !span.is_zero() => "under 1 ms".to_owned(),
+        0 => format!("{millis} ms"),
+        1..10 => format!("{:.1} s", span.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..172_800 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        172_800.. => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn what_is_true(snapshot: &Snapshot) -> Vec<String> {
+    let mut sentences =
+        vec![format!("This node is {}, the {}.", snapshot.name, snapshot.designation.word())];
+    match snapshot.own.unfit.as_slice() {
+        [] => sentences.push("It is fit.".to_owned()),
+        reasons => {
+            sentences.extend(reasons.iter().map(|why| format!("It is not fit: {}.", bare(why))))
+        }
+    }
+    if let Some(left) = snapshot.own.maintenance {
+        sentences.push(format!("Maintenance ends by itself in {}.", span(left)));
+    }
+    sentences.extend(watched_links(&snapshot.interfaces));
+    sentences.extend(snapshot.interfaces.iter().filter_map(link_trouble));
+    for check in snapshot.own.checks.iter().filter(|check| check.good) {
+        sentences.push(format!("Check {} is content for {} more.", check.name, span(check.left)));
+    }
+    sentences.extend(peer_sentences(&snapshot.peer));
+    let paths: Vec<String> = snapshot.paths.iter().map(path).collect();
+    sentences.push(format!(
+        "Heartbeats every {}, by path: {}.",
+        span(snapshot.interval),
+        paths.join("; ")
+    ));
+    sentences
+}
+
+fn watched_links(interfaces: &[InterfaceView]) -> Option<String> {
+    let watched: Vec<&InterfaceView> =
+        interfaces.iter().filter(|interface| interface.watch).collect();
+    if watched.is_empty() {
+        return Some("It watches no interface.".to_owned());
+    }
+    let healthy =
+        watched.iter().filter(|interface| interface.carrier && interface.held.is_none()).count();
+    Some(format!(
+        "{healthy} of its {} watched {} healthy.",
+        watched.len(),
+        plural(watched.len(), "interface is", "interfaces are")
+    ))
+}
+
+/// What the list of reasons for being unfit does not say.
+fn link_trouble(interface: &InterfaceView) -> Option<String> {
+    if let Some(held) = interface.held {
+        return Some(format!(
+            "{} flapped; it counts again after {} without a break.",
+            interface.name,
+            span(held)
+        ));
+    }
+    let down = !interface.watch && !interface.carrier;
+    down.then(|| format!("{} has no carrier; it is not watched.", interface.name))
+}
+
+fn peer_sentences(peer: &PeerView) -> Vec<String> {
+    let mut sentences = Vec::new();
+    let ago = peer.silence.map_or("never".to_owned(), |silence| format!("{} ago", span(silence)));
+    sentences.push(match (peer.state.as_str(), peer.left) {
+        ("never_heard", _) => "The peer was never heard since this guard started.".to_owned(),
+        ("alive", _) => format!("The peer is alive, last heard {ago}."),
+        ("doubted", _) => {
+            format!("The peer is late, last heard {ago}; it is being asked on all paths.")
+        }
+        (_, Some(why)) => format!("The peer said goodbye ({}), last heard {ago}.", leaving(why)),
+        (_, None) => format!("The peer is silent on every path, last heard {ago}."),
+    });
+    if let (Some(role), "alive" | "doubted") = (peer.role, peer.state.as_str()) {
+        sentences.push(format!("It says that it is {}, epoch {}.", role.word(), peer.epoch));
+    }
+    if let Some(fitness) = peer.fitness {
+        sentences.push(peer_fitness(fitness));
+    }
+    if let Some(round_trip) = peer.round_trip {
+        sentences.push(format!(
+            "The last confirmed beat took {:.1} ms there and back.",
+            round_trip.as_secs_f64() * 1e3
+        ));
+    }
+    if !peer.same_settings {
+        sentences.push("Its pair.toml differs from ours.".to_owned());
+    }
+    sentences
+}
+
+fn peer_fitness(fitness: Fitness) -> String {
+    let links = fitness.links();
+    let links =
+        format!("{links} healthy watched {}", plural(links as usize, "interface", "interfaces"));
+    match objections(fitness).as_slice() {
+        [] => format!("It counts itself able to serve, with {links}."),
+        objections => {
+            format!("It counts itself unable to serve ({}), with {links}.", objections.join(", "))
+        }
+    }
+}
+
+fn objections(fitness: Fitness) -> Vec<&'static str> {
+    let reasons = [
+        (fitness.check_failed, "a check failed"),
+        (fitness.never_synchronised, "never synchronised"),
+        (fitness.maintenance, "maintenance"),
+    ];
+    reasons.into_iter().filter(|(holds, _)| *holds).map(|(_, reason)| reason).collect()
+}
+
+fn path(path: &PathView) -> String {
+    let carrier = match (path.carrier, path.alive) {
+        (false, _) => ", no carrier here",
+        (true, false) if !path.peer_carrier && path.heard > 0 => {
+            ", no carrier at the peer when it last spoke"
+        }
+        (true, _) => "",
+    };
+    match path.silence {
+        Some(silence) if path.alive => {
+            format!("{} heard {} ago{carrier}", path.interface, span(silence))
+        }
+        Some(silence) => format!("{} silent for {}{carrier}", path.interface, span(silence)),
+        None => format!("{} never heard{carrier}", path.interface),
+    }
+}
+
+fn who_should_serve(snapshot: &Snapshot) -> Vec<String> {
+    let election = &snapshot.election;
+    let mut who = election.should_serve.clone();
+    if let Some(first) = who.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    vec![format!("{who}: {}.", election.reason)]
+}
+
+fn which_role(snapshot: &Snapshot) -> Vec<String> {
+    let role = &snapshot.role;
+    let mut sentences = vec![format!(
+        "This node has been {} for {}, epoch {}: {}.",
+        role.role.word(),
+        span(role.since),
+        role.epoch,
+        role.reason
+    )];
+    if let Some(lease) = role.lease {
+        let until = if lease.is_zero() {
+            "has run out".to_owned()
+        } else {
+            format!("lasts {} more", span(lease))
+        };
+        sentences.push(format!("Its lease {until}; each confirmed beat prolongs it."));
+    }
+    if role.alone {
+        sentences.push("It serves alone: nobody could take over or confirm.".to_owned());
+    }
+    sentences.extend(
+        snapshot
+            .timers
+            .iter()
+            .map(|timer| format!("Next: {} in {}.", timer.name, span(timer.left))),
+    );
+    sentences
+}
+
+fn which_kernel(snapshot: &Snapshot) -> Vec<String> {
+    let count: usize =
+        snapshot.interfaces.iter().map(|interface| interface.virtual_ips.len()).sum();
+    let ips = plural(count, "virtual IP", "virtual IPs");
+    let gate = match snapshot.role.role {
+        RoleWord::Active => "the gate is open while the lease lasts",
+        RoleWord::Releasing => "the gate no longer lets it answer, only forward what still comes",
+        RoleWord::Starting | RoleWord::Passive | RoleWord::Claiming => "the gate is closed",
+    };
+    let place = if snapshot.desired.addresses { "on its interfaces" } else { "on no interface" };
+    let applied = if snapshot.desired.applied {
+        "The kernel confirmed it"
+    } else {
+        "The kernel has not confirmed it yet"
+    };
+    vec![
+        format!("The {count} {ips} must be {place}; {gate}."),
+        format!("{applied} (state {}).", snapshot.desired.generation),
+    ]
+}
+
+fn peer_alarm(peer: &PeerView) -> Option<String> {
+    let without = "nobody could take over from this node";
+    let silence = peer.silence.map_or(String::new(), |silence| format!(" for {}", span(silence)));
+    match (peer.state.as_str(), peer.left) {
+        ("alive" | "doubted", _) => {
+            let reasons = peer.fitness.map_or(Vec::new(), objections);
+            (!reasons.is_empty())
+                .then(|| format!("The peer is not fit ({}): {without}.", reasons.join(", ")))
+        }
+        ("never_heard", _) => Some(format!("The peer was never heard: {without}.")),
+        (_, Some(why)) => Some(format!("The peer left ({}): {without}.", leaving(why))),
+        (_, None) => Some(format!("The peer has been silent{silence}: {without}.")),
+    }
+}
+
+/// Silent paths, as long as the peer is heard on another one.
+fn path_alarms(snapshot: &Snapshot) -> Vec<String> {
+    if !snapshot.paths.iter().any(|path| path.alive) {
+        return Vec::new();
+    }
+    let silent = snapshot.paths.iter().enumerate().filter(|(_, path)| !path.alive);
+    let alarm = |(index, silent): (usize, &PathView)| match index {
+        0 => format!("HA link lost: {}.", path(silent)),
+        _ => format!("Heartbeats are lost on a path: {}.", path(silent)),
+    };
+    silent.map(alarm).collect()
+}
+
+fn missing_addresses(status: &Status) -> Option<String> {
+    let snapshot = &status.snapshot;
+    let wanted: usize =
+        snapshot.interfaces.iter().map(|interface| interface.virtual_ips.len()).sum();
+    let present = status.guard.addresses_present as usize;
+    let lacking = snapshot.role.role == RoleWord::Active && present < wanted;
+    lacking.then(|| format!("Only {present} of {wanted} virtual IPs are on the interfaces."))
+}
+
+fn leaving(why: Leaving) -> &'static str {
+    match why {
+        Leaving::ServiceStop => "its service was stopped",
+        Leaving::Shutdown => "it shuts down or reboots",
+    }
+}
+
+/// A sentence of another's making without its full stop.
+fn bare(text: &str) -> &str {
+    text.trim_end_matches('.')
+}
+
+fn plural<'w>(count: usize, one: &'w str, many: &'w str) -> &'w str {
+    if count == 1 { one } else { many }
+}
+
+#[cfg(test)]
+mod tests;

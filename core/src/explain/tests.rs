@@ -1,0 +1,241 @@
+//! The sentences for the situations that an operator meets, word for word.
+
+use super::*;
+use crate::api::{GuardView, Missing};
+use crate::config::Cable;
+use crate::ids::{BootId, Designation, Epoch, Generation};
+use crate::note::Reason;
+use crate::snapshot::{CheckView, DesiredView, ElectionView, OwnView, RoleView, TimerView};
+use crate::time::Moment;
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn path_view(interface: &str, silence: u64) -> PathView {
+    let silence = Some(ms(silence));
+    let alive = silence < Some(ms(300));
+    PathView {
+        interface: interface.into(),
+        carrier: true,
+        peer_carrier: true,
+        alive,
+        silence,
+        heard: 900,
+    }
+}
+
+fn interface_view(name: &str, watch: bool, ips: &[&str]) -> InterfaceView {
+    let virtual_ips = ips.iter().map(|ip| ip.parse().expect("a prefix")).collect();
+    InterfaceView {
+        name: name.into(),
+        watch,
+        carrier: true,
+        held: None,
+        peer_healthy: watch.then_some(true),
+        virtual_ips,
+    }
+}
+
+/// The active node of a healthy pair.
+fn healthy() -> Status {
+    let fitness = Fitness { healthy: 0b11, ..Fitness::default() };
+    let snapshot = Snapshot {
+        at: Moment::from_millis(90_000),
+        name: "gw-a".into(),
+        designation: Designation::Primary,
+        boot: BootId([7; 16]),
+        status: "active".into(),
+        peer: PeerView {
+            state: "alive".into(),
+            boot: Some(BootId([9; 16])),
+            silence: Some(ms(12)),
+            role: Some(RoleWord::Passive),
+            epoch: Epoch(7),
+            fitness: Some(fitness),
+            left: None,
+            same_settings: true,
+            round_trip: Some(Duration::from_micros(420)),
+        },
+        own: OwnView {
+            fitness,
+            unfit: Vec::new(),
+            maintenance: None,
+            checks: vec![CheckView {
+                name: "synchronised".into(),
+                good: true,
+                reason: String::new(),
+                left: ms(25_000),
+            }],
+        },
+        election: ElectionView { should_serve: "this node".into(), reason: Reason::Serving },
+        role: RoleView {
+            role: RoleWord::Active,
+            epoch: Epoch(7),
+            since: ms(185_000),
+            reason: Reason::NobodyServed,
+            lease: Some(ms(278)),
+            alone: false,
+        },
+        desired: DesiredView { generation: Generation(2), addresses: true, applied: true },
+        paths: vec![path_view("ha0", 12), path_view("lan", 13), path_view("wan", 13)],
+        interfaces: vec![
+            interface_view("lan", true, &["10.1.0.1/24", "fe80::1/64"]),
+            interface_view("wan", true, &["203.0.113.5/29"]),
+        ],
+        interval: ms(100),
+        detection: ms(300),
+        cable: Cable::Direct,
+        timers: vec![TimerView { name: "beat".into(), left: ms(43) }],
+    };
+    Status { snapshot, guard: GuardView { addresses_present: 3, ..GuardView::default() } }
+}
+
+fn text(status: &Status) -> String {
+    let mut text = String::new();
+    for answer in explain(&status.snapshot) {
+        text += &format!("{}\n", answer.question);
+        for sentence in answer.sentences {
+            text += &format!("  {sentence}\n");
+        }
+    }
+    text
+}
+
+#[test]
+fn a_healthy_active_node_explains_itself() {
+    let expected = "\
+What is true?
+  This node is gw-a, the primary.
+  It is fit.
+  2 of its 2 watched interfaces are healthy.
+  Check synchronised is content for 25 s more.
+  The peer is alive, last heard 12 ms ago.
+  It says that it is passive, epoch 7.
+  It counts itself able to serve, with 2 healthy watched interfaces.
+  The last confirmed beat took 0.4 ms there and back.
+  Heartbeats every 100 ms, by path: ha0 heard 12 ms ago; lan heard 13 ms ago; wan heard 13 ms ago.
+Who should serve?
+  This node: serving.
+Which role follows?
+  This node has been active for 3 min 5 s, epoch 7: nobody served.
+  Its lease lasts 278 ms more; each confirmed beat prolongs it.
+  Next: beat in 43 ms.
+What must the kernel look like?
+  The 3 virtual IPs must be on its interfaces; the gate is open while the lease lasts.
+  The kernel confirmed it (state 2).
+";
+    assert_eq!(text(&healthy()), expected);
+    assert_eq!(alarms(&healthy()), Vec::<String>::new());
+}
+
+#[test]
+fn an_unfit_passive_whose_peer_died_says_that_nobody_serves() {
+    let mut status = healthy();
+    let snapshot = &mut status.snapshot;
+    snapshot.own.unfit = vec!["watched interface wan is down".into(), "in maintenance".into()];
+    snapshot.own.maintenance = Some(ms(5_400_000));
+    snapshot.own.checks.clear();
+    snapshot.interfaces[1].carrier = false;
+    snapshot.interfaces[0].held = Some(ms(42_000));
+    snapshot.peer.state = "silent".into();
+    snapshot.peer.silence = Some(ms(3_250));
+    snapshot.peer.round_trip = None;
+    snapshot.peer.same_settings = false;
+    snapshot.peer.fitness = Some(Fitness { maintenance: true, healthy: 1, ..Fitness::default() });
+    snapshot.election = ElectionView { should_serve: "nobody".into(), reason: Reason::Isolated };
+    snapshot.role = RoleView {
+        role: RoleWord::Passive,
+        epoch: Epoch(8),
+        since: ms(3_600_000),
+        reason: Reason::PeerServes,
+        lease: None,
+        alone: false,
+    };
+    snapshot.desired = DesiredView { generation: Generation(4), addresses: false, applied: false };
+    snapshot.paths = vec![
+        path_view("ha0", 3_250),
+        PathView { carrier: false, silence: None, ..path_view("wan", 3_250) },
+    ];
+    snapshot.timers.clear();
+    let expected = "\
+What is true?
+  This node is gw-a, the primary.
+  It is not fit: watched interface wan is down.
+  It is not fit: in maintenance.
+  Maintenance ends by itself in 1 h 30 min.
+  0 of its 2 watched interfaces are healthy.
+  lan flapped; it counts again after 42 s without a break.
+  The peer is silent on every path, last heard 3.2 s ago.
+  It counts itself unable to serve (maintenance), with 1 healthy watched interface.
+  Its pair.toml differs from ours.
+  Heartbeats every 100 ms, by path: ha0 silent for 3.2 s; wan never heard, no carrier here.
+Who should serve?
+  Nobody: no path has carrier.
+Which role follows?
+  This node has been passive for 1 h 0 min, epoch 8: the other node serves.
+What must the kernel look like?
+  The 3 virtual IPs must be on no interface; the gate is closed.
+  The kernel has not confirmed it yet (state 4).
+";
+    assert_eq!(text(&status), expected);
+    let alarms = alarms(&status);
+    let expected = [
+        "Nobody serves: no path has carrier.",
+        "This node is not fit: watched interface wan is down.",
+        "This node is not fit: in maintenance.",
+        "The peer has been silent for 3.2 s: nobody could take over from this node.",
+        "The two nodes work with different pair.toml; make them the same.",
+        "The kernel does not look as wanted yet.",
+    ];
+    assert_eq!(alarms, expected);
+}
+
+#[test]
+fn a_lost_ha_link_and_missing_protections_are_alarms() {
+    let mut status = healthy();
+    status.snapshot.paths[0] = path_view("ha0", 61_000);
+    status.snapshot.peer.fitness = Some(Fitness { check_failed: true, ..Fitness::default() });
+    status.guard.addresses_present = 2;
+    status.guard.missing =
+        vec![Missing { name: "persist".into(), remedy: "needs Linux 6.9 or newer.".into() }];
+    let expected = [
+        "The peer is not fit (a check failed): nobody could take over from this node.",
+        "HA link lost: ha0 silent for 1 min 1 s.",
+        "Only 2 of 3 virtual IPs are on the interfaces.",
+        "Protection missing, persist: needs Linux 6.9 or newer.",
+    ];
+    assert_eq!(alarms(&status), expected);
+}
+
+#[test]
+fn a_peer_that_left_and_two_actives_are_told_apart() {
+    let mut status = healthy();
+    status.snapshot.peer.state = "left".into();
+    status.snapshot.peer.left = Some(Leaving::Shutdown);
+    status.snapshot.peer.role = Some(RoleWord::Passive);
+    assert_eq!(
+        alarms(&status),
+        ["The peer left (it shuts down or reboots): nobody could take over from this node."]
+    );
+    let mut status = healthy();
+    status.snapshot.peer.role = Some(RoleWord::Active);
+    assert_eq!(alarms(&status), ["Both nodes are active."]);
+}
+
+#[test]
+fn spans_are_said_in_the_unit_that_fits() {
+    let cases = [
+        (Duration::ZERO, "0 ms"),
+        (Duration::from_micros(300), "under 1 ms"),
+        (ms(999), "999 ms"),
+        (ms(3_210), "3.2 s"),
+        (ms(59_999), "59 s"),
+        (ms(3_599_000), "59 min 59 s"),
+        (ms(90_000_000), "25 h 0 min"),
+        (ms(259_200_000), "3 days"),
+    ];
+    for (value, words) in cases {
+        assert_eq!(span(value), words);
+    }
+}
