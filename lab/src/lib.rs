@@ -3,7 +3,25 @@
 //! nothing about roles, it only watches what the product does.
 
 pub mod clock;
+pub mod error;
+pub mod fault;
+pub mod gateway;
+pub mod isolate;
+pub mod lab;
+pub mod link;
 pub mod mount;
 pub mod netns;
 pub mod plan;
+pub mod process;
+pub mod product;
+pub mod report;
+pub mod result;
+pub mod ruleset;
+pub mod run;
+pub mod scenario;
+pub mod terminal;
+pub mod timeline;
+pub mod topology;
 pub mod traffic;
+pub mod wait;
+pub mod worker;

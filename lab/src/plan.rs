@@ -43,3 +43,46 @@ pub const SERVER_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 2, 0, 100));
 pub const CLIENT_IP6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd01, 0, 0, 0, 0, 0, 0, 0x100));
 /// The server's IPv6 address.
 pub const SERVER_IP6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd02, 0, 0, 0, 0, 0, 0, 0x100));
+
+/// Addresses that stand only in files and scripts: a gateway's own, by node (0 or 1).
+pub fn own_addresses(node: usize, lan_prefix: u8) -> [(&'static str, Vec<String>); 3] {
+    let last = node + 2;
+    [
+        (HA, vec![format!("10.255.0.{}/30", node + 1)]),
+        (LAN, vec![format!("10.1.0.{last}/{lan_prefix}"), format!("fd01::{last}/64")]),
+        (WAN, vec![format!("10.2.0.{last}/24"), format!("fd02::{last}/64")]),
+    ]
+}
+
+/// Most further VIPs that a lab can carry.
+pub const MAX_FURTHER_VIPS: u16 = 4000;
+/// Further VIPs in one third octet: hosts .1 to .250.
+const VIPS_AN_OCTET: u16 = 250;
+
+/// LAN VIP number `number` beyond the first: 10.1.4.1, 10.1.4.2, …
+pub fn further_vip(number: u16) -> IpAddr {
+    let octet = |value: u16| u8::try_from(value).unwrap_or(u8::MAX);
+    let (third, fourth) = (4 + number / VIPS_AN_OCTET, 1 + number % VIPS_AN_OCTET);
+    IpAddr::V4(Ipv4Addr::new(10, 1, octet(third), octet(fourth)))
+}
+
+/// Prefix length of the LAN: wide enough for its VIPs.
+pub const fn lan_prefix(further_vips: u16) -> u8 {
+    if further_vips == 0 { 24 } else { 16 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn further_vips_are_distinct_and_inside_the_lan() {
+        let mut all: Vec<IpAddr> = (0..MAX_FURTHER_VIPS).map(further_vip).collect();
+        all.extend([LAN_VIP, CLIENT_IP]);
+        assert!(all.iter().all(|address| address.to_string().starts_with("10.1.")));
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+}

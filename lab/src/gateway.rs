@@ -1,0 +1,268 @@
+//! One gateway: its machine, its file tree and what runs on it. It boots as a
+//! Debian machine would: addresses, packet filter, service.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::{Doing, LabError, Result};
+use crate::isolate::TREES;
+use crate::plan;
+use crate::process::{self, Running};
+use crate::product::{Product, Seen, Settings, guard, keepalived};
+use crate::ruleset;
+use crate::timeline::Timeline;
+use crate::topology::{HaWiring, Machine, Port, ip};
+use crate::wait;
+
+/// A service that was told to stop is gone within this.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// A started guard opens its socket within this.
+const START_WITHIN: Duration = Duration::from_secs(5);
+
+/// One gateway.
+pub struct Gateway {
+    /// 0 for the primary, 1 for the secondary.
+    pub node: usize,
+    /// Its thread and links.
+    pub machine: Machine,
+    tree: PathBuf,
+    product: Product,
+    program: PathBuf,
+    settings: Settings,
+    wiring: HaWiring,
+    timeline: Timeline,
+    running: Option<Running>,
+    /// Without power: nothing runs, no cable has carrier.
+    off: bool,
+}
+
+/// What a gateway is made from.
+pub struct Blueprint {
+    /// What runs on it.
+    pub product: Product,
+    /// The guard's binary; unused for keepalived.
+    pub program: PathBuf,
+    /// How the pair is configured.
+    pub settings: Settings,
+    /// How the HA ports are joined.
+    pub wiring: HaWiring,
+    /// Where events go.
+    pub timeline: Timeline,
+}
+
+impl Gateway {
+    /// Writes the tree. Nothing runs yet.
+    pub fn new(node: usize, machine: Machine, plan: &Blueprint) -> Result<Gateway> {
+        let tree = Path::new(TREES).join(machine.worker.name());
+        let gateway = Gateway {
+            node,
+            machine,
+            tree,
+            product: plan.product,
+            program: plan.program.clone(),
+            settings: plan.settings,
+            wiring: plan.wiring,
+            timeline: plan.timeline.clone(),
+            running: None,
+            off: false,
+        };
+        gateway.write_files()?;
+        Ok(gateway)
+    }
+
+    fn write_files(&self) -> Result<()> {
+        let files = match self.product {
+            Product::Twinwall => guard::files(self.node, &self.settings).to_vec(),
+            Product::Keepalived => {
+                vec![("etc/keepalived.conf", keepalived::config(self.node, &self.settings))]
+            }
+        };
+        for dir in ["etc/twinwall", "run/twinwall", "var/lib/twinwall", "log"] {
+            let dir = self.tree.join(dir);
+            fs::create_dir_all(&dir).doing(format!("make {}", dir.display()))?;
+        }
+        for (path, text) in files {
+            let path = self.tree.join(path);
+            fs::write(&path, text).doing(format!("write {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// From nothing to a running service, as after power on.
+    pub fn boot(&mut self) -> Result<()> {
+        self.forget_kernel_state()?;
+        self.set_own_addresses()?;
+        self.load_ruleset()?;
+        self.off = false;
+        self.start()
+    }
+
+    /// What a machine without power forgets: tables, addresses, flows, neighbours.
+    fn forget_kernel_state(&self) -> Result<()> {
+        let worker = &self.machine.worker;
+        let tables = worker.command("nft", &["list", "tables"], String::new())?;
+        let script: String = tables.lines().map(|line| format!("delete {line}\n")).collect();
+        worker.command("nft", &["-f", "-"], script)?;
+        worker.command("conntrack", &["--flush"], String::new())?;
+        let mut script = String::from("neigh flush all\n");
+        for port in [Port::Ha, Port::Lan, Port::Wan] {
+            script += &format!("addr flush dev {}\n", port.interface());
+        }
+        ip(worker, script)
+    }
+
+    /// The node's own addresses, as its network configuration sets them; those that
+    /// are there stay.
+    pub fn set_own_addresses(&self) -> Result<()> {
+        let mut script = String::from("link set lo up\n");
+        for (interface, addresses) in
+            plan::own_addresses(self.node, plan::lan_prefix(self.settings.further_vips))
+        {
+            script += &format!("link set {interface} up\n");
+            for address in addresses {
+                let flag = if address.contains(':') { " nodad" } else { "" };
+                script += &format!("addr replace {address} dev {interface}{flag}\n");
+            }
+        }
+        ip(&self.machine.worker, script)
+    }
+
+    fn load_ruleset(&self) -> Result<()> {
+        let text = ruleset::administrator(self.product, self.settings.nat);
+        self.machine.worker.command("nft", &["-f", "-"], text)?;
+        self.machine.worker.sysctl(&[("netfilter/nf_conntrack_tcp_loose", "0")])
+    }
+
+    /// Starts the service; returns when it can be asked.
+    pub fn start(&mut self) -> Result<()> {
+        let mut command = match self.product {
+            Product::Twinwall => guard::command(&self.program, &self.tree),
+            Product::Keepalived => keepalived::command(&self.tree),
+        };
+        if self.product == Product::Twinwall {
+            let log = self.tree.join("log/guard.log");
+            let file = fs::OpenOptions::new().create(true).append(true).open(&log);
+            command.stderr(file.doing(format!("open {}", log.display()))?);
+        }
+        let line = format!("{}: {:?}", self.machine.worker.name(), command.get_program());
+        let mut child = self.machine.worker.run(move || command.spawn())?.map_err(|cause| {
+            LabError::Command {
+                line,
+                output: format!(
+                    "{cause}; give the guard's binary by --guard, or install keepalived"
+                ),
+            }
+        })?;
+        let log = child.stderr.take();
+        self.running = Some(Running::new(child));
+        match self.product {
+            Product::Twinwall => self.await_socket(),
+            Product::Keepalived => {
+                if let Some(log) = log {
+                    keepalived::follow(self.node, log, self.timeline.clone());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn await_socket(&mut self) -> Result<()> {
+        let (client, timeline) = (self.guard(), self.timeline.clone());
+        let log = self.tree.join("log/guard.log");
+        wait::until(
+            &format!("the start of the guard on {}", self.machine.worker.name()),
+            START_WITHIN,
+            || {
+                client.follow(timeline.clone()).map_err(|cause| {
+                    let log = fs::read_to_string(&log).unwrap_or_default();
+                    let last: Vec<&str> = log.lines().rev().take(8).collect();
+                    format!(
+                        "{cause}; its last words: {}",
+                        last.into_iter().rev().collect::<Vec<_>>().join(" / ")
+                    )
+                })
+            },
+        )
+    }
+
+    /// The guard's socket.
+    pub fn guard(&self) -> guard::Client {
+        guard::Client::new(self.node, &self.tree)
+    }
+
+    /// What the gateway does now.
+    pub fn seen(&mut self) -> Seen {
+        if self.off {
+            return Seen::Silent("no power".into());
+        }
+        if !self.running.as_mut().is_some_and(Running::runs) {
+            return Seen::Silent("the service does not run".into());
+        }
+        match self.product {
+            Product::Twinwall => self.guard().seen(),
+            Product::Keepalived if self.has_vip() => Seen::Active,
+            Product::Keepalived => Seen::Ready,
+        }
+    }
+
+    /// Whether the LAN's first VIP is on an interface.
+    pub fn has_vip(&self) -> bool {
+        let vip = format!("{}/", plan::LAN_VIP);
+        let list = self.machine.worker.command(
+            "ip",
+            &["-o", "addr", "show", "dev", plan::LAN],
+            String::new(),
+        );
+        list.is_ok_and(|text| text.split_whitespace().any(|word| word.starts_with(&vip)))
+    }
+
+    /// The processes of the service, parents first; none when nothing runs.
+    pub fn pids(&self) -> Vec<i32> {
+        self.running.as_ref().map(Running::pids).unwrap_or_default()
+    }
+
+    /// The service, where one was started.
+    pub fn running(&self) -> Option<&Running> {
+        self.running.as_ref()
+    }
+
+    /// After its processes were killed: takes them off the process table.
+    pub fn bury(&mut self, pids: &[i32]) -> Result<()> {
+        match self.running.take() {
+            Some(mut running) => running.bury(pids),
+            None => Ok(()),
+        }
+    }
+
+    /// The machine lost its power; `boot` brings it back.
+    pub fn mark_off(&mut self) {
+        self.off = true;
+    }
+
+    /// Waits for the end of a service that was told to stop.
+    pub fn await_stopped(&mut self) -> Result<()> {
+        match self.running.take() {
+            Some(mut running) => running.wait_end(STOP_WITHIN),
+            None => Ok(()),
+        }
+    }
+
+    /// Whatever befell it: has power, addresses, links, a running service. A gateway
+    /// that has all of it is left alone.
+    pub fn revive(&mut self) -> Result<()> {
+        process::signal_all(&self.pids(), libc::SIGCONT);
+        if self.off {
+            return self.boot();
+        }
+        self.set_own_addresses()?;
+        let runs = self.running.as_mut().is_some_and(Running::runs);
+        if runs { Ok(()) } else { self.start() }
+    }
+
+    /// Indexes of all links, in the order in which a power loss should take them:
+    /// what clients see first.
+    pub fn link_indexes(&self) -> [u32; 3] {
+        [Port::Lan, Port::Wan, Port::Ha].map(|port| port.index(self.node, self.wiring))
+    }
+}

@@ -1,0 +1,108 @@
+//! Isolation by construction: the lab runs itself again as process 1 of new PID,
+//! mount and network namespaces. When it dies, however it dies, the kernel ends
+//! every process and removes every namespace that it made; there is no clean-up
+//! code that could be skipped. Called by `main` before anything else.
+
+use std::env;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode};
+
+use crate::error::{Doing, LabError, Result};
+use crate::terminal::Saved;
+use crate::{mount, netns};
+
+/// Names the descriptor of the lifeline for the inner process.
+const LIFELINE: &str = "TWINWALL_LAB_LIFELINE";
+/// Where the gateways' file trees are; on a file system that dies with the lab.
+pub const TREES: &str = "/run/twinwall-lab";
+
+/// Which side of the border this process is on.
+pub enum Side {
+    /// The outer process has run the inner one to its end; leave with this code.
+    Done(ExitCode),
+    /// This is the inner process.
+    Inside {
+        /// Its process id as seen from outside, for `nsenter`.
+        outer_pid: u32,
+    },
+}
+
+/// Outside: runs this program again inside and waits for its end. Inside: prepares the mounts.
+pub fn cross() -> Result<Side> {
+    match env::var(LIFELINE) {
+        Ok(fd) => settle(&fd).map(|outer_pid| Side::Inside { outer_pid }),
+        Err(_) => run_inside().map(Side::Done),
+    }
+}
+
+fn run_inside() -> Result<ExitCode> {
+    // SAFETY: no arguments, cannot fail.
+    if unsafe { libc::geteuid() } != 0 {
+        return Err(LabError::Usage("the lab makes network namespaces: run it as root".into()));
+    }
+    let (reader, writer) = io::pipe().doing("make a pipe")?;
+    // SAFETY: a plain system call; only children made from now on are in the new namespace.
+    if unsafe { libc::unshare(libc::CLONE_NEWPID) } != 0 {
+        return Err(io::Error::last_os_error()).doing("make a PID namespace");
+    }
+    let saved = Saved::of_stdin();
+    let mut child = spawn_inner(reader.as_raw_fd())?;
+    drop(reader);
+    let mut lifeline = writer;
+    writeln!(lifeline, "{}", child.id()).doing("tell the inner process its id")?;
+    let status = child.wait().doing("wait for the inner process")?;
+    saved.restore();
+    if let Some(signal) = status.signal() {
+        eprintln!("the lab was ended by signal {signal}; its namespaces went with it");
+    }
+    // The lifeline is held until here: its end tells the inner process that nobody waits for it.
+    drop(lifeline);
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+}
+
+fn spawn_inner(lifeline: i32) -> Result<Child> {
+    let mut command = Command::new("/proc/self/exe");
+    command.args(env::args_os().skip(1)).env(LIFELINE, lifeline.to_string());
+    // SAFETY: between fork and exec only system calls are made; nothing is allocated.
+    unsafe {
+        command.pre_exec(move || {
+            check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
+            check(libc::fcntl(lifeline, libc::F_SETFD, 0))?;
+            check(libc::unshare(libc::CLONE_NEWNS | libc::CLONE_NEWNET))
+        });
+    }
+    command.spawn().doing("start the lab in its own namespaces")
+}
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Reads the own outer id from the lifeline (an end of file means that the outer
+/// process died before the death signal was armed) and makes the mounts.
+fn settle(fd: &str) -> Result<u32> {
+    let fd: i32 =
+        fd.parse().map_err(|_| LabError::Usage(format!("{LIFELINE} is for the lab's own use")))?;
+    // SAFETY: the outer process passed this descriptor for us alone.
+    let lifeline = unsafe { OwnedFd::from_raw_fd(fd) };
+    let mut line = String::new();
+    BufReader::new(io::PipeReader::from(lifeline))
+        .read_line(&mut line)
+        .doing("read the lifeline")?;
+    let outer_pid = line
+        .trim()
+        .parse()
+        .map_err(|_| LabError::Usage("the process that started the lab is gone".into()))?;
+    mount::make_private().doing("keep mounts private")?;
+    mount::fresh("proc", Path::new("/proc")).doing("mount /proc")?;
+    mount::fresh("sysfs", Path::new("/sys")).doing("mount /sys")?;
+    mount::fresh("tmpfs", Path::new("/run")).doing("mount /run")?;
+    for dir in [netns::NAMES, TREES] {
+        fs::create_dir_all(dir).doing(format!("make {dir}"))?;
+    }
+    Ok(outer_pid)
+}

@@ -1,0 +1,178 @@
+//! The whole lab as one value: topology, both gateways, time line. Scenarios and
+//! the live view work on it.
+
+use std::path::PathBuf;
+use std::process::Child;
+use std::time::Duration;
+
+use twinwall_core::config::Cable;
+use twinwall_core::event::Order;
+
+use crate::error::{LabError, Result};
+use crate::gateway::{Blueprint, Gateway};
+use crate::netns::Namespaces;
+use crate::plan;
+use crate::product::{Product, Seen, Settings};
+use crate::timeline::Timeline;
+use crate::topology::{HaWiring, Topology};
+use crate::wait;
+
+/// Both gateways agree on who serves within this after a start; a start holds back 5 s.
+const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+/// A planned move is done within this.
+const MOVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// The form of a lab.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// What runs on the gateways.
+    pub product: Product,
+    /// The guard's binary.
+    pub program: PathBuf,
+    /// Heartbeat or advert interval.
+    pub interval: Duration,
+    /// What is between the HA ports, and what the pair is told of it.
+    pub ha: HaForm,
+    /// LAN VIPs beyond the first.
+    pub further_vips: u16,
+    /// Whether the LAN is hidden behind the WAN VIP.
+    pub nat: bool,
+}
+
+/// What is between the HA ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HaForm {
+    /// One cable, and the pair knows it.
+    Direct,
+    /// One cable that can be cut in the middle: both ends lose carrier at once.
+    DirectToCut,
+    /// A switch: a dead peer leaves the carrier up.
+    Switched,
+}
+
+impl HaForm {
+    fn wiring(self) -> HaWiring {
+        match self {
+            HaForm::Direct => HaWiring::Direct,
+            HaForm::DirectToCut | HaForm::Switched => HaWiring::Box,
+        }
+    }
+
+    fn cable(self) -> Cable {
+        match self {
+            HaForm::Direct | HaForm::DirectToCut => Cable::Direct,
+            HaForm::Switched => Cable::Switched,
+        }
+    }
+}
+
+/// A running lab.
+pub struct Lab {
+    /// What it was built from.
+    pub form: Form,
+    /// Machines and cables.
+    pub topology: Topology,
+    /// Primary and secondary.
+    pub gateways: [Gateway; 2],
+    /// What happened.
+    pub timeline: Timeline,
+    /// Programs that burn CPU time; a fault.
+    pub hogs: Vec<Child>,
+}
+
+impl Lab {
+    /// Builds everything and boots both gateways. One lab at a time in a process.
+    pub fn build(form: Form) -> Result<Lab> {
+        let wiring = form.ha.wiring();
+        let topology = Topology::build(wiring, plan::lan_prefix(form.further_vips))?;
+        let settings = Settings {
+            interval: form.interval,
+            cable: form.ha.cable(),
+            further_vips: form.further_vips,
+            nat: form.nat,
+        };
+        let timeline = Timeline::default();
+        let blueprint = Blueprint {
+            product: form.product,
+            program: form.program.clone(),
+            settings,
+            wiring,
+            timeline: timeline.clone(),
+        };
+        let [a, b] = topology.gateways.clone();
+        let gateways = [Gateway::new(0, a, &blueprint)?, Gateway::new(1, b, &blueprint)?];
+        let mut lab = Lab { form, topology, gateways, timeline, hogs: Vec::new() };
+        for gateway in &mut lab.gateways {
+            gateway.boot()?;
+        }
+        Ok(lab)
+    }
+
+    /// Where the probes run.
+    pub fn hosts(&self) -> Namespaces {
+        Namespaces {
+            client: self.topology.client.namespace().clone(),
+            server: self.topology.server.namespace().clone(),
+        }
+    }
+
+    /// Waits until one gateway serves and the other would take over; which one serves.
+    pub fn settle(&mut self) -> Result<usize> {
+        let gateways = &mut self.gateways;
+        wait::until("one active and one ready gateway", SETTLE_WITHIN, || {
+            let [a, b] = gateways;
+            match (a.seen(), b.seen()) {
+                (Seen::Active, Seen::Ready) => Ok(0),
+                (Seen::Ready, Seen::Active) => Ok(1),
+                (a, b) => Err(format!("{}: {a:?}, {}: {b:?}", plan::GATEWAY_A, plan::GATEWAY_B)),
+            }
+        })
+    }
+
+    /// Makes `wanted` the active gateway, by a planned move if need be.
+    pub fn make_active(&mut self, wanted: usize) -> Result<()> {
+        let active = self.settle()?;
+        if active == wanted {
+            return Ok(());
+        }
+        match self.form.product {
+            Product::Twinwall => self.switchover_to(wanted)?,
+            Product::Keepalived => self.bounce(active)?,
+        }
+        match self.settle()? {
+            active if active == wanted => Ok(()),
+            _ => Err(LabError::Guard {
+                node: [plan::GATEWAY_A, plan::GATEWAY_B][wanted].to_owned(),
+                said: "it did not stay active after a planned move".into(),
+            }),
+        }
+    }
+
+    fn switchover_to(&mut self, wanted: usize) -> Result<()> {
+        let active = self.gateways[1 - wanted].guard();
+        let target = &mut self.gateways[wanted];
+        wait::until("a planned move of the active role", MOVE_WITHIN, || {
+            if target.seen() == Seen::Active {
+                return Ok(());
+            }
+            // Refused while the peer is not ready: asked again until the bound.
+            active.order(Order::Switchover).map_err(|cause| cause.to_string())?;
+            Err("the order was taken, nothing moved yet".to_owned())
+        })
+    }
+
+    /// keepalived with `nopreempt` moves when the active's service stops.
+    fn bounce(&mut self, active: usize) -> Result<()> {
+        let [a, b] = &mut self.gateways;
+        let (from, to) = if active == 0 { (a, b) } else { (b, a) };
+        if let Some(running) = from.running() {
+            running.signal_main(libc::SIGTERM);
+        }
+        from.await_stopped()?;
+        wait::until("keepalived's move to the other node", MOVE_WITHIN, || match to.seen() {
+            Seen::Active => Ok(()),
+            other => Err(format!("{other:?}")),
+        })?;
+        from.start()
+    }
+}

@@ -1,0 +1,201 @@
+//! twinwall's guard: its files in the node's tree, its start, and its socket.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use twinwall_core::api::{Answer, Request, Status};
+use twinwall_core::beat::RoleWord;
+use twinwall_core::config::Cable;
+use twinwall_core::event::Order;
+use twinwall_core::note::What;
+
+use crate::error::{Doing, LabError, Result};
+use crate::plan;
+use crate::product::{Seen, Settings};
+use crate::timeline::{Entry, Source, Timeline};
+
+/// How long a guard may take to answer; one that hangs must not hang the lab.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+/// The key of the pair in the lab; worth nothing outside.
+const KEY: &str = "6c61622d6c61622d6c61622d6c61622d6c61622d6c61622d6c61622d6c61622d\n";
+
+/// Its files: path below the tree, and text.
+pub fn files(node: usize, settings: &Settings) -> [(&'static str, String); 3] {
+    [
+        ("etc/twinwall/node.toml", node_toml(node)),
+        ("etc/twinwall/pair.toml", pair_toml(settings)),
+        ("etc/twinwall/pair.key", KEY.to_owned()),
+    ]
+}
+
+fn node_toml(node: usize) -> String {
+    let name = [plan::GATEWAY_A, plan::GATEWAY_B][node];
+    let designation = ["primary", "secondary"][node];
+    format!("name = \"{name}\"\ndesignation = \"{designation}\"\n")
+}
+
+fn pair_toml(settings: &Settings) -> String {
+    let cable = match settings.cable {
+        Cable::Direct => "direct",
+        Cable::Switched => "switched",
+    };
+    // The lab breaks the same links again and again, on purpose: as good as no damping.
+    let mut text = format!(
+        "pair_id = 7\n\n[heartbeat]\ninterval = {:.3}\n\n[ha_link]\ninterface = \"{}\"\ncable = \"{cable}\"\n\n\
+         [damping]\nflaps = 255\nwindow = 1\nhold = 0\n",
+        settings.interval.as_secs_f64(),
+        plan::HA
+    );
+    let lan_prefix = plan::lan_prefix(settings.further_vips);
+    let own = [0, 1].map(|node| plan::own_addresses(node, lan_prefix));
+    let mut lan = vec![format!("{}/{lan_prefix}", plan::LAN_VIP), format!("{}/64", plan::LAN_VIP6)];
+    lan.extend(
+        (0..settings.further_vips)
+            .map(|number| format!("{}/{lan_prefix}", plan::further_vip(number))),
+    );
+    let wan = vec![format!("{}/24", plan::WAN_VIP), format!("{}/64", plan::WAN_VIP6)];
+    for (index, vips) in [(1, lan), (2, wan)] {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "\n[[interface]]\nname = \"{}\"\nwatch = true\nprimary = {:?}\nsecondary = {:?}\nvirtual = {vips:?}\n",
+            own[0][index].0, own[0][index].1, own[1][index].1
+        );
+    }
+    text
+}
+
+/// The command that runs it.
+pub fn command(program: &Path, tree: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.arg("--root").arg(tree).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// The guard's socket of one node.
+#[derive(Clone, Debug)]
+pub struct Client {
+    node: usize,
+    socket: PathBuf,
+}
+
+impl Client {
+    /// For the node whose tree this is. Connects to nothing yet.
+    pub fn new(node: usize, tree: &Path) -> Client {
+        Client { node, socket: tree.join("run/twinwall/guard.sock") }
+    }
+
+    /// The guard's status.
+    pub fn status(&self) -> Result<Status> {
+        match self.ask(&Request::Status)? {
+            Answer::Status(status) => Ok(*status),
+            other => Err(self.said(format!("no status but {other:?}"))),
+        }
+    }
+
+    /// What the node does, in the lab's words.
+    pub fn seen(&self) -> Seen {
+        let status = match self.status() {
+            Ok(status) => status,
+            Err(cause) => return Seen::Silent(cause.to_string()),
+        };
+        let snapshot = &status.snapshot;
+        let role = snapshot.role.role;
+        if role == RoleWord::Active {
+            return Seen::Active;
+        }
+        let ready = role == RoleWord::Passive
+            && snapshot.status == "passive"
+            && snapshot.peer.state == "alive";
+        if ready {
+            return Seen::Ready;
+        }
+        let unfit = snapshot.own.unfit.join(", ");
+        Seen::Other(format!(
+            "{} ({}), peer {} {unfit}",
+            role.word(),
+            snapshot.status,
+            snapshot.peer.state
+        ))
+    }
+
+    /// Gives an order and waits for the guard's word on it.
+    pub fn order(&self, order: Order) -> Result<()> {
+        match self.ask(&Request::Order { order })? {
+            Answer::Done => Ok(()),
+            other => Err(self.said(format!("the order was not taken: {other:?}"))),
+        }
+    }
+
+    /// Puts its events on the time line, from the first of its run until it ends.
+    pub fn follow(&self, timeline: Timeline) -> Result<()> {
+        let mut stream = self.connect()?;
+        send(&mut stream, &Request::Follow { after: 0 }).doing("ask for events")?;
+        stream.set_read_timeout(None).doing("wait for events")?;
+        let source = Source::node(self.node);
+        thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(std::result::Result::ok) {
+                if let Ok(Answer::Event(event)) = serde_json::from_str(&line) {
+                    let role = if let What::Role { from, to, .. } = event.note.what {
+                        Some((from, to))
+                    } else {
+                        None
+                    };
+                    timeline.add(Entry { at: event.note.at, source, role, text: event.text });
+                }
+            }
+        });
+        Ok(())
+    }
+
+    fn ask(&self, request: &Request) -> Result<Answer> {
+        let mut stream = self.connect()?;
+        send(&mut stream, request).doing("ask the guard")?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).doing("hear the guard")?;
+        serde_json::from_str(&line)
+            .map_err(|cause| self.said(format!("no answer: {cause} in {line:?}")))
+    }
+
+    fn connect(&self) -> Result<UnixStream> {
+        let stream =
+            UnixStream::connect(&self.socket).doing(format!("reach {}", self.socket.display()))?;
+        stream.set_read_timeout(Some(ANSWER_WITHIN)).doing("bound the wait")?;
+        stream.set_write_timeout(Some(ANSWER_WITHIN)).doing("bound the wait")?;
+        Ok(stream)
+    }
+
+    fn said(&self, said: String) -> LabError {
+        LabError::Guard { node: Source::node(self.node).name().to_owned(), said }
+    }
+}
+
+fn send(stream: &mut UnixStream, request: &Request) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pair_file_lists_every_vip_in_its_subnet() {
+        let settings = Settings {
+            interval: Duration::from_millis(100),
+            cable: Cable::Direct,
+            further_vips: 999,
+            nat: false,
+        };
+        let text = pair_toml(&settings);
+        assert!(text.contains("interval = 0.100"));
+        assert!(text.contains("primary = [\"10.1.0.2/16\", \"fd01::2/64\"]"));
+        assert_eq!(text.matches("/16\"").count(), 2 + 1000);
+    }
+}

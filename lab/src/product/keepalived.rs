@@ -1,0 +1,112 @@
+//! keepalived as an expert would set it up for this pair: VRRP on LAN and WAN in
+//! one sync group, no preemption, realtime priority, early announcements. It is
+//! here to be compared with, nothing of twinwall depends on it.
+
+use std::fmt::Write;
+use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
+use std::path::Path;
+use std::process::{ChildStderr, Command, Stdio};
+use std::thread;
+
+use twinwall_core::beat::RoleWord;
+
+use crate::clock;
+use crate::plan;
+use crate::product::Settings;
+use crate::timeline::{Entry, Source, Timeline};
+
+/// The instance whose changes stand for the whole sync group.
+const INSTANCE: &str = "(VI_LAN)";
+
+/// The text of keepalived.conf.
+pub fn config(node: usize, settings: &Settings) -> String {
+    let lan_prefix = plan::lan_prefix(settings.further_vips);
+    let mut lan = format!("    {}/{lan_prefix}\n", plan::LAN_VIP);
+    for number in 0..settings.further_vips {
+        // Writing to a String cannot fail.
+        let _ = writeln!(lan, "    {}/{lan_prefix}", plan::further_vip(number));
+    }
+    let wan = format!("    {}/24\n", plan::WAN_VIP);
+    let name = [plan::GATEWAY_A, plan::GATEWAY_B][node];
+    let mut text = format!(
+        "global_defs {{\n  router_id {name}\n  vrrp_rt_priority 50\n  vrrp_no_swap\n\
+         \x20 vrrp_garp_master_delay 1\n  vrrp_garp_master_repeat 2\n}}\n\
+         vrrp_sync_group PAIR {{\n  group {{\n    VI_LAN\n    VI_WAN\n  }}\n}}\n"
+    );
+    text += &instance("VI_LAN", plan::LAN, 51, node, settings, &lan, plan::LAN_VIP6);
+    text += &instance("VI_WAN", plan::WAN, 52, node, settings, &wan, plan::WAN_VIP6);
+    text
+}
+
+fn instance(
+    name: &str,
+    interface: &str,
+    router: u8,
+    node: usize,
+    settings: &Settings,
+    vips: &str,
+    vip6: IpAddr,
+) -> String {
+    let priority = [150, 100][node];
+    format!(
+        "vrrp_instance {name} {{\n  state BACKUP\n  interface {interface}\n  virtual_router_id {router}\n\
+         \x20 priority {priority}\n  version 3\n  advert_int {}\n  nopreempt\n\
+         \x20 virtual_ipaddress {{\n{vips}  }}\n  virtual_ipaddress_excluded {{\n    {vip6}/64\n  }}\n}}\n",
+        settings.interval.as_secs_f64()
+    )
+}
+
+/// The command that runs it in the foreground, with every file in the node's tree.
+pub fn command(tree: &Path) -> Command {
+    let mut command = Command::new("keepalived");
+    command.args(["--dont-fork", "--vrrp", "--log-console", "--no-syslog", "--use-file"]);
+    command.arg(tree.join("etc/keepalived.conf"));
+    for (option, file) in [("--pid", "keepalived.pid"), ("--vrrp_pid", "vrrp.pid")] {
+        command.arg(option).arg(tree.join("run").join(file));
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// Puts its log on the time line, each line at the moment it was read.
+pub fn follow(node: usize, log: ChildStderr, timeline: Timeline) {
+    thread::spawn(move || {
+        let mut role = RoleWord::Starting;
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            let text = line.split_once(": ").map_or(line.as_str(), |(_, text)| text).to_owned();
+            let took = state_in(&text).filter(|took| *took != role);
+            let change = took.map(|took| (std::mem::replace(&mut role, took), took));
+            timeline.add(Entry {
+                at: clock::now(),
+                source: Source::node(node),
+                role: change,
+                text,
+            });
+        }
+    });
+}
+
+fn state_in(line: &str) -> Option<RoleWord> {
+    let state = line.split_once(INSTANCE)?.1;
+    if state.contains("Entering MASTER") {
+        Some(RoleWord::Active)
+    } else if state.contains("Entering BACKUP") || state.contains("Entering FAULT") {
+        Some(RoleWord::Passive)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_changes_of_one_instance_count() {
+        assert_eq!(state_in("(VI_LAN) Entering MASTER STATE"), Some(RoleWord::Active));
+        assert_eq!(state_in("(VI_LAN) Entering FAULT STATE"), Some(RoleWord::Passive));
+        assert_eq!(state_in("(VI_WAN) Entering MASTER STATE"), None);
+        assert_eq!(state_in("(VI_LAN) removing VIPs."), None);
+    }
+}

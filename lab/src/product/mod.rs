@@ -1,0 +1,56 @@
+//! What runs on the gateways: twinwall's guard, or keepalived for comparison.
+//! A closed list of two; each has its files, its start and its way to tell its role.
+
+pub mod guard;
+pub mod keepalived;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use twinwall_core::config::Cable;
+
+/// Which product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Product {
+    /// `twinwall-guard`.
+    Twinwall,
+    /// Debian's keepalived, tuned as an expert would.
+    Keepalived,
+}
+
+impl Product {
+    /// Its name in text and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Product::Twinwall => "twinwall",
+            Product::Keepalived => "keepalived",
+        }
+    }
+}
+
+/// How the pair is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Heartbeat or advert interval.
+    pub interval: Duration,
+    /// What the pair is told about the HA cable.
+    pub cable: Cable,
+    /// LAN VIPs beyond the first.
+    pub further_vips: u16,
+    /// Whether the LAN is hidden behind the WAN VIP.
+    pub nat: bool,
+}
+
+/// What a gateway does now, as far as the lab can see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It serves.
+    Active,
+    /// It waits, and would take over.
+    Ready,
+    /// It runs but is neither; in its own words.
+    Other(String),
+    /// Nothing runs there, or it does not answer.
+    Silent(String),
+}

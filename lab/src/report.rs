@@ -1,0 +1,98 @@
+//! Outcomes for people: one line a repetition, medians a scenario, time lines.
+
+use std::fmt::Write;
+
+use crate::result::{Line, Outcome, millis};
+use crate::scenario::Scenario;
+use crate::timeline::Source;
+
+/// One line for one repetition.
+pub fn line(outcome: &Outcome) -> String {
+    let mut text = format!("{:>3}  {:<5}", outcome.rep, outcome.active);
+    if let Some(seen) = &outcome.traffic {
+        let silent = |span: Option<std::time::Duration>| span.map_or_else(|| "-".to_owned(), |span| format!("{:.1}", millis(span)));
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "  outage {:>7.1} ms (floor {:.1})  lost {:>4}/{}  VIP silent {}/{} ms (floor {:.1})  two answer {:.1} ms",
+            millis(seen.outage),
+            millis(seen.floor),
+            seen.lost,
+            seen.sent,
+            silent(seen.vip_silence_ipv4),
+            silent(seen.vip_silence_ipv6),
+            millis(seen.vip_floor),
+            millis(seen.two_answer),
+        );
+        if let Some(last) = seen.per_vip_last {
+            let _ = write!(text, "  last VIP {:.1} ms", millis(last));
+        }
+    }
+    if let Some(detected) = outcome.detected_ms {
+        let _ = write!(text, "  detected {detected:.1} ms");
+    }
+    let _ = write!(text, "  roles {}", outcome.role_changes);
+    for (who, cost) in ["active", "passive"].into_iter().zip(outcome.cost.iter().flatten()) {
+        let _ = write!(text, "  {who} {:.3} CPU s/min {:.1} MiB", cost.cpu_s_per_min, cost.resident_bytes as f64 / f64::from(1 << 20));
+    }
+    let verdict = if outcome.missed.is_empty() { "ok".to_owned() } else { format!("MISSED: {}", outcome.missed.join("; ")) };
+    text + "  " + &verdict
+}
+
+/// The time line of one repetition, at most `limit` lines.
+pub fn events(lines: &[Line], limit: usize) -> String {
+    let mut text = String::new();
+    for line in lines.iter().take(limit) {
+        let indent = match line.source {
+            Source::Lab => "",
+            Source::A => "  ",
+            Source::B => "    ",
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {:>9.2} ms  {:<5} {indent}{}", line.at_ms, line.source.name(), line.text);
+    }
+    if lines.len() > limit {
+        let _ = writeln!(text, "  … and {} more", lines.len() - limit);
+    }
+    text
+}
+
+/// Medians over the repetitions of one scenario.
+pub fn summary(scenario: &Scenario, outcomes: &[Outcome]) -> String {
+    let traffic = || outcomes.iter().filter_map(|outcome| outcome.traffic.as_ref());
+    let outage = median(traffic().map(|seen| millis(seen.outage)));
+    let floor = median(traffic().map(|seen| millis(seen.floor)));
+    let silence = median(traffic().filter_map(|seen| Some(millis(seen.vip_silence_ipv4?))));
+    let missed = outcomes.iter().filter(|outcome| !outcome.missed.is_empty()).count();
+    let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
+    format!(
+        "{}: {} of {} as they must be; medians: outage {} ms, floor {} ms, VIP silent {} ms",
+        scenario.name,
+        outcomes.len() - missed,
+        outcomes.len(),
+        figure(outage),
+        figure(floor),
+        figure(silence)
+    )
+}
+
+/// The median; the mean of the two in the middle for an even number.
+pub fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len().checked_sub(1)? / 2;
+    let other = sorted.len() / 2;
+    Some((sorted[middle] + sorted[other]) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median([].into_iter()), None);
+        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), Some(2.0));
+        assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), Some(2.5));
+    }
+}

@@ -1,0 +1,133 @@
+//! Plays a scenario: builds its lab once, then for each repetition makes the
+//! wanted gateway active, sends traffic, fires the fault, watches, restores.
+
+use std::io;
+use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use twinwall_core::time::Moment;
+
+use crate::clock;
+use crate::error::{Doing, LabError, Result};
+use crate::fault::{self, Fault};
+use crate::lab::{Form, Lab};
+use crate::plan;
+use crate::process::Running;
+use crate::product::Product;
+use crate::result::{Gathered, Outcome};
+use crate::scenario::{Load, Scenario};
+use crate::traffic::usage::{Usage, usage};
+use crate::traffic::{Measured, ProbePlan, Probes, Side, TcpPlan, Window};
+
+/// What the command line may change of a scenario.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// What runs on the gateways.
+    pub product: Product,
+    /// The guard's binary.
+    pub program: PathBuf,
+    /// How often.
+    pub reps: u32,
+    /// How long to watch, instead of the scenario's own time.
+    pub observe: Option<Duration>,
+}
+
+/// Plays `scenario`; each finished repetition is handed to `tell`.
+pub fn play(scenario: &Scenario, order: &Order, mut tell: impl FnMut(&Outcome)) -> Result<Vec<Outcome>> {
+    if scenario.only.is_some_and(|only| only != order.product) {
+        return Err(LabError::Usage(format!("{} is not for {}", scenario.name, order.product.name())));
+    }
+    let scenario = Scenario { observe: order.observe.unwrap_or(scenario.observe), ..*scenario };
+    let mut lab = Lab::build(Form {
+        product: order.product,
+        program: order.program.clone(),
+        interval: scenario.interval,
+        ha: scenario.ha,
+        further_vips: scenario.further_vips,
+        nat: scenario.nat,
+    })?;
+    let mut outcomes = Vec::new();
+    for rep in 1..=order.reps {
+        // The first repetition moves nothing that need not be moved.
+        let first = lab.settle()?;
+        let active = if rep == 1 { first } else { (rep as usize - 1) % 2 };
+        lab.make_active(active)?;
+        let outcome = play_once(&mut lab, &scenario, rep, active)?;
+        tell(&outcome);
+        outcomes.push(outcome);
+        fault::restore(&mut lab)?;
+    }
+    Ok(outcomes)
+}
+
+fn play_once(lab: &mut Lab, scenario: &Scenario, rep: u32, active: usize) -> Result<Outcome> {
+    let probes = start_probes(lab, scenario)?;
+    let quiet_from = clock::now();
+    thread::sleep(scenario.warm_up);
+    let fired = fault::fire(lab, scenario.fault, active)?;
+    lab.timeline.say(fired.at, scenario.fault.words(active));
+    let watched = watch_cost(lab, scenario, active);
+    watch(lab, scenario, fired.at, active);
+    let until = clock::now();
+    let cost = match watched {
+        Some([first, second]) => Some([cost(first)?, cost(second)?]),
+        None => None,
+    };
+    let measure = |probes: Probes| -> Result<Measured> {
+        probes.measure(&Window { quiet_from, fault: fired.at, until }).doing("measure the traffic")
+    };
+    let traffic = probes.map(measure).transpose()?;
+    let entries = lab.timeline.between(fired.at, until);
+    let gathered = Gathered { rep, product: lab.form.product, active, fired, traffic, entries, cost };
+    Ok(Outcome::new(scenario, gathered))
+}
+
+/// Waits for the end of the observation; a hung guard is resumed halfway.
+fn watch(lab: &mut Lab, scenario: &Scenario, from: Moment, active: usize) {
+    let sleep_until = |moment: Moment| thread::sleep(moment.since(clock::now()));
+    if scenario.fault == Fault::GuardHung {
+        sleep_until(from + scenario.observe / 2);
+        let at = fault::resume(lab, active);
+        let name = [plan::GATEWAY_A, plan::GATEWAY_B][active];
+        lab.timeline.say(at, format!("the service on {name} runs on"));
+    }
+    sleep_until(from + scenario.observe);
+}
+
+fn start_probes(lab: &Lab, scenario: &Scenario) -> Result<Option<Probes>> {
+    let mut probes = ProbePlan { longest: scenario.warm_up + scenario.observe + Duration::from_secs(30), ..ProbePlan::default() };
+    probes.resolve.extend([(Side::Server, plan::WAN_VIP), (Side::Server, plan::WAN_VIP6)]);
+    match scenario.load {
+        Load::Silence => return Ok(None),
+        Load::Usual => {}
+        Load::Fast => probes.rate_per_s = 5_000,
+        Load::EveryVip => {
+            let first = std::iter::once(plan::LAN_VIP);
+            let all = first.chain((0..scenario.further_vips).map(plan::further_vip));
+            probes.all_vips = all.filter_map(|vip| if let std::net::IpAddr::V4(vip) = vip { Some(vip) } else { None }).collect();
+        }
+    }
+    if scenario.observe > LONGEST_WITH_CONNECTIONS {
+        probes.tcp = probes.tcp.map(|tcp| TcpPlan { connections: 2, ..tcp });
+    }
+    Probes::start(&probes, &lab.hosts()).map(Some).doing("start the probes")
+}
+
+/// Logs of many connections over a long time would need much memory.
+const LONGEST_WITH_CONNECTIONS: Duration = Duration::from_secs(120);
+
+/// Starts watching what both services cost, where nothing else is measured.
+fn watch_cost(lab: &Lab, scenario: &Scenario, active: usize) -> Option<[JoinHandle<io::Result<Usage>>; 2]> {
+    let span = scenario.observe;
+    let start = |node: usize| {
+        let pid = lab.gateways[node].running().map_or(0, Running::pid);
+        thread::spawn(move || usage(pid, span))
+    };
+    (scenario.load == Load::Silence).then(|| [start(active), start(1 - active)])
+}
+
+fn cost(watched: JoinHandle<io::Result<Usage>>) -> Result<Usage> {
+    let watched = watched.join().map_err(|_| LabError::Usage("the thread that watches a service died".into()))?;
+    watched.doing("read what a service costs")
+}
