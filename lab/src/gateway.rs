@@ -2,6 +2,7 @@
 //! Debian machine would: addresses, packet filter, service.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -67,7 +68,13 @@ impl Gateway {
             running: None,
             off: false,
         };
-        gateway.write_files()?;
+        // What an earlier lab of this process left there.
+        match fs::remove_dir_all(&gateway.tree) {
+            Err(cause) if cause.kind() != ErrorKind::NotFound => {
+                return Err(cause).doing(format!("clear {}", gateway.tree.display()));
+            }
+            Ok(()) | Err(_) => gateway.write_files()?,
+        }
         Ok(gateway)
     }
 

@@ -176,3 +176,12 @@ impl Lab {
         from.start()
     }
 }
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for hog in &mut self.hogs {
+            // One that is gone already needs no kill; the rest go with the PID namespace.
+            let _ = hog.kill().and_then(|()| hog.wait());
+        }
+    }
+}

@@ -1,9 +1,53 @@
-//! `twinwall-lab`: see `twinwall_lab`.
+//! `twinwall-lab`: two gateways on this machine, faults, and what a client sees of
+//! them. Started by `cargo xtask lab` and by `twinwall lab`.
 
+use std::env;
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use twinwall_lab::lab::{Form, HaForm, Lab};
-use twinwall_lab::{fault, isolate, product::Product};
+
+use clap::Parser;
+use twinwall_lab::error::{LabError, Result};
+use twinwall_lab::isolate::{self, Side};
+use twinwall_lab::product::Product;
+use twinwall_lab::run::{self, Order};
+use twinwall_lab::scenario::{self, Scenario};
+use twinwall_lab::{plan, report};
+
+/// Lines of a time line that the table shows; `--json` has them all.
+const LINES_SHOWN: usize = 40;
+
+/// Two gateways, switches, a client and a server on this machine, with the real
+/// programs: shows and measures failovers. Needs root; leaves nothing behind.
+#[derive(Parser)]
+#[command(name = "twinwall-lab", version)]
+struct Options {
+    /// Play this scenario (several times: several); `all` plays them all.
+    #[arg(long, value_name = "NAME")]
+    scenario: Vec<String>,
+    /// How often each scenario is played; the active gateway alternates.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    reps: u32,
+    /// Print one JSON value a repetition instead of text.
+    #[arg(long)]
+    json: bool,
+    /// Show the time line of both nodes after each repetition.
+    #[arg(long)]
+    events: bool,
+    /// List the scenarios and leave.
+    #[arg(long)]
+    list: bool,
+    /// The guard's program; by default the one beside this program.
+    #[arg(long, value_name = "PATH")]
+    guard: Option<PathBuf>,
+    /// What runs on the gateways: twinwall, or keepalived to compare with.
+    #[arg(long, value_name = "NAME", default_value = "twinwall", value_parser = product)]
+    product: Product,
+    /// Watch for so many seconds after the fault, instead of the scenario's own time.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    observe: Option<Duration>,
+}
 
 fn main() -> ExitCode {
     match run() {
@@ -15,26 +59,125 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> twinwall_lab::error::Result<ExitCode> {
-    let outer = match isolate::cross()? {
-        isolate::Side::Done(code) => return Ok(code),
-        isolate::Side::Inside { outer_pid } => outer_pid,
-    };
-    eprintln!("to look inside: nsenter -t {outer} -p -m ip netns exec gw-a ip addr");
-    let t = std::time::Instant::now();
-    let mut lab = Lab::build(Form { product: Product::Keepalived, program: "x".into(), interval: Duration::from_millis(100), ha: HaForm::Direct, further_vips: 0, nat: false })?;
-    eprintln!("built {:?}", t.elapsed());
-    let active = lab.settle()?;
-    eprintln!("settled {:?}: {active}", t.elapsed());
-    for i in 0..4 {
-        lab.make_active(i % 2)?;
-        let f = fault::fire(&mut lab, fault::Fault::PowerLoss(fault::Who::Active), i % 2)?;
-        eprintln!("power loss {:?}", f.took);
-        std::thread::sleep(Duration::from_secs(1));
-        fault::restore(&mut lab)?;
-        lab.settle()?;
-        for e in lab.timeline.between(f.at, twinwall_lab::clock::now()) { eprintln!("{:>10.3} {} {}", e.at.since(f.at).as_secs_f64()*1e3, e.source.name(), e.text); }
+fn run() -> Result<ExitCode> {
+    let options = Options::parse();
+    if options.list {
+        print_list();
+        return Ok(ExitCode::SUCCESS);
     }
-    if std::env::args().nth(1).is_some() { std::thread::sleep(Duration::from_secs(600)); }
-    Ok(ExitCode::SUCCESS)
+    let scenarios = chosen(&options.scenario)?;
+    let program = guard_program(&options)?;
+    let outer_pid = match isolate::cross()? {
+        Side::Done(code) => return Ok(code),
+        Side::Inside { outer_pid } => outer_pid,
+    };
+    eprintln!(
+        "to look inside: nsenter -t {outer_pid} -p -m ip netns exec {} ip addr",
+        plan::GATEWAY_A
+    );
+    let order =
+        Order { product: options.product, program, reps: options.reps, observe: options.observe };
+    play(&scenarios, &order, &options)
+}
+
+/// Plays them all; one that cannot be played says why, and the others still are.
+fn play(scenarios: &[&Scenario], order: &Order, options: &Options) -> Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
+    for scenario in scenarios {
+        if !options.json {
+            println!(
+                "{} ({}, {}): {}",
+                scenario.name,
+                order.product.name(),
+                interval(scenario),
+                scenario.shows
+            );
+        }
+        let told = run::play(scenario, order, |outcome| {
+            if options.json {
+                // A value of ours always has a JSON form; a closed pipe ends the lab soon enough.
+                println!("{}", serde_json::to_string(outcome).unwrap_or_default());
+            } else {
+                println!("{}", report::line(outcome));
+                if options.events {
+                    print!("{}", report::events(&outcome.events, LINES_SHOWN));
+                }
+            }
+        });
+        match told {
+            Ok(outcomes) => {
+                if !options.json {
+                    println!("{}\n", report::summary(scenario, &outcomes));
+                }
+                if outcomes.iter().any(|outcome| !outcome.missed.is_empty()) {
+                    code = ExitCode::from(2);
+                }
+            }
+            Err(cause) => {
+                eprintln!("twinwall-lab: {}: {cause}", scenario.name);
+                code = ExitCode::FAILURE;
+            }
+        }
+        // Output may go to a file that somebody follows.
+        let _ = io::stdout().flush();
+    }
+    Ok(code)
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
+    if names.iter().any(|name| name == "all") {
+        return Ok(scenario::ALL.iter().collect());
+    }
+    let find = |name: &String| {
+        scenario::find(name).ok_or_else(|| {
+            LabError::Usage(format!("no scenario is called '{name}'; `--list` names them all"))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+fn print_list() {
+    for scenario in scenario::ALL {
+        println!("{:<26} {:>8}  {}", scenario.name, interval(scenario), scenario.shows);
+    }
+}
+
+fn interval(scenario: &Scenario) -> String {
+    format!("{} ms", scenario.interval.as_millis())
+}
+
+/// Found before the mounts change, so that a relative path means what it says.
+fn guard_program(options: &Options) -> Result<PathBuf> {
+    if options.product == Product::Keepalived {
+        return Ok(PathBuf::new());
+    }
+    let beside =
+        || env::current_exe().ok().and_then(|own| Some(own.parent()?.join("twinwall-guard")));
+    let Some(path) = options.guard.clone().or_else(beside) else {
+        return Err(LabError::Usage(
+            "this program's folder is unknown; name the guard by --guard PATH".into(),
+        ));
+    };
+    path.canonicalize().map_err(|cause| {
+        LabError::Usage(format!(
+            "{}: {cause}; build the guard, or name it by --guard PATH",
+            path.display()
+        ))
+    })
+}
+
+fn product(text: &str) -> std::result::Result<Product, String> {
+    [Product::Twinwall, Product::Keepalived]
+        .into_iter()
+        .find(|product| product.name() == text)
+        .ok_or_else(|| "choose twinwall or keepalived".to_owned())
+}
+
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    let value: f64 = text.parse().map_err(|_| "a number of seconds, as 2.5".to_owned())?;
+    if (0.1..=3600.0).contains(&value) {
+        Ok(Duration::from_secs_f64(value))
+    } else {
+        Err("0.1 to 3600".to_owned())
+    }
 }

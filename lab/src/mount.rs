@@ -21,6 +21,16 @@ pub fn make_private() -> io::Result<()> {
     mount("none", Path::new("/"), None, libc::MS_REC | libc::MS_PRIVATE)
 }
 
+/// Takes the mount at `target` away, at once for new users.
+pub fn detach(target: &Path) -> io::Result<()> {
+    let target = CString::new(target.as_os_str().as_bytes())?;
+    // SAFETY: the string lives until the call returns.
+    if unsafe { libc::umount2(target.as_ptr(), libc::MNT_DETACH) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 fn mount(source: &str, target: &Path, kind: Option<&str>, flags: libc::c_ulong) -> io::Result<()> {
     let source = CString::new(source)?;
     let target_c = CString::new(target.as_os_str().as_bytes())?;

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
+use crate::mount;
+
 /// Where `ip netns` looks for names; a file system of the lab's own, see `isolate`.
 pub const NAMES: &str = "/run/netns";
 
@@ -18,6 +20,7 @@ pub struct Namespace {
     /// What the lab and `ip netns` call it.
     pub name: String,
     fd: OwnedFd,
+    published: bool,
 }
 
 /// The namespaces that probes run in.
@@ -42,7 +45,7 @@ impl Namespace {
         let fd = made
             .join()
             .map_err(|_| io::Error::other("the thread that makes namespaces died"))??;
-        Ok(Namespace { name: name.to_owned(), fd })
+        Ok(Namespace { name: name.to_owned(), fd, published: false })
     }
 
     /// Moves the calling thread (and what it starts from now on) into the namespace.
@@ -54,11 +57,27 @@ impl Namespace {
         Ok(())
     }
 
-    /// Gives the namespace its name for `ip netns` and `nsenter`, under [`NAMES`].
-    pub fn publish(&self) -> io::Result<()> {
-        let path = PathBuf::from(NAMES).join(&self.name);
+    /// Gives the namespace its name for `ip netns` and `nsenter`, under [`NAMES`],
+    /// for as long as the value lives.
+    pub fn publish(&mut self) -> io::Result<()> {
+        let path = self.path();
         File::create(&path)?;
         let source = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
-        crate::mount::bind(&source, &path)
+        mount::bind(&source, &path)?;
+        self.published = true;
+        Ok(())
+    }
+
+    fn path(&self) -> PathBuf {
+        PathBuf::from(NAMES).join(&self.name)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        if self.published {
+            // A name that stays is replaced by the next lab, and gone with this process.
+            let _ = mount::detach(&self.path()).and_then(|()| std::fs::remove_file(self.path()));
+        }
     }
 }

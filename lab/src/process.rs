@@ -75,6 +75,18 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    /// A lab that ends leaves nothing running for the next one in this process.
+    fn drop(&mut self) {
+        if self.runs() {
+            let pids = self.pids();
+            signal_all(&pids, libc::SIGKILL);
+            // What does not end within its bound ends with the lab's PID namespace.
+            let _ = self.bury(&pids);
+        }
+    }
+}
+
 /// Sends a signal to processes, in this order. Those that are gone are skipped.
 pub fn signal_all(pids: &[i32], signal: libc::c_int) {
     for &pid in pids.iter().filter(|pid| **pid > 1) {

@@ -10,7 +10,9 @@ use crate::timeline::Source;
 pub fn line(outcome: &Outcome) -> String {
     let mut text = format!("{:>3}  {:<5}", outcome.rep, outcome.active);
     if let Some(seen) = &outcome.traffic {
-        let silent = |span: Option<std::time::Duration>| span.map_or_else(|| "-".to_owned(), |span| format!("{:.1}", millis(span)));
+        let silent = |span: Option<std::time::Duration>| {
+            span.map_or_else(|| "-".to_owned(), |span| format!("{:.1}", millis(span)))
+        };
         // Writing to a String cannot fail.
         let _ = write!(
             text,
@@ -33,9 +35,18 @@ pub fn line(outcome: &Outcome) -> String {
     }
     let _ = write!(text, "  roles {}", outcome.role_changes);
     for (who, cost) in ["active", "passive"].into_iter().zip(outcome.cost.iter().flatten()) {
-        let _ = write!(text, "  {who} {:.3} CPU s/min {:.1} MiB", cost.cpu_s_per_min, cost.resident_bytes as f64 / f64::from(1 << 20));
+        let _ = write!(
+            text,
+            "  {who} {:.3} CPU s/min {:.1} MiB",
+            cost.cpu_s_per_min,
+            cost.resident_bytes as f64 / f64::from(1 << 20)
+        );
     }
-    let verdict = if outcome.missed.is_empty() { "ok".to_owned() } else { format!("MISSED: {}", outcome.missed.join("; ")) };
+    let verdict = if outcome.missed.is_empty() {
+        "ok".to_owned()
+    } else {
+        format!("MISSED: {}", outcome.missed.join("; "))
+    };
     text + "  " + &verdict
 }
 
@@ -49,7 +60,13 @@ pub fn events(lines: &[Line], limit: usize) -> String {
             Source::B => "    ",
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {:>9.2} ms  {:<5} {indent}{}", line.at_ms, line.source.name(), line.text);
+        let _ = writeln!(
+            text,
+            "  {:>9.2} ms  {:<5} {indent}{}",
+            line.at_ms,
+            line.source.name(),
+            line.text
+        );
     }
     if lines.len() > limit {
         let _ = writeln!(text, "  … and {} more", lines.len() - limit);
@@ -64,7 +81,8 @@ pub fn summary(scenario: &Scenario, outcomes: &[Outcome]) -> String {
     let floor = median(traffic().map(|seen| millis(seen.floor)));
     let silence = median(traffic().filter_map(|seen| Some(millis(seen.vip_silence_ipv4?))));
     let missed = outcomes.iter().filter(|outcome| !outcome.missed.is_empty()).count();
-    let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
+    let figure =
+        |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
     format!(
         "{}: {} of {} as they must be; medians: outage {} ms, floor {} ms, VIP silent {} ms",
         scenario.name,

@@ -83,7 +83,8 @@ impl Outcome {
         let Gathered { rep, product, active, fired, traffic, entries, cost } = gathered;
         let detected = detected(&entries, Source::node(1 - active)).map(|at| at.since(fired.at));
         let last_vip = traffic.as_ref().and_then(|seen| seen.per_vip_last);
-        let after_detection = last_vip.zip(detected).map(|(last, detected)| last.saturating_sub(detected));
+        let after_detection =
+            last_vip.zip(detected).map(|(last, detected)| last.saturating_sub(detected));
         let mut outcome = Outcome {
             scenario: scenario.name,
             product,
@@ -115,13 +116,15 @@ impl Outcome {
         if let Some(bound) = must.last_vip {
             match self.last_vip_after_detection_ms {
                 Some(last) if last <= millis(bound) => {}
-                Some(last) => missed.push(format!("last VIP {last:.1} ms after detection, not {}", millis(bound))),
+                Some(last) => missed
+                    .push(format!("last VIP {last:.1} ms after detection, not {}", millis(bound))),
                 None => missed.push("not every VIP moved".to_owned()),
             }
         }
         for (index, cost) in self.cost.iter().flatten().enumerate() {
             let who = ["active", "passive"][index];
-            if must.cpu_a_minute.is_some_and(|most| cost.cpu_s_per_min > most[index].as_secs_f64()) {
+            if must.cpu_a_minute.is_some_and(|most| cost.cpu_s_per_min > most[index].as_secs_f64())
+            {
                 missed.push(format!("{who}: {:.3} CPU s a minute", cost.cpu_s_per_min));
             }
             if must.resident.is_some_and(|most| cost.resident_bytes > most) {
@@ -136,11 +139,17 @@ fn judge_traffic(seen: &Measured, must: &Must, missed: &mut Vec<String>) {
     let mut bounded = |name: &str, value: Duration, floor: Duration, bound: Option<Duration>| {
         let net = value.saturating_sub(floor);
         if let Some(bound) = bound.filter(|bound| net > *bound) {
-            missed.push(format!("{name} {:.1} ms over the floor, not {}", millis(net), millis(bound)));
+            missed.push(format!(
+                "{name} {:.1} ms over the floor, not {}",
+                millis(net),
+                millis(bound)
+            ));
         }
     };
     bounded("outage", seen.outage, seen.floor, must.outage);
-    for (name, silence) in [("IPv4 VIP silent", seen.vip_silence_ipv4), ("IPv6 VIP silent", seen.vip_silence_ipv6)] {
+    for (name, silence) in
+        [("IPv4 VIP silent", seen.vip_silence_ipv4), ("IPv6 VIP silent", seen.vip_silence_ipv6)]
+    {
         bounded(name, silence.unwrap_or_default(), seen.vip_floor, must.vip_silence);
     }
     if must.no_loss && seen.lost > 0 {

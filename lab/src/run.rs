@@ -34,9 +34,17 @@ pub struct Order {
 }
 
 /// Plays `scenario`; each finished repetition is handed to `tell`.
-pub fn play(scenario: &Scenario, order: &Order, mut tell: impl FnMut(&Outcome)) -> Result<Vec<Outcome>> {
+pub fn play(
+    scenario: &Scenario,
+    order: &Order,
+    mut tell: impl FnMut(&Outcome),
+) -> Result<Vec<Outcome>> {
     if scenario.only.is_some_and(|only| only != order.product) {
-        return Err(LabError::Usage(format!("{} is not for {}", scenario.name, order.product.name())));
+        return Err(LabError::Usage(format!(
+            "{} is not for {}",
+            scenario.name,
+            order.product.name()
+        )));
     }
     let scenario = Scenario { observe: order.observe.unwrap_or(scenario.observe), ..*scenario };
     let mut lab = Lab::build(Form {
@@ -79,7 +87,8 @@ fn play_once(lab: &mut Lab, scenario: &Scenario, rep: u32, active: usize) -> Res
     };
     let traffic = probes.map(measure).transpose()?;
     let entries = lab.timeline.between(fired.at, until);
-    let gathered = Gathered { rep, product: lab.form.product, active, fired, traffic, entries, cost };
+    let gathered =
+        Gathered { rep, product: lab.form.product, active, fired, traffic, entries, cost };
     Ok(Outcome::new(scenario, gathered))
 }
 
@@ -96,7 +105,10 @@ fn watch(lab: &mut Lab, scenario: &Scenario, from: Moment, active: usize) {
 }
 
 fn start_probes(lab: &Lab, scenario: &Scenario) -> Result<Option<Probes>> {
-    let mut probes = ProbePlan { longest: scenario.warm_up + scenario.observe + Duration::from_secs(30), ..ProbePlan::default() };
+    let mut probes = ProbePlan {
+        longest: scenario.warm_up + scenario.observe + Duration::from_secs(30),
+        ..ProbePlan::default()
+    };
     probes.resolve.extend([(Side::Server, plan::WAN_VIP), (Side::Server, plan::WAN_VIP6)]);
     match scenario.load {
         Load::Silence => return Ok(None),
@@ -105,7 +117,11 @@ fn start_probes(lab: &Lab, scenario: &Scenario) -> Result<Option<Probes>> {
         Load::EveryVip => {
             let first = std::iter::once(plan::LAN_VIP);
             let all = first.chain((0..scenario.further_vips).map(plan::further_vip));
-            probes.all_vips = all.filter_map(|vip| if let std::net::IpAddr::V4(vip) = vip { Some(vip) } else { None }).collect();
+            probes.all_vips = all
+                .filter_map(
+                    |vip| if let std::net::IpAddr::V4(vip) = vip { Some(vip) } else { None },
+                )
+                .collect();
         }
     }
     if scenario.observe > LONGEST_WITH_CONNECTIONS {
@@ -118,7 +134,11 @@ fn start_probes(lab: &Lab, scenario: &Scenario) -> Result<Option<Probes>> {
 const LONGEST_WITH_CONNECTIONS: Duration = Duration::from_secs(120);
 
 /// Starts watching what both services cost, where nothing else is measured.
-fn watch_cost(lab: &Lab, scenario: &Scenario, active: usize) -> Option<[JoinHandle<io::Result<Usage>>; 2]> {
+fn watch_cost(
+    lab: &Lab,
+    scenario: &Scenario,
+    active: usize,
+) -> Option<[JoinHandle<io::Result<Usage>>; 2]> {
     let span = scenario.observe;
     let start = |node: usize| {
         let pid = lab.gateways[node].running().map_or(0, Running::pid);
@@ -128,6 +148,8 @@ fn watch_cost(lab: &Lab, scenario: &Scenario, active: usize) -> Option<[JoinHand
 }
 
 fn cost(watched: JoinHandle<io::Result<Usage>>) -> Result<Usage> {
-    let watched = watched.join().map_err(|_| LabError::Usage("the thread that watches a service died".into()))?;
+    let watched = watched
+        .join()
+        .map_err(|_| LabError::Usage("the thread that watches a service died".into()))?;
     watched.doing("read what a service costs")
 }

@@ -130,7 +130,12 @@ const fn link_down(name: &'static str, port: Port, at: At) -> Scenario {
     Scenario { name, shows, fault: Fault::LinkDown(port, at), must: outage(10), ..BASE }
 }
 
-const fn guard(name: &'static str, shows: &'static str, fault: Fault, interval_ms: u64) -> Scenario {
+const fn guard(
+    name: &'static str,
+    shows: &'static str,
+    fault: Fault,
+    interval_ms: u64,
+) -> Scenario {
     let observe = ms(3000 + 8 * interval_ms);
     Scenario { name, shows, fault, interval: ms(interval_ms), observe, must: outage(25), ..BASE }
 }
@@ -140,7 +145,12 @@ const fn planned(name: &'static str, shows: &'static str, fault: Fault) -> Scena
     Scenario { name, shows, fault, load: Load::Fast, must, ..BASE }
 }
 
-const fn undisturbed(name: &'static str, shows: &'static str, ha: HaForm, fault: Fault) -> Scenario {
+const fn undisturbed(
+    name: &'static str,
+    shows: &'static str,
+    ha: HaForm,
+    fault: Fault,
+) -> Scenario {
     Scenario { name, shows, ha, fault, must: UNDISTURBED, ..BASE }
 }
 
@@ -175,7 +185,12 @@ pub const ALL: &[Scenario] = &[
     guard("guard-killed-1s", "the same at an interval of 1 s", Fault::GuardKilled, 1000),
     Scenario {
         must: Must { outage: None, vip_silence: Some(ms(25)), ..NOTHING },
-        ..guard("guard-restarted", "the active's guard is killed and restarted", Fault::GuardRestarted, 100)
+        ..guard(
+            "guard-restarted",
+            "the active's guard is killed and restarted",
+            Fault::GuardRestarted,
+            100,
+        )
     },
     guard("guard-hung", "the active's guard hangs, and is resumed", Fault::GuardHung, 100),
     guard("guard-hung-1s", "the same at an interval of 1 s", Fault::GuardHung, 1000),
@@ -193,7 +208,12 @@ pub const ALL: &[Scenario] = &[
     ),
     Scenario {
         observe: ms(300_000),
-        ..undisturbed("alone", "alone for five minutes", HaForm::Direct, Fault::PowerLoss(Who::Passive))
+        ..undisturbed(
+            "alone",
+            "alone for five minutes",
+            HaForm::Direct,
+            Fault::PowerLoss(Who::Passive),
+        )
     },
     undisturbed(
         "ha-interface-down",
@@ -265,6 +285,10 @@ mod tests {
     #[test]
     fn a_cable_that_is_cut_in_the_middle_can_be() {
         let cuts = |fault| matches!(fault, Fault::HaCut | Fault::LanAndHaCut);
-        assert!(ALL.iter().filter(|scenario| cuts(scenario.fault)).all(|scenario| scenario.ha != HaForm::Direct));
+        assert!(
+            ALL.iter()
+                .filter(|scenario| cuts(scenario.fault))
+                .all(|scenario| scenario.ha != HaForm::Direct)
+        );
     }
 }

@@ -172,12 +172,11 @@ impl Topology {
         }
     }
 
-    /// Brings every cable up at both ends; those that are up stay as they are.
+    /// Brings every switch port up, and lets the gateways hear each other; a gateway's
+    /// own ends are its own to bring up.
     pub fn mend_cables(&self) -> Result<()> {
         for node in 0..2 {
             let ports = [Port::Ha, Port::Lan, Port::Wan];
-            let own = ports.map(|port| (port.index(node, self.wiring), true));
-            self.gateways[node].links.set(&own).doing("set a gateway's links up")?;
             for (switch, index) in ports.into_iter().filter_map(|port| self.far_end(node, port)) {
                 switch.ports.set(&[(index, true)]).doing("set a switch's port up")?;
             }

@@ -30,7 +30,7 @@ pub struct Worker {
 impl Worker {
     /// Makes the namespace `name` and starts its thread.
     pub fn start(name: &str) -> Result<Worker> {
-        let namespace = Namespace::create(name).doing(format!("make namespace {name}"))?;
+        let mut namespace = Namespace::create(name).doing(format!("make namespace {name}"))?;
         namespace.publish().doing(format!("name namespace {name}"))?;
         let namespace = Arc::new(namespace);
         let (jobs, todo) = channel::<Job>();
@@ -112,9 +112,16 @@ fn feed(mut command: Command, input: &str) -> io::Result<Output> {
 
 fn outcome(line: String, result: io::Result<Output>) -> Result<String> {
     match result {
-        Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Ok(output) => Err(LabError::Command { line, output: String::from_utf8_lossy(&output.stderr).into_owned() }),
-        Err(cause) => Err(LabError::Command { line, output: format!("{cause}; is the program installed?") }),
+        Ok(output) if output.status.success() => {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        }
+        Ok(output) => Err(LabError::Command {
+            line,
+            output: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }),
+        Err(cause) => {
+            Err(LabError::Command { line, output: format!("{cause}; is the program installed?") })
+        }
     }
 }
 
