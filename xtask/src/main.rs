@@ -8,12 +8,14 @@ use std::process::ExitCode;
 
 use crate::failure::{Outcome, fail};
 
+mod docs;
 mod failure;
 mod leftovers;
 mod programs;
 mod setup;
 mod shell;
 mod test;
+mod tidy;
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -23,6 +25,8 @@ cargo xtask COMMAND
   lab [ARGUMENTS]        two gateways on this machine, with traffic (root); `lab --help`
   bench [ARGUMENTS]      measure, as `bench failover --against keepalived` (root)
   sim --seeds N          simulate pairs over a faulty network; `--seed S` replays one
+  tidy [--lower]         the house rules; `--lower` tightens their ratchet
+  docs [--check]         write docs/reference anew, or compare it; check all links
   fuzz [--minutes N]     fuzz each decoder for N minutes (10; needs cargo-fuzz, nightly)
 ";
 
@@ -49,6 +53,8 @@ fn run(arguments: &[String]) -> Outcome {
         "lab" => programs::lab(&root, rest),
         "bench" => programs::bench(&root, rest),
         "sim" => programs::sim(&root, rest),
+        "tidy" => tidy::tidy(&root, rest),
+        "docs" => docs::docs(&root, rest),
         "fuzz" => programs::fuzz(&root, rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
