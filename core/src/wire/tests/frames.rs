@@ -217,3 +217,39 @@ fn secrets_are_not_printed() {
     let text = format!("{primary:?}");
     assert!(text.contains("Primary") && !text.contains("cipher"), "{text}");
 }
+
+/// Recorded once, and checked then against another implementation of the same
+/// algorithms: a change here means another version of the format.
+#[test]
+fn the_bytes_are_those_of_version_1() {
+    let mut primary = Session::new(&key(7), PAIR_ID, Designation::Primary, boot(1));
+    let greeting = hello(&mut primary, LAN);
+    assert_eq!(hex(&greeting[..14]), "0101123401010000000000000001");
+    assert_eq!(
+        hex(&greeting[55..]),
+        "94c92de5fa8ccab62b4861882de397eb7a2f27fcf66ff2aa4d06515878d51ffc"
+    );
+    let (mut primary, _) = settled();
+    let frame = sealed(&mut primary, LAN, &full_beat());
+    assert_eq!(hex(&frame[..14]), "0102123401010000000000000001");
+    assert_eq!(
+        hex(&frame[frame.len() - 16..]),
+        "14542a4bef1b787fc7534858b4909a5a",
+        "the tag covers all the rest"
+    );
+}
+
+#[test]
+fn every_cause_stands_in_the_reference() {
+    let page = include_str!("../../../../docs/reference/wire.md");
+    let (session, _) = settled();
+    for (name, _) in session.refusals() {
+        assert!(page.contains(&format!("| `{name}` |")), "{name}");
+    }
+    assert!(page.contains(&format!("more than {MAX_FRAME}.")));
+    assert!(page.contains(&format!("Hellos have {HELLO_LENGTH} bytes")));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,84 @@
+//! Writes the seeds of the wire targets anew: `cargo run --example seeds` in
+//! `fuzz/`. Needed after a change of the frame's layout only.
+
+use std::fs;
+use std::path::Path;
+
+use twinwall_core::beat::{Beat, Leaving, RoleWord};
+use twinwall_core::ids::{BootId, Designation, PathId};
+use twinwall_core::wire::MAX_FRAME;
+use twinwall_core::wire::content::{BODY_LENGTH, encode};
+use twinwall_fuzz::wire::{beat, session, settled};
+
+fn main() -> std::io::Result<()> {
+    for (name, content) in contents() {
+        write("beat_content", name, &content)?;
+        write("wire_sealed", name, &content)?;
+    }
+    for (name, input) in frames() {
+        write("wire_receive", name, &input)?;
+    }
+    // What the bytes mean stands in src/wire/exchange.rs.
+    let scripts: [(&str, &[u8]); 4] = [
+        ("restart_each", &[0, 3, 2, 1, 1, 3, 2, 0, 0, 3]),
+        ("replay_after_restart", &[0, 3, 2, 1, 6, 0, 6, 1, 1, 3, 6, 2, 6, 3, 6, 4, 0, 1, 3]),
+        ("damaged_frames", &[0, 3, 7, 0, 5, 1, 7, 1, 20, 0, 7, 3, 100, 127, 1, 3]),
+        ("lost_proof", &[0, 3, 2, 1, 1, 4, 0, 4, 0, 5, 0, 3, 1, 3]),
+    ];
+    for (name, script) in scripts {
+        write("wire_exchange", name, script)?;
+    }
+    Ok(())
+}
+
+fn contents() -> Vec<(&'static str, Vec<u8>)> {
+    let encoded = |beat: &Beat| {
+        let mut out = [0; BODY_LENGTH];
+        encode(beat, &mut out);
+        out.to_vec()
+    };
+    let passive = encoded(&beat(1));
+    let leaving = Beat {
+        role: RoleWord::Active,
+        leaving: Some(Leaving::Shutdown),
+        wants_answer: true,
+        ..beat(u64::MAX)
+    };
+    let mut extended = passive.clone();
+    extended.extend([1, 3, 0, 0, 0, 2, 0]);
+    let mut unknown = passive.clone();
+    unknown.extend([0x80, 0]);
+    vec![
+        ("passive", passive.clone()),
+        ("leaving", encoded(&leaving)),
+        ("extended", extended),
+        ("must_understand", unknown),
+        ("short", passive[..BODY_LENGTH - 1].to_vec()),
+    ]
+}
+
+/// Inputs of `wire_receive`: path and session in the first byte, then the frame.
+fn frames() -> Vec<(&'static str, Vec<u8>)> {
+    let (mut primary, _) = settled();
+    let mut fresh = session(Designation::Primary, BootId([3; 16]));
+    let mut out = [0; MAX_FRAME];
+    let mut seeds = Vec::new();
+    for (name, first, path) in [("beat", 0, 0), ("beat_lan", 0x10, 1), ("beat_crossed", 0, 1)] {
+        let length =
+            primary.seal_beat(PathId(path), &beat(2), &mut out).expect("a settled session");
+        seeds.push((name, [&[first], &out[..length]].concat()));
+    }
+    for (name, first) in [("hello_settled", 0), ("hello_fresh", 1)] {
+        let length = primary.hello(PathId::HA, &mut out);
+        seeds.push((name, [&[first], &out[..length]].concat()));
+    }
+    let length = fresh.hello(PathId::HA, &mut out);
+    seeds.push(("hello_new_run", [&[0], &out[..length]].concat()));
+    seeds
+}
+
+fn write(target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(name), bytes)
+}

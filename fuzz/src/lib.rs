@@ -1,0 +1,41 @@
+//! What each fuzz target does with its bytes. Called by libFuzzer (cargo-fuzz),
+//! by the tests over the committed corpus, and by the targets themselves when
+//! they replay files. A target panics when something is wrong, else it returns.
+
+pub mod texts;
+pub mod wire;
+
+/// A target: its name and what it does.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target; each has a file in `fuzz_targets/` and a folder in `corpus/`.
+pub const TARGETS: &[Target] = &[
+    ("api_line", texts::api_line),
+    ("beat_content", wire::beat_content),
+    ("config_key", texts::config_key),
+    ("config_node", texts::config_node),
+    ("config_pair", texts::config_pair),
+    ("wire_exchange", wire::exchange::run),
+    ("wire_receive", wire::receive),
+    ("wire_sealed", wire::sealed),
+];
+
+/// Makes a file of `fuzz_targets/` a libFuzzer target, or without `--cfg fuzzing`
+/// a program that feeds the target the files named on its command line.
+#[macro_export]
+macro_rules! target {
+    ($run:path) => {
+        #[cfg(fuzzing)]
+        ::libfuzzer_sys::fuzz_target!(|data: &[u8]| $run(data));
+
+        #[cfg(not(fuzzing))]
+        fn main() {
+            for file in std::env::args_os().skip(1) {
+                let data = std::fs::read(&file)
+                    .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+                $run(&data);
+                println!("{}: passed", file.display());
+            }
+        }
+    };
+}
