@@ -1,0 +1,298 @@
+//! The thread that owns the addresses: takes the newest wanted state, reports
+//! what became of it, and restores what somebody else changed.
+//!
+//! Levels, not edges: an event from the kernel only says 'look again'; what is
+//! wrong is found by comparing in full. So a lost event costs time, nothing else.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use twinwall_core::event::Desired;
+use twinwall_core::ids::Generation;
+
+use super::{Addresses, Audit, Outcome, Vip};
+use crate::rtnetlink::{Drained, EventSocket};
+use crate::syscall::{Wake, readable, wait};
+
+/// Changes of addresses come in groups; look once for all of them.
+const SETTLE: Duration = Duration::from_millis(10);
+/// Against somebody who removes what we restore: no more than five fights a second.
+const RESTORE_GAP: Duration = Duration::from_millis(200);
+/// A full look without any event, in case one was lost.
+const SLOW_LOOK: Duration = Duration::from_secs(30);
+/// A failed look is repeated after this long.
+const RETRY: Duration = Duration::from_secs(1);
+/// No state was wanted yet.
+const NOTHING_WANTED: u64 = u64::MAX;
+
+/// What the thread tells.
+#[derive(Debug)]
+pub enum Report<'a> {
+    /// These addresses are in the kernel now; more may follow.
+    Chunk(&'a [Vip]),
+    /// A wanted state was applied as well as it could be.
+    Applied {
+        /// Which.
+        generation: Generation,
+        /// How it went.
+        outcome: &'a Outcome,
+    },
+    /// Somebody else had changed our addresses; that was undone.
+    Restored {
+        /// What was found.
+        found: &'a Audit,
+        /// What was done.
+        outcome: &'a Outcome,
+    },
+    /// The addresses of this node other than VIPs, complete, at the start and after each change.
+    Own(&'a [IpAddr]),
+    /// The kernel could not be spoken to; it is tried again.
+    Trouble(&'a io::Error),
+}
+
+#[derive(Debug)]
+struct Shared {
+    wake: Wake,
+    /// Generation and wanted presence in one word, so that nobody ever waits for a lock.
+    desired: AtomicU64,
+    look: AtomicBool,
+    stop: AtomicBool,
+    life: AtomicU64,
+}
+
+/// The beat thread's end: every method returns at once.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    shared: Arc<Shared>,
+    vips: mpsc::Sender<Arc<[Vip]>>,
+}
+
+impl Wanted {
+    /// Hands over the newest wanted state; an older one not yet begun is forgotten.
+    pub fn want(&self, desired: Desired) {
+        let word = desired.generation.0 << 1 | u64::from(desired.addresses);
+        self.shared.desired.store(word, Ordering::Release);
+        self.shared.wake.wake();
+    }
+
+    /// Replaces the list of VIPs after a reload; dropped ones are removed.
+    pub fn replace_vips(&self, vips: Arc<[Vip]>) {
+        // A worker that has ended needs no list.
+        let _ = self.vips.send(vips);
+        self.shared.wake.wake();
+    }
+
+    /// Asks for a look at the kernel now: an interface came back.
+    pub fn look(&self) {
+        self.shared.look.store(true, Ordering::Release);
+        self.shared.wake.wake();
+    }
+
+    /// Says that the beat thread lives. With a backstop, addresses are renewed only
+    /// while this is heard.
+    pub fn alive(&self) {
+        self.shared.life.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Ends the thread. Addresses stay as they are.
+    pub fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.wake.wake();
+    }
+}
+
+/// The thread's own end; made in the thread whose network namespace counts.
+#[derive(Debug)]
+pub struct Worker {
+    shared: Arc<Shared>,
+    new_vips: mpsc::Receiver<Arc<[Vip]>>,
+    vips: Arc<[Vip]>,
+    backstop: Option<Duration>,
+    addresses: Addresses,
+    monitor: EventSocket,
+    /// The word of the state worked on last.
+    taken: u64,
+    look_at: Instant,
+    /// No restoring before this moment.
+    calm_until: Instant,
+    renew_at: Option<Instant>,
+    life_seen: u64,
+    own: Vec<IpAddr>,
+    own_told: Option<Vec<IpAddr>>,
+}
+
+/// Both ends. With `backstop`, VIPs end by themselves after that time unless renewed.
+///
+/// # Errors
+/// When the kernel gives no sockets.
+pub fn worker(vips: Arc<[Vip]>, backstop: Option<Duration>) -> io::Result<(Wanted, Worker)> {
+    let shared = Arc::new(Shared {
+        wake: Wake::new()?,
+        desired: AtomicU64::new(NOTHING_WANTED),
+        look: AtomicBool::new(false),
+        stop: AtomicBool::new(false),
+        life: AtomicU64::new(0),
+    });
+    let (sender, new_vips) = mpsc::channel();
+    let now = Instant::now();
+    let worker = Worker {
+        shared: Arc::clone(&shared),
+        new_vips,
+        addresses: Addresses::open(vips.len(), backstop)?,
+        vips,
+        backstop,
+        monitor: EventSocket::open(libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR)?,
+        taken: NOTHING_WANTED,
+        look_at: now,
+        calm_until: now,
+        renew_at: None,
+        life_seen: 0,
+        own: Vec::new(),
+        own_told: None,
+    };
+    Ok((Wanted { shared, vips: sender }, worker))
+}
+
+impl Worker {
+    /// Works until [`Wanted::stop`].
+    ///
+    /// # Errors
+    /// When waiting itself fails; the kernel's refusals are reported, not returned.
+    pub fn run(mut self, report: &mut dyn FnMut(Report<'_>)) -> io::Result<()> {
+        while !self.shared.stop.load(Ordering::Acquire) {
+            self.take_orders(report);
+            self.notice_events(report);
+            let now = Instant::now();
+            if now >= self.look_at {
+                self.look(now, report);
+            }
+            if self.renew_at.is_some_and(|at| now >= at) {
+                self.renew(now, report);
+            }
+            self.wait_for_work()?;
+        }
+        Ok(())
+    }
+
+    fn wait_for_work(&self) -> io::Result<()> {
+        let next = self.renew_at.map_or(self.look_at, |renew| renew.min(self.look_at));
+        let mut fds = [readable(self.shared.wake.as_fd()), readable(self.monitor.as_fd())];
+        wait(&mut fds, Some(next.saturating_duration_since(Instant::now())))?;
+        self.shared.wake.clear();
+        Ok(())
+    }
+
+    fn take_orders(&mut self, report: &mut dyn FnMut(Report<'_>)) {
+        if let Some(vips) = self.new_vips.try_iter().last() {
+            self.vips = vips;
+            self.look_at = Instant::now();
+        }
+        if self.shared.look.swap(false, Ordering::AcqRel) {
+            self.look_at = Instant::now();
+            self.calm_until = self.look_at;
+        }
+        let word = self.shared.desired.load(Ordering::Acquire);
+        if word == self.taken {
+            return;
+        }
+        self.taken = word;
+        let outcome = self.apply(report);
+        self.renew_at =
+            self.backstop.filter(|_| self.present()).map(|life| Instant::now() + life / 3);
+        report(Report::Applied { generation: Generation(word >> 1), outcome: &outcome });
+        self.tell_own(report);
+    }
+
+    fn present(&self) -> bool {
+        self.taken & 1 == 1
+    }
+
+    /// Applies, on a new socket once more when the first fails.
+    fn apply(&mut self, report: &mut dyn FnMut(Report<'_>)) -> Outcome {
+        let present = self.present();
+        for _ in 0..2 {
+            match self
+                .addresses
+                .apply(&self.vips, present, &mut |chunk| report(Report::Chunk(chunk)))
+            {
+                Ok(outcome) => return outcome,
+                Err(error) => self.reopen(&error, report),
+            }
+        }
+        self.look_at = Instant::now() + RETRY;
+        Outcome { failed: self.vips.len().max(1), ..Outcome::default() }
+    }
+
+    fn reopen(&mut self, error: &io::Error, report: &mut dyn FnMut(Report<'_>)) {
+        report(Report::Trouble(error));
+        match Addresses::open(self.vips.len(), self.backstop) {
+            Ok(addresses) => self.addresses = addresses,
+            Err(error) => report(Report::Trouble(&error)),
+        }
+    }
+
+    fn notice_events(&mut self, report: &mut dyn FnMut(Report<'_>)) {
+        let drained = self.monitor.drain(&mut |_| {}).unwrap_or_else(|error| {
+            report(Report::Trouble(&error));
+            Drained { events: 0, overrun: true }
+        });
+        if drained.events > 0 || drained.overrun {
+            self.look_at = self.look_at.min((Instant::now() + SETTLE).max(self.calm_until));
+        }
+    }
+
+    fn look(&mut self, now: Instant, report: &mut dyn FnMut(Report<'_>)) {
+        self.look_at = now + SLOW_LOOK;
+        if self.taken == NOTHING_WANTED {
+            // Nothing to restore yet; but the node's own addresses are asked for.
+            if let Err(error) = self.addresses.audit(&self.vips, true) {
+                return self.retry(now, &error, report);
+            }
+            return self.tell_own(report);
+        }
+        let found = match self.addresses.audit(&self.vips, self.present()) {
+            Ok(found) => found,
+            Err(error) => return self.retry(now, &error, report),
+        };
+        self.tell_own(report);
+        if found.missing > 0 || found.extra > 0 {
+            self.calm_until = now + RESTORE_GAP;
+            let outcome = self.apply(report);
+            if outcome.added > 0 || outcome.removed > 0 {
+                report(Report::Restored { found: &found, outcome: &outcome });
+            }
+        }
+    }
+
+    fn retry(&mut self, now: Instant, error: &io::Error, report: &mut dyn FnMut(Report<'_>)) {
+        self.reopen(error, report);
+        self.look_at = now + RETRY;
+    }
+
+    fn renew(&mut self, now: Instant, report: &mut dyn FnMut(Report<'_>)) {
+        self.renew_at = self.backstop.map(|life| now + life / 3);
+        let life = self.shared.life.load(Ordering::Relaxed);
+        if !self.present() || life == self.life_seen {
+            return;
+        }
+        self.life_seen = life;
+        if let Err(error) = self.addresses.refresh(&self.vips) {
+            self.reopen(&error, report);
+            self.renew_at = Some(now + RETRY);
+        }
+    }
+
+    fn tell_own(&mut self, report: &mut dyn FnMut(Report<'_>)) {
+        self.addresses.own_addresses(&mut self.own);
+        if self.own_told.as_deref() != Some(self.own.as_slice()) {
+            report(Report::Own(&self.own));
+            let told = self.own_told.get_or_insert_default();
+            std::mem::swap(told, &mut self.own);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Asks the system for what the beat thread needs: to run when it must, and never
+//! to wait for memory. What cannot be had is told, and the guard goes on without.
+
+use std::ffi::c_int;
+
+use twinwall_core::api::Missing;
+
+use crate::syscall::check;
+
+/// Priority of the beat thread among realtime threads: above everything ordinary,
+/// below the kernel's own watchdogs.
+pub const BEAT_PRIORITY: i32 = 50;
+/// Priority of the threads that the beat thread waits for: links, addresses, announcements.
+pub const HELPER_PRIORITY: i32 = 40;
+/// Stack of every thread but the first, in bytes. Locked memory makes all of it resident.
+pub const STACK: usize = 192 * 1024;
+/// Heaps of the allocator: one for each thread, so that the beat thread never waits
+/// for a lock that another thread holds while it is kept from running.
+const HEAPS: c_int = 8;
+
+/// Puts the calling thread under realtime scheduling at this priority. Threads and
+/// processes that it starts later are ordinary ones.
+pub fn schedule(priority: i32) -> Option<Missing> {
+    let parameter = libc::sched_param { sched_priority: priority };
+    let policy = libc::SCHED_RR | libc::SCHED_RESET_ON_FORK;
+    // SAFETY: the kernel reads `parameter`, which outlives the call.
+    let error =
+        check(unsafe { libc::sched_setscheduler(0, policy, &raw const parameter) }).err()?;
+    Some(Missing {
+        name: "realtime".to_owned(),
+        remedy: format!(
+            "realtime scheduling was refused ({error}): under heavy load the guard may be late. \
+             It needs CAP_SYS_NICE, and where the kernel groups realtime tasks, a group with a realtime share"
+        ),
+    })
+}
+
+/// Keeps the whole process in memory, now and later. Call it before other threads
+/// are started: their stacks should be small ([`STACK`]).
+pub fn lock_memory() -> Option<Missing> {
+    // SAFETY: no pointer is passed.
+    unsafe {
+        // Three settings of the allocator; refused ones only cost memory or time.
+        libc::mallopt(libc::M_ARENA_MAX, HEAPS);
+        // Memory given back would have to be asked for again, under the kernel's lock.
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 16 << 20);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
+    }
+    // SAFETY: no pointer is passed.
+    let error = check(unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) }).err()?;
+    Some(Missing {
+        name: "locked_memory".to_owned(),
+        remedy: format!(
+            "memory could not be locked ({error}): when memory runs short the guard may be late. \
+             It needs CAP_IPC_LOCK, or LimitMEMLOCK=infinity in its unit"
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_impossible_priority_is_told_with_its_remedy() {
+        let missing = schedule(1000).unwrap();
+        assert_eq!(missing.name, "realtime");
+        assert!(missing.remedy.contains("CAP_SYS_NICE"), "{}", missing.remedy);
+    }
+
+    #[test]
+    fn a_realtime_thread_starts_ordinary_ones() {
+        let child = std::thread::spawn(|| {
+            assert_eq!(schedule(HELPER_PRIORITY), None);
+            // SAFETY: no pointer is passed.
+            let own = unsafe { libc::sched_getscheduler(0) };
+            // SAFETY: as above.
+            let child = std::thread::spawn(|| unsafe { libc::sched_getscheduler(0) });
+            (own, child.join().unwrap())
+        });
+        let (own, child) = child.join().unwrap();
+        assert_eq!(own & !libc::SCHED_RESET_ON_FORK, libc::SCHED_RR);
+        assert_eq!(child, libc::SCHED_OTHER);
+    }
+}
