@@ -61,8 +61,13 @@ pub(crate) fn fuzz(root: &Path, arguments: &[String]) -> Outcome {
     }
     let seconds = format!("-max_total_time={}", minutes * 60);
     for target in fuzz_targets(root)? {
+        // New inputs go to the first folder; the committed seeds stay as they are.
+        let (found, corpus) = (format!("fuzz/found/{target}"), format!("fuzz/corpus/{target}"));
+        fs::create_dir_all(root.join(&found))
+            .map_err(|e| Failure(format!("{found}: {e}; the fuzzer keeps new inputs there")))?;
         let mut command = Command::new("cargo");
-        command.current_dir(root).args(["+nightly", "fuzz", "run", &target, "--"]).arg(&seconds);
+        command.current_dir(root).args(["+nightly", "fuzz", "run", &target, &found, &corpus, "--"]);
+        command.arg(&seconds);
         // The toolchain that runs xtask must not leak into the nightly one.
         command.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC");
         shell::run(command)?;
