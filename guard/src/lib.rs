@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod announce;
 pub mod ask;
 pub mod frames;
+pub mod gate;
 pub mod links;
 pub mod notify;
 pub mod ping;

@@ -1,0 +1,282 @@
+//! One netfilter netlink socket: transactions, dumps and questions to nf_tables.
+//! Called by `table` and `watch` on the kernel thread; never by the beat thread,
+//! since every call here may wait for other programs' transactions.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use super::consts::{
+    BATCH_BEGIN, BATCH_END, NFPROTO_NETDEV, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST,
+    NLMSG_DONE, NLMSG_ERROR, SUBSYS_NFTABLES,
+};
+use super::sys;
+use super::wire::{self, HEADER, Head, Message, Messages, Writer};
+
+/// The kernel fills at most 32 kB of a dump into one datagram.
+const RECEIVE_BUFFER: usize = 64 << 10;
+/// How often a dump that another program's change interrupted is begun again.
+const DUMP_TRIES: u32 = 5;
+
+/// A change that the kernel refused.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// What was being done, for people.
+    pub(super) what: String,
+    /// The kernel's error.
+    pub(super) error: io::Error,
+}
+
+impl Refused {
+    fn at(what: &str, error: io::Error) -> Refused {
+        Refused { what: what.to_owned(), error }
+    }
+
+    /// Whether the kernel gave this error number.
+    pub(super) fn is(&self, errno: i32) -> bool {
+        self.error.raw_os_error() == Some(errno)
+    }
+}
+
+/// Changes that the kernel makes all at once or not at all.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    bytes: Vec<u8>,
+    /// What each message does, for the text of an error; message `n` has sequence `first + 1 + n`.
+    labels: Vec<String>,
+}
+
+impl Batch {
+    /// Whether nothing is to be changed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Adds one message. `flags` beside NLM_F_REQUEST.
+    pub(super) fn add(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        what: String,
+        fill: impl FnOnce(&mut Writer<'_>),
+    ) {
+        let sequence = u32::try_from(self.labels.len()).expect("far fewer messages than 2^32");
+        let head =
+            Head { kind: SUBSYS_NFTABLES << 8 | kind, flags: NLM_F_REQUEST | flags, sequence };
+        wire::message(&mut self.bytes, head, NFPROTO_NETDEV, 0, fill);
+        self.labels.push(what);
+    }
+
+    /// The batch as one datagram whose messages are numbered from `first`. Without
+    /// `commit` the kernel checks everything and changes nothing. The last message
+    /// asks for an acknowledgement, so that there is always an answer.
+    fn datagram(&self, first: u32, commit: bool) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.bytes.len() + 2 * (HEADER + 4));
+        let edge = |kind, sequence| Head { kind, flags: NLM_F_REQUEST, sequence };
+        wire::message(&mut out, edge(BATCH_BEGIN, first), 0, SUBSYS_NFTABLES, |_| {});
+        let mut at = out.len();
+        out.extend_from_slice(&self.bytes);
+        let mut last = at;
+        for number in 1u32.. {
+            let Some(length) = wire::ne32(&out, at) else { break };
+            out[at + 8..at + 12].copy_from_slice(&first.wrapping_add(number).to_ne_bytes());
+            last = at;
+            at += length as usize;
+        }
+        let flags = u16::from_ne_bytes([out[last + 6], out[last + 7]]) | NLM_F_ACK;
+        out[last + 6..last + 8].copy_from_slice(&flags.to_ne_bytes());
+        if commit {
+            let end = first.wrapping_add(1 + self.labels.len() as u32);
+            wire::message(&mut out, edge(BATCH_END, end), 0, SUBSYS_NFTABLES, |_| {});
+        }
+        out
+    }
+}
+
+/// The socket. Its port is what the kernel knows as the owner of the table.
+#[derive(Debug)]
+pub(super) struct Netlink {
+    fd: OwnedFd,
+    port: u32,
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+impl Netlink {
+    /// In the calling thread's network namespace.
+    pub(super) fn open() -> io::Result<Netlink> {
+        let (fd, port) = sys::netlink_socket(0)?;
+        Ok(Netlink { fd, port, sequence: 1, buffer: vec![0; RECEIVE_BUFFER] })
+    }
+
+    /// A socket that somebody kept open; answers to a predecessor's questions are thrown away.
+    pub(super) fn inherit(fd: OwnedFd) -> io::Result<Netlink> {
+        let port = sys::netfilter_port(&fd)?;
+        let mut netlink = Netlink { fd, port, sequence: 1, buffer: vec![0; RECEIVE_BUFFER] };
+        while sys::receive(netlink.fd.as_raw_fd(), &mut netlink.buffer, libc::MSG_DONTWAIT).is_ok()
+        {
+        }
+        Ok(netlink)
+    }
+
+    /// The socket's port.
+    pub(super) fn port(&self) -> u32 {
+        self.port
+    }
+
+    /// Makes all changes of a batch.
+    pub(super) fn commit(&mut self, batch: &Batch) -> Result<(), Refused> {
+        self.run(batch, true)
+    }
+
+    /// Asks whether the kernel could make the changes; makes none.
+    pub(super) fn check(&mut self, batch: &Batch) -> Result<(), Refused> {
+        self.run(batch, false)
+    }
+
+    fn run(&mut self, batch: &Batch, commit: bool) -> Result<(), Refused> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let first = self.sequence;
+        let count = batch.labels.len() as u32;
+        self.sequence = first.wrapping_add(count + 2);
+        let whole = "change the table";
+        sys::send(self.fd.as_raw_fd(), &batch.datagram(first, commit))
+            .map_err(|e| Refused::at(whole, e))?;
+        let mut refused = None;
+        loop {
+            let length = self.receive().map_err(|e| Refused::at(whole, e))?;
+            for message in Messages(&self.buffer[..length]) {
+                let place = message.head.sequence.wrapping_sub(first);
+                if message.head.kind != NLMSG_ERROR || place > count + 1 {
+                    continue;
+                }
+                let label = batch
+                    .labels
+                    .get((place as usize).wrapping_sub(1))
+                    .map_or(whole, String::as_str);
+                match answer(&message) {
+                    Ok(()) => {}
+                    Err(error) if refused.is_none() => refused = Some(Refused::at(label, error)),
+                    // Errors after the first follow from it.
+                    Err(_) => {}
+                }
+                // A batch that fails as a whole is answered under the number of its beginning.
+                if place == count || (place == 0 && refused.is_some()) {
+                    return refused.map_or(Ok(()), Err);
+                }
+            }
+        }
+    }
+
+    /// Every answer to a question that lists things; `fill` narrows it down.
+    /// `each` is called with every message; on an interrupted dump `restart` is, and all come again.
+    pub(super) fn dump<T: Default>(
+        &mut self,
+        kind: u16,
+        fill: impl Fn(&mut Writer<'_>),
+        mut each: impl FnMut(&mut T, &Message<'_>),
+    ) -> io::Result<T> {
+        for _ in 0..DUMP_TRIES {
+            let mut found = T::default();
+            if self.list(kind, &fill, |message| each(&mut found, message))? {
+                return Ok(found);
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::Interrupted, "the tables changed during every listing"))
+    }
+
+    /// One listing; `false` when it was interrupted by a change.
+    fn list(
+        &mut self,
+        kind: u16,
+        fill: impl FnOnce(&mut Writer<'_>),
+        mut each: impl FnMut(&Message<'_>),
+    ) -> io::Result<bool> {
+        let sequence = self.ask(kind, NLM_F_DUMP, fill)?;
+        let mut whole = true;
+        loop {
+            let length = self.receive()?;
+            for message in Messages(&self.buffer[..length]) {
+                if message.head.sequence != sequence {
+                    continue;
+                }
+                whole &= message.head.flags & NLM_F_DUMP_INTR == 0;
+                match message.head.kind {
+                    NLMSG_DONE => return Ok(whole),
+                    NLMSG_ERROR => answer(&message)?,
+                    _ => each(&message),
+                }
+            }
+        }
+    }
+
+    /// The answer to a question about one thing.
+    pub(super) fn get<T>(
+        &mut self,
+        kind: u16,
+        fill: impl FnOnce(&mut Writer<'_>),
+        read: impl Fn(&Message<'_>) -> T,
+    ) -> io::Result<T> {
+        let sequence = self.ask(kind, 0, fill)?;
+        loop {
+            let length = self.receive()?;
+            for message in Messages(&self.buffer[..length]) {
+                match message.head {
+                    Head { sequence: other, .. } if other != sequence => {}
+                    Head { kind: NLMSG_ERROR, .. } => answer(&message)?,
+                    Head { .. } => return Ok(read(&message)),
+                }
+            }
+        }
+    }
+
+    fn ask(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        fill: impl FnOnce(&mut Writer<'_>),
+    ) -> io::Result<u32> {
+        let sequence = self.sequence;
+        self.sequence = sequence.wrapping_add(1);
+        let head =
+            Head { kind: SUBSYS_NFTABLES << 8 | kind, flags: NLM_F_REQUEST | flags, sequence };
+        let mut bytes = Vec::new();
+        wire::message(&mut bytes, head, NFPROTO_NETDEV, 0, fill);
+        sys::send(self.fd.as_raw_fd(), &bytes)?;
+        Ok(sequence)
+    }
+
+    fn receive(&mut self) -> io::Result<usize> {
+        match sys::receive(self.fd.as_raw_fd(), &mut self.buffer, 0) {
+            Ok(length) if length <= self.buffer.len() => Ok(length),
+            Ok(length) => {
+                Err(io::Error::other(format!("an answer of {length} bytes, more than expected")))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(io::Error::new(io::ErrorKind::TimedOut, "no answer from nf_tables within 10 s"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// What an NLMSG_ERROR says: done, or the error with the kernel's own words if it gave some.
+fn answer(message: &Message<'_>) -> io::Result<()> {
+    let Some(code) = wire::ne32(message.payload, 0).map(u32::cast_signed) else {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "an error message without an error",
+        ));
+    };
+    if code == 0 {
+        return Ok(());
+    }
+    Err(io::Error::from_raw_os_error(code.wrapping_neg()))
+}
