@@ -6,10 +6,13 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use twinwall_core::beat::RoleWord;
+
 use crate::error::{Doing, LabError, Result};
 use crate::isolate::TREES;
 use crate::plan;
 use crate::process::{self, Running};
+use crate::product::keepalived::LastRole;
 use crate::product::{Product, Seen, Settings, guard, keepalived};
 use crate::ruleset;
 use crate::timeline::Timeline;
@@ -34,6 +37,8 @@ pub struct Gateway {
     wiring: HaWiring,
     timeline: Timeline,
     running: Option<Running>,
+    /// What keepalived last said; unused for twinwall, which can be asked.
+    said: LastRole,
     /// Without power: nothing runs, no cable has carrier.
     off: bool,
 }
@@ -66,6 +71,7 @@ impl Gateway {
             wiring: plan.wiring,
             timeline: plan.timeline.clone(),
             running: None,
+            said: LastRole::new(),
             off: false,
         };
         // What an earlier lab of this process left there.
@@ -167,7 +173,8 @@ impl Gateway {
             Product::Twinwall => self.await_socket(),
             Product::Keepalived => {
                 if let Some(log) = log {
-                    keepalived::follow(self.node, log, self.timeline.clone());
+                    self.said = LastRole::new();
+                    keepalived::follow(self.node, log, self.timeline.clone(), self.said.clone());
                 }
                 Ok(())
             }
@@ -208,20 +215,14 @@ impl Gateway {
         }
         match self.product {
             Product::Twinwall => self.guard().seen(),
-            Product::Keepalived if self.has_vip() => Seen::Active,
-            Product::Keepalived => Seen::Ready,
+            Product::Keepalived => match self.said.get() {
+                RoleWord::Active => Seen::Active,
+                RoleWord::Passive => Seen::Ready,
+                role @ (RoleWord::Starting | RoleWord::Claiming | RoleWord::Releasing) => {
+                    Seen::Other(role.word().to_owned())
+                }
+            },
         }
-    }
-
-    /// Whether the LAN's first VIP is on an interface.
-    pub fn has_vip(&self) -> bool {
-        let vip = format!("{}/", plan::LAN_VIP);
-        let list = self.machine.worker.command(
-            "ip",
-            &["-o", "addr", "show", "dev", plan::LAN],
-            String::new(),
-        );
-        list.is_ok_and(|text| text.split_whitespace().any(|word| word.starts_with(&vip)))
     }
 
     /// The processes of the service, parents first; none when nothing runs.

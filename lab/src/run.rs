@@ -20,6 +20,9 @@ use crate::scenario::{Load, Scenario};
 use crate::traffic::usage::{Usage, usage};
 use crate::traffic::{Measured, ProbePlan, Probes, Side, TcpPlan, Window};
 
+/// A neighbour that did not answer at first is asked again after a second.
+const NEIGHBOURS_LEARNT: Duration = Duration::from_millis(1200);
+
 /// What the command line may change of a scenario.
 #[derive(Clone, Debug)]
 pub struct Order {
@@ -71,6 +74,8 @@ pub fn play(
 
 fn play_once(lab: &mut Lab, scenario: &Scenario, rep: u32, active: usize) -> Result<Outcome> {
     let probes = start_probes(lab, scenario)?;
+    // After a move both hosts and the new active learn their neighbours; that is no floor.
+    thread::sleep(NEIGHBOURS_LEARNT);
     let quiet_from = clock::now();
     thread::sleep(scenario.warm_up);
     let fired = fault::fire(lab, scenario.fault, active)?;
@@ -106,7 +111,7 @@ fn watch(lab: &mut Lab, scenario: &Scenario, from: Moment, active: usize) {
 
 fn start_probes(lab: &Lab, scenario: &Scenario) -> Result<Option<Probes>> {
     let mut probes = ProbePlan {
-        longest: scenario.warm_up + scenario.observe + Duration::from_secs(30),
+        longest: scenario.warm_up + scenario.observe + MARGIN_OF_LOGS,
         ..ProbePlan::default()
     };
     probes.resolve.extend([(Side::Server, plan::WAN_VIP), (Side::Server, plan::WAN_VIP6)]);
@@ -130,6 +135,8 @@ fn start_probes(lab: &Lab, scenario: &Scenario) -> Result<Option<Probes>> {
     Probes::start(&probes, &lab.hosts()).map(Some).doing("start the probes")
 }
 
+/// Starting, measuring and stopping the probes takes less than this.
+const MARGIN_OF_LOGS: Duration = Duration::from_secs(30);
 /// Logs of many connections over a long time would need much memory.
 const LONGEST_WITH_CONNECTIONS: Duration = Duration::from_secs(120);
 

@@ -4,9 +4,9 @@
 
 use std::fmt::Write;
 use std::io::{BufRead, BufReader};
-use std::net::IpAddr;
 use std::path::Path;
 use std::process::{ChildStderr, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use twinwall_core::beat::RoleWord;
@@ -22,37 +22,41 @@ const INSTANCE: &str = "(VI_LAN)";
 /// The text of keepalived.conf.
 pub fn config(node: usize, settings: &Settings) -> String {
     let lan_prefix = plan::lan_prefix(settings.further_vips);
-    let mut lan = format!("    {}/{lan_prefix}\n", plan::LAN_VIP);
-    for number in 0..settings.further_vips {
-        // Writing to a String cannot fail.
-        let _ = writeln!(lan, "    {}/{lan_prefix}", plan::further_vip(number));
-    }
-    let wan = format!("    {}/24\n", plan::WAN_VIP);
     let name = [plan::GATEWAY_A, plan::GATEWAY_B][node];
+    // With many VIPs a takeover needs more than keepalived's own limit of 10 ms, and
+    // the kernel would kill it.
     let mut text = format!(
-        "global_defs {{\n  router_id {name}\n  vrrp_rt_priority 50\n  vrrp_no_swap\n\
+        "global_defs {{\n  router_id {name}\n  vrrp_rt_priority 50\n  vrrp_rlimit_rttime 5000000\n\
+         \x20 vrrp_no_swap\n\
          \x20 vrrp_garp_master_delay 1\n  vrrp_garp_master_repeat 2\n}}\n\
          vrrp_sync_group PAIR {{\n  group {{\n    VI_LAN\n    VI_WAN\n  }}\n}}\n"
     );
-    text += &instance("VI_LAN", plan::LAN, 51, node, settings, &lan, plan::LAN_VIP6);
-    text += &instance("VI_WAN", plan::WAN, 52, node, settings, &wan, plan::WAN_VIP6);
+    // An advert has room for few addresses: all but the first are left out of it.
+    let mut further = format!("    {}/64\n", plan::LAN_VIP6);
+    for number in 0..settings.further_vips {
+        // Writing to a String cannot fail.
+        let _ = writeln!(further, "    {}/{lan_prefix}", plan::further_vip(number));
+    }
+    let lan = format!("{}/{lan_prefix}", plan::LAN_VIP);
+    text += &instance("VI_LAN", plan::LAN, node, settings, &lan, &further);
+    let (wan, further) = (format!("{}/24", plan::WAN_VIP), format!("    {}/64\n", plan::WAN_VIP6));
+    text += &instance("VI_WAN", plan::WAN, node, settings, &wan, &further);
     text
 }
 
 fn instance(
     name: &str,
     interface: &str,
-    router: u8,
     node: usize,
     settings: &Settings,
-    vips: &str,
-    vip6: IpAddr,
+    vip: &str,
+    further: &str,
 ) -> String {
     let priority = [150, 100][node];
     format!(
-        "vrrp_instance {name} {{\n  state BACKUP\n  interface {interface}\n  virtual_router_id {router}\n\
+        "vrrp_instance {name} {{\n  state BACKUP\n  interface {interface}\n  virtual_router_id 51\n\
          \x20 priority {priority}\n  version 3\n  advert_int {}\n  nopreempt\n\
-         \x20 virtual_ipaddress {{\n{vips}  }}\n  virtual_ipaddress_excluded {{\n    {vip6}/64\n  }}\n}}\n",
+         \x20 virtual_ipaddress {{\n    {vip}\n  }}\n  virtual_ipaddress_excluded {{\n{further}  }}\n}}\n",
         settings.interval.as_secs_f64()
     )
 }
@@ -69,14 +73,39 @@ pub fn command(tree: &Path) -> Command {
     command
 }
 
+/// The role that keepalived last said it took, shared with the thread that reads its log.
+#[derive(Clone)]
+pub struct LastRole(Arc<Mutex<RoleWord>>);
+
+impl LastRole {
+    /// Of a service that has said nothing yet.
+    pub fn new() -> LastRole {
+        LastRole(Arc::new(Mutex::new(RoleWord::Starting)))
+    }
+
+    /// The role.
+    pub fn get(&self) -> RoleWord {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn replace(&self, took: RoleWord) -> RoleWord {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), took)
+    }
+}
+
+impl Default for LastRole {
+    fn default() -> LastRole {
+        LastRole::new()
+    }
+}
+
 /// Puts its log on the time line, each line at the moment it was read.
-pub fn follow(node: usize, log: ChildStderr, timeline: Timeline) {
+pub fn follow(node: usize, log: ChildStderr, timeline: Timeline, role: LastRole) {
     thread::spawn(move || {
-        let mut role = RoleWord::Starting;
         for line in BufReader::new(log).lines().map_while(Result::ok) {
             let text = line.split_once(": ").map_or(line.as_str(), |(_, text)| text).to_owned();
-            let took = state_in(&text).filter(|took| *took != role);
-            let change = took.map(|took| (std::mem::replace(&mut role, took), took));
+            let took = state_in(&text).filter(|took| *took != role.get());
+            let change = took.map(|took| (role.replace(took), took));
             timeline.add(Entry {
                 at: clock::now(),
                 source: Source::node(node),
