@@ -13,7 +13,7 @@ use twinwall_lab::isolate::{self, Side};
 use twinwall_lab::product::Product;
 use twinwall_lab::run::{self, Order};
 use twinwall_lab::scenario::{self, Scenario};
-use twinwall_lab::{plan, report};
+use twinwall_lab::{bench, plan, report};
 
 /// Lines of a time line that the table shows; `--json` has them all.
 const LINES_SHOWN: usize = 40;
@@ -22,6 +22,7 @@ const LINES_SHOWN: usize = 40;
 /// programs: shows and measures failovers. Needs root; leaves nothing behind.
 #[derive(Parser)]
 #[command(name = "twinwall-lab", version)]
+#[command(after_help = "`twinwall-lab bench --help`: compare with another product")]
 struct Options {
     /// Play this scenario (several times: several); `all` plays them all.
     #[arg(long, value_name = "NAME")]
@@ -60,13 +61,20 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode> {
+    let mut words = env::args().skip(1);
+    if words.next().as_deref() == Some("bench") {
+        return bench::command::command(words, guard_program);
+    }
     let options = Options::parse();
     if options.list {
         print_list();
         return Ok(ExitCode::SUCCESS);
     }
     let scenarios = chosen(&options.scenario)?;
-    let program = guard_program(&options)?;
+    let program = match options.product {
+        Product::Keepalived => PathBuf::new(),
+        Product::Twinwall => guard_program(options.guard.clone())?,
+    };
     let outer_pid = match isolate::cross()? {
         Side::Done(code) => return Ok(code),
         Side::Inside { outer_pid } => outer_pid,
@@ -147,13 +155,10 @@ fn interval(scenario: &Scenario) -> String {
 }
 
 /// Found before the mounts change, so that a relative path means what it says.
-fn guard_program(options: &Options) -> Result<PathBuf> {
-    if options.product == Product::Keepalived {
-        return Ok(PathBuf::new());
-    }
+fn guard_program(named: Option<PathBuf>) -> Result<PathBuf> {
     let beside =
         || env::current_exe().ok().and_then(|own| Some(own.parent()?.join("twinwall-guard")));
-    let Some(path) = options.guard.clone().or_else(beside) else {
+    let Some(path) = named.or_else(beside) else {
         return Err(LabError::Usage(
             "this program's folder is unknown; name the guard by --guard PATH".into(),
         ));

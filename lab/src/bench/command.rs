@@ -1,0 +1,101 @@
+//! `bench failover --against keepalived`: its options, its output. Called by the
+//! lab's program, which finds the guard.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use super::run::{Wanted, run};
+use super::table;
+use crate::error::{Doing, LabError, Result};
+use crate::isolate::{self, Side};
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum What {
+    /// Failovers, planned moves, and faults that must not move anything.
+    Failover,
+}
+
+/// What it is compared with.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Against {
+    /// keepalived of the distribution.
+    Keepalived,
+}
+
+/// Both products in the same lab under the same faults: medians, spread, ratios.
+/// Needs root; leaves nothing behind but the page.
+#[derive(Parser)]
+#[command(name = "twinwall-lab bench")]
+struct Options {
+    /// What to measure.
+    what: What,
+    /// What to compare with.
+    #[arg(long)]
+    against: Against,
+    /// How often each fault is injected, with either product.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    reps: u32,
+    /// At most 3 repetitions and 15 s of each steady state.
+    #[arg(long)]
+    quick: bool,
+    /// Only this row, by its scenario's name (several times: several).
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Print JSON, and write no page.
+    #[arg(long)]
+    json: bool,
+    /// Where the page is written.
+    #[arg(long, value_name = "FILE", default_value = "docs/benchmarks.md")]
+    output: PathBuf,
+    /// The guard's program; by default the one beside this program.
+    #[arg(long, value_name = "PATH")]
+    guard: Option<PathBuf>,
+}
+
+/// Runs the benchmark that `arguments` (after the word `bench`) ask for.
+/// `find_guard` gives the guard's program, checked.
+pub fn command(
+    arguments: impl Iterator<Item = String>,
+    find_guard: impl FnOnce(Option<PathBuf>) -> Result<PathBuf>,
+) -> Result<ExitCode> {
+    let name = "twinwall-lab bench".to_owned();
+    let options = Options::parse_from(std::iter::once(name).chain(arguments));
+    // Today each is one of one; a second one must be told apart here.
+    let (What::Failover, Against::Keepalived) = (options.what, options.against);
+    if !options.json {
+        refuse_missing_folder(&options.output)?;
+    }
+    let guard = find_guard(options.guard)?;
+    match isolate::cross()? {
+        Side::Done(code) => return Ok(code),
+        Side::Inside { .. } => {}
+    }
+    let wanted = Wanted { reps: options.reps, quick: options.quick, only: options.only, guard };
+    let benchmark = run(&wanted)?;
+    if options.json {
+        let text = serde_json::to_string_pretty(&benchmark).map_err(std::io::Error::other);
+        println!("{}", text.doing("write the figures as JSON")?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let page = table::page(&benchmark);
+    print!("{page}");
+    let path = &options.output;
+    fs::write(path, page).doing(format!("write {}", path.display()))?;
+    eprintln!("written to {}", path.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Before half an hour of measuring, not after it.
+fn refuse_missing_folder(output: &Path) -> Result<()> {
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        let path = output.display();
+        let text = format!("no folder for {path}; run it in the repository, or give --output FILE");
+        return Err(LabError::Usage(text));
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! The benchmark: both products in the same lab, under the same faults, in turn.
+//!
+//! `bench failover --against keepalived` plays every row of [`rows`] with both
+//! products, one after the other and each time the other one first, and writes
+//! medians, spread and ratios to docs/benchmarks.md. Called by the lab's program.
+//! Judges nothing but what the table says; a repetition that failed is told, not hidden.
+
+pub mod command;
+pub mod figures;
+pub mod machine;
+pub mod rows;
+pub mod run;
+pub mod table;

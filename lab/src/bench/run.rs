@@ -1,0 +1,217 @@
+//! Plays the rows with both products and gathers the figures. Called by the
+//! lab's program; prints what it does as it goes, because it goes for long.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::figures::Figures;
+use super::machine::Machine;
+use super::rows::{Metric, Play, ROWS, Row, STEADY, STEADY_QUICK, Target};
+use crate::clock;
+use crate::error::{LabError, Result};
+use crate::product::Product;
+use crate::result::Outcome;
+use crate::run::{Order, play};
+use crate::scenario::{self, Scenario};
+
+/// Repetitions of a quick run.
+const QUICK_REPS: u32 = 3;
+/// Quiet time before a fault; the floor is measured in it.
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// What the command line wants.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Repetitions of a row.
+    pub reps: u32,
+    /// Fewer repetitions and shorter steady states, to see that all works.
+    pub quick: bool,
+    /// Only these scenarios; all when empty.
+    pub only: Vec<String>,
+    /// twinwall's guard.
+    pub guard: PathBuf,
+}
+
+/// One figure of one row, of both products.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    /// What it is.
+    pub metric: &'static str,
+    #[serde(skip)]
+    pub(super) read: Metric,
+    #[serde(skip)]
+    pub(super) target: Target,
+    /// twinwall's.
+    pub twinwall: Figures,
+    /// twinwall's over the probe's own floor of the same repetition; the target is read on these.
+    pub twinwall_over_floor: Figures,
+    /// keepalived's.
+    pub keepalived: Figures,
+}
+
+/// One row, played.
+#[derive(Clone, Debug, Serialize)]
+pub struct Played {
+    /// The scenario.
+    pub scenario: &'static str,
+    /// The fault in words.
+    pub title: &'static str,
+    #[serde(skip)]
+    pub(super) play: Play,
+    /// Heartbeat or advert interval in milliseconds.
+    pub interval_ms: u128,
+    /// How long the effects were watched.
+    pub watched_s: f64,
+    /// The figures.
+    pub lines: Vec<Line>,
+    /// What could not be measured, and why.
+    pub failures: Vec<String>,
+}
+
+/// The whole benchmark.
+#[derive(Clone, Debug, Serialize)]
+pub struct Benchmark {
+    /// Where it ran.
+    pub machine: Machine,
+    /// How long it took, in minutes.
+    pub took_min: f64,
+    /// Repetitions ordered.
+    pub reps: u32,
+    /// Longest silences of routed packets before the faults, in milliseconds.
+    pub floor: Figures,
+    /// The same of the pings to the VIPs.
+    pub vip_floor: Figures,
+    /// The rows.
+    pub rows: Vec<Played>,
+}
+
+/// Plays everything that is wanted.
+pub fn run(wanted: &Wanted) -> Result<Benchmark> {
+    let rows = chosen(&wanted.only)?;
+    let reps = if wanted.quick { wanted.reps.min(QUICK_REPS) } else { wanted.reps };
+    let started = clock::now();
+    let mut benchmark = Benchmark {
+        machine: Machine::look(&wanted.guard),
+        took_min: 0.0,
+        reps,
+        floor: Figures::default(),
+        vip_floor: Figures::default(),
+        rows: Vec::new(),
+    };
+    for (number, row) in rows.iter().enumerate() {
+        let minutes = clock::now().since(started).as_secs() / 60;
+        eprintln!("[{}/{}, {minutes} min] {}", number + 1, rows.len(), row.scenario);
+        let played = play_row(&mut benchmark, wanted, row, number % 2 == 0)?;
+        benchmark.rows.push(played);
+    }
+    benchmark.took_min = clock::now().since(started).as_secs_f64() / 60.0;
+    Ok(benchmark)
+}
+
+fn chosen(only: &[String]) -> Result<Vec<&'static Row>> {
+    for name in only {
+        if !ROWS.iter().any(|row| row.scenario == name) {
+            let names: Vec<&str> = ROWS.iter().map(|row| row.scenario).collect();
+            let known = names.join(", ");
+            return Err(LabError::Usage(format!(
+                "the benchmark has no row {name}; it has {known}"
+            )));
+        }
+    }
+    let wanted = |row: &&Row| only.is_empty() || only.iter().any(|name| name == row.scenario);
+    Ok(ROWS.iter().filter(wanted).collect())
+}
+
+fn play_row(
+    benchmark: &mut Benchmark,
+    wanted: &Wanted,
+    row: &Row,
+    ours_first: bool,
+) -> Result<Played> {
+    let Some(found) = scenario::find(row.scenario) else {
+        return Err(LabError::Usage(format!("{} is no scenario; a bug in the lab", row.scenario)));
+    };
+    let observe = match row.play {
+        Play::Often => found.observe,
+        Play::Once if wanted.quick => STEADY_QUICK,
+        Play::Once => STEADY,
+    };
+    let scenario = Scenario { warm_up: WARM_UP, observe, ..*found };
+    let line = |(metric, target): &(Metric, Target)| Line {
+        metric: metric.words(),
+        read: *metric,
+        target: *target,
+        twinwall: Figures::default(),
+        twinwall_over_floor: Figures::default(),
+        keepalived: Figures::default(),
+    };
+    let mut played = Played {
+        scenario: row.scenario,
+        title: row.title,
+        play: row.play,
+        interval_ms: scenario.interval.as_millis(),
+        watched_s: observe.as_secs_f64(),
+        lines: row.metrics.iter().map(line).collect(),
+        failures: Vec::new(),
+    };
+    let mut order = [Product::Twinwall, Product::Keepalived];
+    if !ours_first {
+        order.reverse();
+    }
+    for product in order {
+        let reps = if row.play == Play::Once { 1 } else { benchmark.reps };
+        let order = Order { product, program: wanted.guard.clone(), reps, observe: None };
+        let told = play(&scenario, &order, |outcome| {
+            note(benchmark, &mut played, outcome);
+            eprintln!("  {}: {}", product.name(), crate::report::line(outcome));
+        });
+        if let Err(cause) = told {
+            eprintln!("  {}: FAILED: {cause}", product.name());
+            played.failures.push(format!("{}: {cause}", product.name()));
+        }
+    }
+    Ok(played)
+}
+
+fn note(benchmark: &mut Benchmark, played: &mut Played, outcome: &Outcome) {
+    if let Some(seen) = &outcome.traffic {
+        benchmark.floor.add(seen.floor.as_secs_f64() * 1e3);
+        benchmark.vip_floor.add(seen.vip_floor.as_secs_f64() * 1e3);
+    }
+    for line in &mut played.lines {
+        let Some(value) = line.read.read(outcome) else {
+            let (product, what) = (outcome.product.name(), line.metric);
+            played
+                .failures
+                .push(format!("{product}, repetition {}: no figure for {what}", outcome.rep));
+            continue;
+        };
+        match outcome.product {
+            Product::Twinwall => {
+                line.twinwall.add(value);
+                line.twinwall_over_floor.add((value - line.read.floor(outcome)).max(0.0));
+            }
+            Product::Keepalived => line.keepalived.add(value),
+        }
+    }
+}
+
+impl Line {
+    /// Whether twinwall's median reaches the target; `None` where there is nothing to reach.
+    pub fn reached(&self) -> Option<bool> {
+        match self.target {
+            Target::AtMost(limit) => {
+                Some(self.twinwall_over_floor.median().is_some_and(|median| median <= limit))
+            }
+            Target::NotAboveTheirs => {
+                let ours = self.twinwall.median();
+                Some(ours.is_some_and(|ours| {
+                    self.keepalived.median().is_some_and(|theirs| ours <= theirs)
+                }))
+            }
+            Target::Shown => None,
+        }
+    }
+}
