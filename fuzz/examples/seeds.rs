@@ -1,7 +1,8 @@
-//! Writes the seeds of the wire targets anew: `cargo run --example seeds` in
+//! Writes the seeds of the frame targets anew: `cargo run --example seeds` in
 //! `fuzz/`. Needed after a change of the frame's layout only.
 
 use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use twinwall_core::beat::{Beat, Leaving, RoleWord};
@@ -9,11 +10,18 @@ use twinwall_core::ids::{BootId, Designation, PathId};
 use twinwall_core::wire::MAX_FRAME;
 use twinwall_core::wire::content::{BODY_LENGTH, encode};
 use twinwall_fuzz::wire::{beat, session, settled};
+use twinwall_guard::frames::neighbour::{
+    Gratuitous, arp_request, gratuitous_arp, solicitation, unsolicited_advertisement,
+};
+use twinwall_guard::rtnetlink::Mac;
 
 fn main() -> std::io::Result<()> {
     for (name, content) in contents() {
         write("beat_content", name, &content)?;
         write("wire_sealed", name, &content)?;
+    }
+    for (name, frame) in neighbours() {
+        write("neighbour", name, &frame)?;
     }
     for (name, input) in frames() {
         write("wire_receive", name, &input)?;
@@ -54,6 +62,18 @@ fn contents() -> Vec<(&'static str, Vec<u8>)> {
         ("extended", extended),
         ("must_understand", unknown),
         ("short", passive[..BODY_LENGTH - 1].to_vec()),
+    ]
+}
+
+fn neighbours() -> Vec<(&'static str, Vec<u8>)> {
+    let mac = Mac([2, 0, 0, 0, 0, 9]);
+    let v4 = Ipv4Addr::new(10, 1, 0, 2);
+    let v6 = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 2);
+    vec![
+        ("arp_reply", gratuitous_arp(mac, v4, Gratuitous::Reply).to_vec()),
+        ("arp_request", arp_request(mac, Ipv4Addr::UNSPECIFIED, v4).to_vec()),
+        ("advertisement", unsolicited_advertisement(mac, v6, true).to_vec()),
+        ("solicitation", solicitation(mac, Ipv6Addr::UNSPECIFIED, v6).to_vec()),
     ]
 }
 

@@ -2,6 +2,7 @@
 //! by the tests over the committed corpus, and by the targets themselves when
 //! they replay files. A target panics when something is wrong, else it returns.
 
+pub mod kernel;
 pub mod texts;
 pub mod wire;
 
@@ -15,6 +16,8 @@ pub const TARGETS: &[Target] = &[
     ("config_key", texts::config_key),
     ("config_node", texts::config_node),
     ("config_pair", texts::config_pair),
+    ("neighbour", kernel::neighbour),
+    ("rtnetlink", kernel::rtnetlink),
     ("wire_exchange", wire::exchange::run),
     ("wire_receive", wire::receive),
     ("wire_sealed", wire::sealed),

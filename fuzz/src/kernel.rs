@@ -1,0 +1,52 @@
+//! The decoders of what the guard's other sockets deliver: answers to ARP and
+//! neighbour solicitation, and the kernel's netlink messages.
+
+use twinwall_guard::ask::{parse_arp_reply, parse_neighbour_advertisement};
+
+/// The reader of rtnetlink messages, which the guard keeps to itself.
+#[allow(dead_code, missing_docs)]
+#[path = "../../guard/src/rtnetlink"]
+mod rtnetlink {
+    pub(crate) mod message;
+    pub(crate) mod names;
+}
+
+use rtnetlink::message::{Message, attributes, messages, parse_address, parse_link};
+
+/// A whole Ethernet frame.
+pub fn neighbour(data: &[u8]) {
+    let arp = parse_arp_reply(data);
+    let advertisement = parse_neighbour_advertisement(data);
+    assert!(arp.is_none() || advertisement.is_none(), "one frame cannot be both");
+    if let Some((address, _)) = advertisement {
+        assert!(!address.is_multicast());
+    }
+}
+
+/// A datagram of the kernel.
+pub fn rtnetlink(data: &[u8]) {
+    let mut read = 0;
+    for message in messages(data) {
+        read += 16 + message.body.len();
+        look(&message);
+    }
+    assert!(read <= data.len(), "more was read than there was");
+}
+
+fn look(message: &Message<'_>) {
+    let _errno = message.errno();
+    if let Some(link) = parse_link(message.body) {
+        assert!((1..=15).contains(&link.name.bytes().len()));
+        assert_eq!(
+            link.name.as_str().parse(),
+            Ok(link.name),
+            "a name that the guard itself refuses"
+        );
+    }
+    if let Some(address) = parse_address(message.body) {
+        let family = i32::from(message.body[0]);
+        assert_eq!(address.address.is_ipv4(), family == libc::AF_INET);
+    }
+    let inside: usize = attributes(message.body).map(|(_, payload)| payload.len()).sum();
+    assert!(inside <= message.body.len());
+}
