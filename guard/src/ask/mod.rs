@@ -1,7 +1,9 @@
 //! Asks the peer's *kernel* whether it lives: ARP and neighbour solicitation for
 //! the peer's own addresses. Evidence for the early claim; one for each path.
 //!
-//! Used by the beat thread. Never blocks, needs no VIP, decides nothing.
+//! Used by the beat thread; opened and dropped on another, like a
+//! [`FrameSocket`](crate::frames::FrameSocket). Asking never blocks, needs no VIP and
+//! decides nothing.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -1,7 +1,8 @@
 //! Beats as raw frames: one socket for each path, used by the beat thread alone.
 //!
 //! Knows nothing of what a beat says; sealing and opening are the core's wire.
-//! Never blocks.
+//! Sending and receiving never block. Opening and dropping a socket can: do both on
+//! another thread (that of `links` learns of a new interface first) and hand it over.
 
 pub mod neighbour;
 pub(crate) mod packet;

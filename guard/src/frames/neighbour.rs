@@ -227,4 +227,31 @@ mod tests {
             assert_eq!(parse_arp_reply(&bad), None, "byte {at}");
         }
     }
+
+    #[test]
+    fn a_million_bent_frames_do_no_harm() {
+        let seeds = [
+            gratuitous_arp(MAC, Ipv4Addr::new(10, 0, 0, 1), Gratuitous::Reply).to_vec(),
+            unsolicited_advertisement(MAC, v6("fd00::1"), true).to_vec(),
+        ];
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 33).unwrap_or(0)
+        };
+        let mut believed = 0;
+        for round in 0..1_000_000 {
+            let mut frame = seeds[round % 2].clone();
+            for _ in 0..random() % 4 {
+                let at = random() % frame.len();
+                frame[at] = random() as u8;
+            }
+            frame.truncate(random() % (frame.len() * 2));
+            believed += usize::from(parse_arp_reply(&frame).is_some());
+            believed += usize::from(parse_neighbour_advertisement(&frame).is_some());
+        }
+        assert!(believed > 1000, "the unbent ones are still read");
+    }
 }

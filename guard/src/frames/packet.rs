@@ -16,7 +16,8 @@ const PACKET_IGNORE_OUTGOING: i32 = 23;
 /// All protocols.
 pub(crate) const EVERY_PROTOCOL: u16 = libc::ETH_P_ALL as u16;
 
-/// A nonblocking packet socket on one interface.
+/// A nonblocking packet socket on one interface. Sending and receiving never wait;
+/// opening and dropping do, for the kernel's link lock and for its other processors.
 #[derive(Debug)]
 pub(crate) struct PacketSocket {
     fd: OwnedFd,
@@ -42,13 +43,22 @@ impl PacketSocket {
         Ok(PacketSocket { fd })
     }
 
-    /// Lets frames for the multicast address in.
+    /// Lets frames for the multicast address in. Waits for the kernel's link lock.
     pub(crate) fn join(&self, index: u32, group: Mac) -> io::Result<()> {
+        self.member(index, libc::PACKET_MR_MULTICAST, group)
+    }
+
+    /// Lets frames for every multicast address in. Waits for the kernel's link lock.
+    pub(crate) fn join_all(&self, index: u32) -> io::Result<()> {
+        self.member(index, libc::PACKET_MR_ALLMULTI, Mac::default())
+    }
+
+    fn member(&self, index: u32, kind: i32, group: Mac) -> io::Result<()> {
         let mut address = [0; 8];
         address[..6].copy_from_slice(&group.0);
         let request = libc::packet_mreq {
             mr_ifindex: index.cast_signed(),
-            mr_type: libc::PACKET_MR_MULTICAST as u16,
+            mr_type: kind as u16,
             mr_alen: 6,
             mr_address: address,
         };

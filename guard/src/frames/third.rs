@@ -27,7 +27,10 @@ impl ThirdStation {
     pub fn open(index: u32, own: Mac, peer: Mac) -> io::Result<ThirdStation> {
         let [first, second] = [known(own), known(peer)];
         let program = [&first[..], &second[..], &[ACCEPT]].concat();
-        Ok(ThirdStation { socket: PacketSocket::open(index, EVERY_PROTOCOL, &program)? })
+        let socket = PacketSocket::open(index, EVERY_PROTOCOL, &program)?;
+        // What a switch says by itself (spanning tree, LLDP) goes to multicast addresses.
+        socket.join_all(index)?;
+        Ok(ThirdStation { socket })
     }
 
     /// The sender of a stranger's frame, if one came; takes all that wait.

@@ -27,7 +27,7 @@ pub const FAST: Duration = Duration::from_millis(5);
 pub const FAST_FOR: Duration = Duration::from_millis(1200);
 /// Carriers are read this often otherwise: notices may be late without one of ours
 /// before, for the kernel counts those of other network namespaces as well.
-pub const SLOW: Duration = Duration::from_millis(250);
+pub const SLOW: Duration = Duration::from_millis(500);
 /// Devices below one interface: a macvlan on a VLAN in a VLAN, and one to spare.
 const MAX_LOWER: usize = 4;
 
