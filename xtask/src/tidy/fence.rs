@@ -16,7 +16,7 @@ struct Crate {
 const CRATES: [Crate; 5] = [
     Crate {
         folder: "core",
-        uses: &["chacha20poly1305", "hkdf", "serde", "sha2", "toml"],
+        uses: &["chacha20poly1305", "hkdf", "serde", "sha2", "toml", "zeroize"],
         tests_use: &["serde_json", "stateright"],
     },
     Crate {
@@ -39,7 +39,7 @@ const CRATES: [Crate; 5] = [
     },
     Crate {
         folder: "lab",
-        uses: &["libc", "serde", "serde_json", "twinwall-core"],
+        uses: &["clap", "libc", "serde", "serde_json", "twinwall-core"],
         tests_use: &[],
     },
     Crate { folder: "xtask", uses: &[], tests_use: &[] },

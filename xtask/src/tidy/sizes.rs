@@ -55,7 +55,7 @@ pub(super) fn lower(root: &Path, sources: &Sources) -> Outcome {
 fn judge(kind: &str, pieces: &[Piece], aim: usize, limit: usize, allowed: usize) -> Vec<Finding> {
     let finding = |piece: &Piece, limit: usize| {
         let text = format!(
-            "{kind} {} has {} lines, more than {limit}: split it, so that each piece has a name from \
+            "{kind} {}has {} lines, more than {limit}: split it, so that each piece has a name from \
              the field",
             piece.name, piece.lines
         );
@@ -110,7 +110,7 @@ fn functions(source: &Source) -> Vec<Piece> {
         found.push(Piece {
             file: source.path.clone(),
             line: index + 1,
-            name: name.to_owned(),
+            name: format!("{name} "),
             lines: length + 1,
         });
     }
@@ -171,7 +171,7 @@ mod tests {
         );
         let found = functions(&source(&text));
         let shown: Vec<_> = found.iter().map(|p| (p.name.as_str(), p.line, p.lines)).collect();
-        assert_eq!(shown, [("long", 2, 63), ("short", 66, 1)]);
+        assert_eq!(shown, [("long ", 2, 63), ("short ", 66, 1)]);
     }
 
     #[test]
