@@ -18,7 +18,7 @@ const PLAIN_THREADS: &str = "--test-threads=1";
 /// Lines of the runner shown again at the very end.
 const CLOSING_LINES: usize = 40;
 
-/// Builds everything, runs the simulation, then all tests.
+/// Builds everything, runs the simulation and the fuzz corpus, then all tests.
 pub(crate) fn test(root: &Path) -> Outcome {
     if !shell::is_root() {
         return fail!(
@@ -45,6 +45,9 @@ fn everything(root: &Path, before: &Before) -> Result<Vec<String>, Failure> {
     before.mark(&mut simulation);
     shell::run(simulation)?;
     eprintln!("test: simulated, {} s so far", start.elapsed().as_secs());
+    let mut corpus = programs::fuzz_corpus(root)?;
+    before.mark(&mut corpus);
+    shell::run(corpus)?;
     let closing = run_tests(root, before)?;
     eprintln!("test: done in {} s", start.elapsed().as_secs());
     Ok(closing)
