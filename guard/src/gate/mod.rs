@@ -24,6 +24,8 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use twinwall_core::api::Missing;
+
 pub use switch::GateSwitch;
 pub use table::GateTable;
 pub use watch::GateWatch;
@@ -48,11 +50,28 @@ pub struct GateSpec {
     pub own: Vec<IpAddr>,
 }
 
-/// What the kernel offers for the gate.
+/// What the gate can do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// The table survives `nft flush ruleset` and the guard's death (owner and persist; Linux 6.9).
+    /// The table survives `nft flush ruleset` and the guard's death (owner and
+    /// persist; Linux 6.9). Else it must be watched and made anew.
     pub persist: bool,
+    /// An interface that returns has its gate at once (Linux 6.16). Else
+    /// [`GateTable::ensure`] must be called when one appears.
+    pub waits: bool,
+}
+
+impl Capabilities {
+    /// The protections that are missing, for `status`.
+    pub fn missing(&self) -> Vec<Missing> {
+        let persist = Missing {
+            name: "persist".to_owned(),
+            remedy: "`nft flush ruleset` removes the gate until the guard puts it back, some milliseconds \
+                     later; a dead guard cannot: needs Linux 6.9 and gate = \"auto\""
+                .to_owned(),
+        };
+        if self.persist { Vec::new() } else { vec![persist] }
+    }
 }
 
 /// What [`GateTable::ensure`] found and did.
@@ -146,3 +165,13 @@ impl fmt::Display for GateError {
 }
 
 impl std::error::Error for GateError {}
+
+impl GateError {
+    /// The protection that is missing while this lasts, for `status`.
+    pub fn missing(&self) -> Missing {
+        Missing {
+            name: "gate".to_owned(),
+            remedy: format!("a guard that hangs or dies is not silenced by its kernel: {self}"),
+        }
+    }
+}

@@ -78,31 +78,54 @@ impl GateSwitch {
         took
     }
 
-    /// Keeps both gates open until what `left` says has passed, if both are open
-    /// still. `left` must read the clock each time it is called: it is called after
+    /// Keeps both gates open until what `left` says has passed, if the lease lives.
+    /// `left` must read the clock each time it is called: it is called after
     /// arming, so that a node frozen between the two cannot renew on an old look;
-    /// then it is asked once more. `false`: the lease has run out or the table is gone.
+    /// then it is asked once more. `true`: the lease lives. `false`: it has run out.
+    ///
+    /// A lease that lives and cannot be renewed (its plain table was flushed, the
+    /// node froze at every try) ends when it would have; it is `true` so long.
     pub fn renew(&mut self, left: impl Fn() -> Duration) -> bool {
         for _ in 0..TRIES {
-            if !self.arm() {
-                return false;
-            }
-            let wanted = self.ladder.fit(left()).map(|ms| (ms, Instant::now() + milliseconds(ms)));
-            match wanted {
-                Some((ms, ends)) if self.ends.is_none_or(|before| ends > before) => {
-                    if self.give(Order::Renew(ms)) {
+            let armed = self.arm();
+            let fit = self.ladder.fit(left());
+            let now = Instant::now();
+            match fit.map(|ms| (ms, now + milliseconds(ms))) {
+                Some((ms, ends)) if armed && self.ends.is_none_or(|before| ends > before) => {
+                    if self.give(Order::Renew(ms))
+                        || (self.lives(now) && self.give(Order::Open(ms)))
+                    {
                         self.ends = Some(ends);
                         return true;
                     }
-                    if !self.answers() {
-                        return false;
-                    }
                 }
                 // Lengths are rounded down: asking for no later end would bring it nearer.
-                Some(_) | None => return self.answers(),
+                Some(_) | None => return self.answers() || self.lives(now),
             }
         }
-        false
+        self.answers()
+    }
+
+    /// Opens both gates again until the end that the lease had, if it lives still:
+    /// for a table that was flushed and made anew. It needs no new confirmation
+    /// from the peer, since the lease does not become longer. `true`: open.
+    pub fn restore(&mut self) -> bool {
+        for _ in 0..TRIES {
+            if self.answers() {
+                return true;
+            }
+            let (Some(ends), true) = (self.ends, self.arm()) else { return false };
+            let Some(ms) = self.ladder.fit(ends.saturating_duration_since(Instant::now())) else {
+                return false;
+            };
+            self.give(Order::Open(ms));
+        }
+        self.answers()
+    }
+
+    /// Whether the lease that was given last has not reached its end, whatever became of the table.
+    fn lives(&self, now: Instant) -> bool {
+        self.ends.is_some_and(|ends| now < ends)
     }
 
     /// Closes the answering gate at once; the forwarding gate, if it is open, for

@@ -76,7 +76,7 @@ impl GateTable {
 
     /// What the gate can do here.
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities { persist: self.persist }
+        Capabilities { persist: self.persist, waits: self.chains_wait }
     }
 
     /// The netlink port under which this changes the table, for [`GateWatch`](super::GateWatch).

@@ -101,16 +101,15 @@ fn an_opening_is_refused_without_arming_and_after_a_freeze() {
 }
 
 #[test]
-fn a_renewal_is_refused_when_the_node_freezes_after_looking_at_its_clock() {
+fn a_node_that_freezes_after_looking_at_its_clock_renews_nothing() {
     let _space = Space::enter_new();
     let (_table, mut switch) = gate(&spec(ms(500)));
-    open(&mut switch, ms(100));
-    let renewed = switch.renew(|| {
+    open(&mut switch, ms(150));
+    switch.renew(|| {
         sleep(ms(20));
         ms(500)
     });
-    assert!(!renewed);
-    sleep(ms(81));
+    sleep(ms(100));
     assert!(!switch.answers(), "the old end stands");
 }
 
