@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::api::Status;
 use crate::beat::{Fitness, Leaving, RoleWord};
+use crate::event::Refusal;
 use crate::snapshot::{InterfaceView, PathView, PeerView, Snapshot};
 
 /// One question and its answer.
@@ -55,6 +56,21 @@ pub fn alarms(status: &Status) -> Vec<String> {
         format!("Protection missing, {}: {}.", missing.name, bare(&missing.remedy))
     }));
     alarms
+}
+
+/// Why an order was refused, and what to do.
+pub fn refusal(why: Refusal) -> &'static str {
+    match why {
+        Refusal::NotActive => "this node is not active; give the order on the active node",
+        Refusal::PeerSilent => {
+            "the peer cannot be heard; see 'twinwall status', mend the paths or the peer first"
+        }
+        Refusal::PeerNotFit => {
+            "the peer is worse off than this node; see 'twinwall status' on the peer"
+        }
+        Refusal::Busy => "another move is under way; wait some seconds and see 'twinwall events'",
+        Refusal::NobodyElse => "nobody else could serve; put the peer into service first",
+    }
 }
 
 /// A duration in the largest unit that still says enough: `290 ms`, `3.2 s`, `12 min 5 s`.

@@ -1,3 +1,28 @@
-//! The twinwall command: reads and orders, later agent and web.
+//! The twinwall command: reads and orders, starts and watches the guard. Later
+//! also agent and web. It never decides a role and never touches an address.
 
-fn main() {}
+mod cli;
+mod client;
+mod commands;
+mod failure;
+mod files;
+mod pages;
+mod show;
+mod system;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match commands::perform(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                eprintln!("twinwall: {}", failure.message);
+            }
+            failure.exit.into()
+        }
+    }
+}

@@ -27,7 +27,7 @@ pub use document::MAX_FILE;
 pub use errors::{Errors, MAX_PROBLEMS, Problem};
 pub use key::{KEY_BYTES, key_text, parse_key};
 pub use keys::MAX_REQUIRED;
-pub use node::parse_node;
+pub use node::{default_key_file, parse_node};
 pub use pair::parse_pair;
 pub use prefix::{Prefix, PrefixError};
 pub use reference::reference;

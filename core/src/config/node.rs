@@ -14,6 +14,14 @@ pub fn parse_node(file: &str, text: &str) -> Result<Node, Errors> {
     report.finish(node)
 }
 
+/// Where the key file is unless node.toml says otherwise, relative to the root.
+pub fn default_key_file() -> &'static str {
+    match keys::KEY_FILE.absent {
+        keys::Absent::Default(text) => text.trim_matches('"'),
+        keys::Absent::Required(_) => "",
+    }
+}
+
 fn read(text: &str, report: &mut Report<'_>) -> Option<Node> {
     let document = parse(text, report)?;
     let top = Section::top(&document);

@@ -57,6 +57,7 @@ fn a_right_node_gets_the_defaults() {
         realtime: true,
     };
     assert_eq!(node, expected);
+    assert_eq!(default_key_file(), expected.key_file);
 }
 
 #[test]

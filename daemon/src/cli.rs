@@ -1,0 +1,256 @@
+//! Every command and flag, defined once: help, man pages, completions and
+//! docs/reference/cli.md are made from here. It never does anything itself.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Two identical Linux gateways that act as one which does not go down.
+#[derive(Parser)]
+#[command(name = "twinwall", version, after_help = EXIT_CODES, after_long_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// Where etc/twinwall and run/twinwall are looked for
+    #[arg(long, global = true, value_name = "DIR", default_value = "/")]
+    pub(crate) root: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Part of the interface: scripts may rely on it.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  a problem was found, or the guard refused
+  2  the command line is wrong
+  3  the guard cannot be reached, or does not answer as it should
+  4  this machine did not allow it: a file, a right, a missing program";
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run this node in the foreground: start the guard and start it again whenever it ends
+    Run,
+    /// Become the guard: the small process that holds the role (used by systemd)
+    Guard,
+    /// Show what this node is and does, alarms first
+    Status(StatusArgs),
+    /// Say why this node has its role: what is true, who should serve, what follows
+    Explain(ExplainArgs),
+    /// Show what happened on this node
+    Events(EventsArgs),
+    /// Move the active role to the other node, without losing a packet
+    ///
+    /// Give it on the active node. Waits until the other node serves.
+    Switchover(SwitchoverArgs),
+    /// Take this node out of service for a time, or put it back
+    #[command(subcommand)]
+    Maintenance(Maintenance),
+    /// Release interfaces that are held back because they flapped
+    ClearDamping,
+    /// Tell the guard the verdict of a check; it holds for a time only
+    Fact(FactArgs),
+    /// Read node.toml and pair.toml again and apply them without changing the role
+    Reload,
+    /// Look for mistakes in node.toml, pair.toml and the key file
+    Check(CheckArgs),
+    /// Write a new key for the pair; copy the file to the other node
+    Keygen(KeygenArgs),
+    /// Record everything that reaches the guard's core, for a replay; ends with Ctrl-C
+    Record(RecordArgs),
+    /// Build two nodes on this machine and show failovers
+    ///
+    /// Passes all arguments on to twinwall-lab.
+    #[command(disable_help_flag = true)]
+    Lab(LabArgs),
+    /// Print the completions for a shell
+    Completions(CompletionsArgs),
+    /// Write the man pages into a directory
+    Man(DirectoryArgs),
+    /// Write the reference pages into a directory
+    #[command(hide = true)]
+    Docs(DirectoryArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct StatusArgs {
+    /// Print JSON; with --watch one line for each change
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Go on and show each change
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ExplainArgs {
+    /// Print JSON: a list of questions with their sentences
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct EventsArgs {
+    /// Print JSON, one event a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Go on and show each event as it happens
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Show only the last N events
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+}
+
+#[derive(Args)]
+pub(crate) struct SwitchoverArgs {
+    /// Wait at most this long for the other node to serve
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_span)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Maintenance {
+    /// Take this node out of service; an active node hands over first
+    On {
+        /// It ends by itself after this time, as 2h, 30m or 45s
+        #[arg(long = "for", value_name = "TIME", default_value = "2h", value_parser = parse_span)]
+        lasts: Duration,
+    },
+    /// Put this node back into service
+    Off,
+}
+
+#[derive(Args)]
+pub(crate) struct FactArgs {
+    /// Name of the check, as in [readiness] require
+    pub(crate) name: String,
+    /// The verdict
+    #[arg(value_enum)]
+    pub(crate) verdict: Verdict,
+    /// Why it is bad, for people
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+    /// How long the verdict holds, as 30s or 5m
+    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = parse_span)]
+    pub(crate) holds: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Verdict {
+    /// The check is content
+    Good,
+    /// The check is not content: the node is unfit
+    Bad,
+}
+
+#[derive(Args)]
+pub(crate) struct CheckArgs {
+    /// Print JSON: a list of problems
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Do not ask whether the interfaces are present on this machine
+    #[arg(long)]
+    pub(crate) files_only: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct KeygenArgs {
+    /// Replace a key that is there already; the nodes do not hear each other until both have the new one
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct RecordArgs {
+    /// The file to write; it must not exist yet
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct LabArgs {
+    /// Arguments of twinwall-lab; try --help
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<std::ffi::OsString>,
+}
+
+#[derive(Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Args)]
+pub(crate) struct DirectoryArgs {
+    /// The directory; made if it is not there
+    pub(crate) directory: PathBuf,
+}
+
+/// The longest time that an order or a fact may hold.
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
+/// Reads `2h`, `1h30m`, `45s`, `500ms`, `1.5h`; a bare number means seconds.
+pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("'{text}' is not a time; write it as 2h, 30m, 45s or 1h30m");
+    let mut rest = text;
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, tail) = rest.split_at(digits);
+        let letters = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(letters);
+        let seconds = match unit {
+            "ms" => 0.001,
+            "s" => 1.0,
+            // A bare number stands alone.
+            "" if rest.len() == text.len() => 1.0,
+            "m" | "min" => 60.0,
+            "h" => 3_600.0,
+            "d" => 86_400.0,
+            _ => return Err(wrong()),
+        };
+        let number: f64 = number.parse().map_err(|_| wrong())?;
+        let part = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
+        total = total.checked_add(part).ok_or_else(wrong)?;
+        rest = tail;
+    }
+    if total.is_zero() || total > LONGEST {
+        return Err(format!(
+            "'{text}' is out of range; more than 0 and at most {} days",
+            LONGEST.as_secs() / 86_400
+        ));
+    }
+    Ok(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        let cases = [
+            ("2h", 7_200_000),
+            ("1h30m", 5_400_000),
+            ("45s", 45_000),
+            ("500ms", 500),
+            ("1.5h", 5_400_000),
+            ("7", 7_000),
+            ("30min", 1_800_000),
+        ];
+        for (text, millis) in cases {
+            assert_eq!(parse_span(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in
+            ["", "h", "2x", "-1s", "0s", "31d", "1h30", "1..5s", "2 h", "9999999999999999999999h"]
+        {
+            assert!(parse_span(text).is_err(), "{text}");
+        }
+    }
+}

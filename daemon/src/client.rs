@@ -1,0 +1,175 @@
+//! The client of the guard's socket: one request, then answers line by line.
+//! Every command that asks the guard goes through here. It bounds what it reads
+//! and how long it waits, and turns each way to fail into words.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use twinwall_core::api::{Answer, Request, Status};
+use twinwall_core::explain::refusal;
+
+use crate::failure::Failure;
+use crate::files;
+
+/// How long the guard may take for an answer. It answers from memory.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest answer in bytes: the status of 4,096 VIPs takes about 200 kB.
+const MAX_ANSWER: usize = 4 << 20;
+/// Longest path that the kernel takes for a socket (`sun_path` less its end mark).
+const MAX_SOCKET_PATH: usize = 107;
+
+/// A connection to the guard.
+pub(crate) struct Client {
+    stream: BufReader<UnixStream>,
+    socket: PathBuf,
+    /// The line that is being read; kept over a wait that ended too early.
+    line: Vec<u8>,
+}
+
+/// What came of waiting for an answer.
+pub(crate) enum Waited {
+    /// An answer.
+    Answer(Answer),
+    /// None in time.
+    TooLong,
+    /// The guard hung up.
+    End,
+}
+
+impl Client {
+    /// Connects to the guard below `root` and asks.
+    pub(crate) fn ask(root: &Path, request: &Request) -> Result<Client, Failure> {
+        let socket = root.join(files::SOCKET);
+        let mut stream = connect(&socket)?;
+        let mut line = serde_json::to_vec(request)
+            .map_err(|error| Failure::problem(format!("the request cannot be written: {error}")))?;
+        line.push(b'\n');
+        let sent = stream.set_write_timeout(Some(PATIENCE)).and_then(|()| stream.write_all(&line));
+        sent.map_err(|error| broken(&socket, &error))?;
+        Ok(Client { stream: BufReader::new(stream), socket, line: Vec::new() })
+    }
+
+    /// Waits for the next answer until `deadline`, for ever without one.
+    pub(crate) fn wait(&mut self, deadline: Option<Instant>) -> Result<Waited, Failure> {
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Ok(Waited::TooLong);
+            }
+            self.stream
+                .get_ref()
+                .set_read_timeout(left)
+                .map_err(|error| broken(&self.socket, &error))?;
+            // One byte more than allowed shows that a line is too long.
+            let room = (MAX_ANSWER + 1).saturating_sub(self.line.len()) as u64;
+            match self.stream.by_ref().take(room).read_until(b'\n', &mut self.line) {
+                Ok(_) if self.line.last() == Some(&b'\n') => {
+                    return self.take_answer().map(Waited::Answer);
+                }
+                Ok(_) if self.line.len() > MAX_ANSWER => {
+                    return Err(self.nonsense(&format!("a line of more than {MAX_ANSWER} bytes")));
+                }
+                Ok(_) if self.line.is_empty() => return Ok(Waited::End),
+                Ok(_) => return Err(self.nonsense("half a line and then nothing")),
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                    ) => {}
+                Err(error) => return Err(broken(&self.socket, &error)),
+            }
+        }
+    }
+
+    /// The next answer, which must come soon.
+    pub(crate) fn answer(&mut self) -> Result<Answer, Failure> {
+        match self.wait(Some(Instant::now() + PATIENCE))? {
+            Waited::Answer(answer) => Ok(answer),
+            Waited::TooLong => Err(Failure::unreachable(format!(
+                "the guard at {} did not answer within {} s; it may hang: look for 'twinwall-guard' in the system's log",
+                self.socket.display(),
+                PATIENCE.as_secs()
+            ))),
+            Waited::End => Err(Failure::unreachable(format!(
+                "the guard at {} hung up without an answer; it is busy or stopping: try again",
+                self.socket.display()
+            ))),
+        }
+    }
+
+    /// What to say about an answer that does not fit the request.
+    pub(crate) fn nonsense(&self, what: &str) -> Failure {
+        Failure::unreachable(format!(
+            "the guard at {} answered {what}; are twinwall and twinwall-guard of the same version?",
+            self.socket.display()
+        ))
+    }
+
+    /// The failure for any answer that a command did not ask for.
+    pub(crate) fn unexpected(&self, answer: &Answer) -> Failure {
+        match answer {
+            Answer::Refused { why } => Failure::problem(format!("refused: {}", refusal(*why))),
+            Answer::Error { message } => Failure::problem(message.clone()),
+            Answer::Status(_) => self.nonsense("with a status"),
+            Answer::Event(_) => self.nonsense("with an event"),
+            Answer::Input(_) => self.nonsense("with a recording"),
+            Answer::Done => self.nonsense("only that it is done"),
+        }
+    }
+
+    fn take_answer(&mut self) -> Result<Answer, Failure> {
+        let line = std::mem::take(&mut self.line);
+        serde_json::from_slice(&line)
+            .map_err(|error| self.nonsense(&format!("what cannot be read ({error})")))
+    }
+}
+
+/// The status of the guard below `root`.
+pub(crate) fn status(root: &Path) -> Result<Status, Failure> {
+    let mut client = Client::ask(root, &Request::Status)?;
+    match client.answer()? {
+        Answer::Status(status) => Ok(*status),
+        other => Err(client.unexpected(&other)),
+    }
+}
+
+/// Gives an order, a fact or the like that is answered by 'done'.
+pub(crate) fn order(root: &Path, request: &Request) -> Result<(), Failure> {
+    let mut client = Client::ask(root, request)?;
+    match client.answer()? {
+        Answer::Done => Ok(()),
+        other => Err(client.unexpected(&other)),
+    }
+}
+
+fn connect(socket: &Path) -> Result<UnixStream, Failure> {
+    let length = socket.as_os_str().len();
+    if length > MAX_SOCKET_PATH {
+        return Err(Failure::unreachable(format!(
+            "the path {} has {length} bytes, a socket's may have {MAX_SOCKET_PATH}; use a shorter --root",
+            socket.display()
+        )));
+    }
+    UnixStream::connect(socket).map_err(|error| {
+        let at = socket.display();
+        Failure::unreachable(match error.kind() {
+            io::ErrorKind::NotFound => format!(
+                "no guard runs here: there is no socket {at}; start it with 'twinwall run', or name the right --root"
+            ),
+            io::ErrorKind::ConnectionRefused => {
+                format!("the guard has ended: nobody listens at {at}; start it with 'twinwall run'")
+            }
+            io::ErrorKind::PermissionDenied => format!("{at} may not be opened; run this as root"),
+            _ => format!("{at}: {error}; look for 'twinwall-guard' in the system's log"),
+        })
+    })
+}
+
+fn broken(socket: &Path, error: &io::Error) -> Failure {
+    Failure::unreachable(format!(
+        "the connection to {} broke: {error}; try again",
+        socket.display()
+    ))
+}

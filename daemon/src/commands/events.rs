@@ -1,0 +1,50 @@
+//! `twinwall events`: what happened on this node, and what happens next.
+
+use std::path::Path;
+
+use twinwall_core::api::{Answer, Numbered, Request};
+
+use crate::cli::EventsArgs;
+use crate::client::{Client, Waited};
+use crate::failure::Failure;
+use crate::show::{event_line, print, print_json};
+
+pub(super) fn events(root: &Path, args: &EventsArgs) -> Result<(), Failure> {
+    let kept = kept(root, 0)?;
+    let skip = args.last.map_or(0, |last| kept.len().saturating_sub(last));
+    for event in &kept[skip..] {
+        show(event, args)?;
+    }
+    if !args.follow {
+        return Ok(());
+    }
+    // Nothing is lost between the two requests: the guard sends what came since.
+    let after = kept.last().map_or(0, |event| event.number);
+    let mut client = Client::ask(root, &Request::Follow { after })?;
+    loop {
+        match client.wait(None)? {
+            Waited::Answer(Answer::Event(event)) => show(&event, args)?,
+            Waited::Answer(other) => return Err(client.unexpected(&other)),
+            Waited::TooLong | Waited::End => {
+                return Err(Failure::unreachable("the guard has ended"));
+            }
+        }
+    }
+}
+
+/// The events after number `after` that the guard still has.
+pub(super) fn kept(root: &Path, after: u64) -> Result<Vec<Numbered>, Failure> {
+    let mut client = Client::ask(root, &Request::Events { after })?;
+    let mut kept = Vec::new();
+    loop {
+        match client.answer()? {
+            Answer::Event(event) => kept.push(event),
+            Answer::Done => return Ok(kept),
+            other => return Err(client.unexpected(&other)),
+        }
+    }
+}
+
+fn show(event: &Numbered, args: &EventsArgs) -> Result<(), Failure> {
+    if args.json { print_json(event) } else { print(&event_line(event)) }
+}

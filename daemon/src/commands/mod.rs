@@ -1,0 +1,54 @@
+//! One file for each group of commands; this one only finds the right one.
+
+mod ask;
+mod check;
+mod events;
+mod keygen;
+mod record;
+mod run;
+mod start;
+mod status;
+mod switchover;
+
+use std::fs;
+use std::path::Path;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+use crate::pages;
+use crate::show;
+
+/// Does what the command line says.
+pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
+    let root = &cli.root;
+    match &cli.command {
+        Command::Run => run::run(root),
+        Command::Guard => start::guard(root),
+        Command::Status(args) => status::status(root, args),
+        Command::Explain(args) => status::explain(root, args),
+        Command::Events(args) => events::events(root, args),
+        Command::Switchover(args) => switchover::switchover(root, args),
+        Command::Maintenance(order) => ask::maintenance(root, order),
+        Command::ClearDamping => ask::clear_damping(root),
+        Command::Fact(args) => ask::fact(root, args),
+        Command::Reload => ask::reload(root),
+        Command::Check(args) => check::check(root, args),
+        Command::Keygen(args) => keygen::keygen(root, args),
+        Command::Record(args) => record::record(root, args),
+        Command::Lab(args) => start::lab(args),
+        Command::Completions(args) => show::print(&pages::completions(args.shell)),
+        Command::Man(args) => write_pages(&args.directory, &pages::man()?),
+        Command::Docs(args) => write_pages(&args.directory, &pages::reference()),
+    }
+}
+
+fn write_pages(directory: &Path, pages: &[pages::Page]) -> Result<(), Failure> {
+    let writing =
+        |path: &Path, error| Failure::machine(format!("writing {}", path.display()), &error);
+    fs::create_dir_all(directory).map_err(|error| writing(directory, error))?;
+    for page in pages {
+        let path = directory.join(&page.name);
+        fs::write(&path, &page.text).map_err(|error| writing(&path, error))?;
+    }
+    Ok(())
+}

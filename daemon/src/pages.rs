@@ -1,0 +1,147 @@
+//! Pages that the program writes about itself: completions, man pages and the
+//! reference. All come from `cli` and from the core's table of settings.
+
+use clap::{Arg, Command, CommandFactory};
+
+use twinwall_core::config;
+
+use crate::cli::{Cli, EXIT_CODES};
+use crate::failure::Failure;
+
+/// A file to write.
+pub(crate) struct Page {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+/// The completions for a shell.
+pub(crate) fn completions(shell: clap_complete::Shell) -> String {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "twinwall", &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// A man page for the program and one for each command.
+pub(crate) fn man() -> Result<Vec<Page>, Failure> {
+    let mut root = Cli::command();
+    // Gives the commands the global flags and their full names.
+    root.build();
+    let mut pages = vec![man_page(&root, "twinwall".to_owned())?];
+    for command in listed(&root) {
+        pages.push(man_page(command, format!("twinwall-{}", command.get_name()))?);
+    }
+    Ok(pages)
+}
+
+fn man_page(command: &Command, name: String) -> Result<Page, Failure> {
+    let mut text = Vec::new();
+    let man = clap_mangen::Man::new(command.clone().display_name(&name));
+    man.render(&mut text).map_err(|error| Failure::machine(format!("writing {name}.1"), &error))?;
+    Ok(Page { name: format!("{name}.1"), text: String::from_utf8_lossy(&text).into_owned() })
+}
+
+/// The pages of docs/reference.
+pub(crate) fn reference() -> Vec<Page> {
+    vec![
+        Page { name: "cli.md".to_owned(), text: cli_reference() },
+        Page { name: "configuration.md".to_owned(), text: config::reference() },
+    ]
+}
+
+fn cli_reference() -> String {
+    let mut root = Cli::command();
+    root.build();
+    let mut page = String::from(
+        "# Command reference\n\nGenerated from the program's own definition of its command line. \
+         How the commands are used: [command line](../cli.md).\n\n\
+         `--root DIR` (default `/`) comes before or after every command: everything is looked for below it.\n\n",
+    );
+    page += &format!("```\n{EXIT_CODES}\n```\n");
+    for command in listed(&root) {
+        command_reference(&mut page, command, "twinwall");
+    }
+    page
+}
+
+fn command_reference(page: &mut String, command: &Command, parent: &str) {
+    let path = format!("{parent} {}", command.get_name());
+    let below: Vec<&Command> = listed(command).collect();
+    if below.is_empty() {
+        *page += &format!("\n## {path}\n\n");
+        let about = command
+            .get_long_about()
+            .or(command.get_about())
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        *page +=
+            &format!("{}.\n\n```\n{}\n```\n", about.trim_end_matches('.'), usage(command, &path));
+        arguments(page, command);
+    }
+    for command in below {
+        command_reference(page, command, &path);
+    }
+}
+
+fn usage(command: &Command, path: &str) -> String {
+    let mut words = vec![path.to_owned()];
+    for arg in own_arguments(command) {
+        let value = value_name(arg);
+        words.push(match (arg.get_long(), arg.get_action().takes_values()) {
+            (Some(long), true) => format!("[--{long} {value}]"),
+            (Some(long), false) => format!("[--{long}]"),
+            (None, _) if arg.is_required_set() => value,
+            (None, _) => format!("[{value}]..."),
+        });
+    }
+    words.join(" ")
+}
+
+fn arguments(page: &mut String, command: &Command) {
+    let args: Vec<&Arg> = own_arguments(command).collect();
+    if args.is_empty() {
+        return;
+    }
+    *page += "\n| argument | meaning | default |\n| --- | --- | --- |\n";
+    for arg in args {
+        let name = match arg.get_long() {
+            Some(long) if arg.get_action().takes_values() => {
+                format!("--{long} {}", value_name(arg))
+            }
+            Some(long) => format!("--{long}"),
+            None => value_name(arg),
+        };
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        let default = arg
+            .get_default_values()
+            .first()
+            .filter(|value| arg.get_action().takes_values() && !value.is_empty());
+        let default =
+            default.map(|value| format!("`{}`", value.to_string_lossy())).unwrap_or_default();
+        *page += &format!("| `{}` | {help} | {default} |\n", name.replace('|', "\\|"));
+    }
+}
+
+fn value_name(arg: &Arg) -> String {
+    let words = arg.get_possible_values();
+    let choices: Vec<&str> =
+        words.iter().filter(|word| !word.is_hide_set()).map(|word| word.get_name()).collect();
+    match (choices.as_slice(), arg.get_value_names()) {
+        ([_, _, ..], _) if arg.get_action().takes_values() => choices.join("|"),
+        (_, Some([name, ..])) => name.to_string(),
+        (_, _) => arg.get_id().as_str().to_uppercase(),
+    }
+}
+
+/// The commands that people see.
+fn listed(command: &Command) -> impl Iterator<Item = &Command> {
+    command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set() && command.get_name() != "help")
+}
+
+/// The arguments of this command alone.
+fn own_arguments(command: &Command) -> impl Iterator<Item = &Arg> {
+    command
+        .get_arguments()
+        .filter(|arg| !arg.is_global_set() && !["help", "version"].contains(&arg.get_id().as_str()))
+}

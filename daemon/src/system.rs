@@ -1,0 +1,138 @@
+//! The few things that only the C library tells: signals, interfaces, local
+//! time. Each unsafe call stands in a safe function of its own.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::Duration;
+
+/// A signal that `twinwall run` waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// The process shall end; the number is passed on.
+    Stop(i32),
+    /// A child changed.
+    Child,
+}
+
+/// The signals of [`Signal`], blocked so that they wait until they are fetched.
+pub(crate) struct Signals(libc::sigset_t);
+
+impl Signals {
+    /// Blocks them; to be called before any thread or child is started.
+    pub(crate) fn block() -> io::Result<Signals> {
+        // SAFETY: the set is initialised by sigemptyset before any other use, and
+        // all pointers are to locals that outlive the calls.
+        unsafe {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD] {
+                libc::sigaddset(&raw mut set, signal);
+            }
+            match libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) {
+                0 => Ok(Signals(set)),
+                error => Err(io::Error::from_raw_os_error(error)),
+            }
+        }
+    }
+
+    /// Waits for one of them, at most for `limit`.
+    pub(crate) fn wait(&self, limit: Duration) -> Option<Signal> {
+        let limit = libc::timespec {
+            tv_sec: limit.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_nsec: limit.subsec_nanos().into(),
+        };
+        // SAFETY: the set was initialised in `block`; no information is asked for.
+        let signal = unsafe {
+            libc::sigtimedwait(&raw const self.0, std::ptr::null_mut(), &raw const limit)
+        };
+        match signal {
+            libc::SIGCHLD => Some(Signal::Child),
+            libc::SIGTERM | libc::SIGINT | libc::SIGHUP => Some(Signal::Stop(signal)),
+            _ => None,
+        }
+    }
+}
+
+/// Lets a child start with no signal blocked, whatever its parent waits for, and
+/// in a process group of its own, so that Ctrl-C reaches it only through us.
+pub(crate) fn detach_signals(command: &mut Command) {
+    command.process_group(0);
+    let unblock = || {
+        // SAFETY: only async-signal-safe calls on a local set.
+        unsafe {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
+        }
+        Ok(())
+    };
+    // SAFETY: the closure allocates nothing and takes no lock.
+    unsafe { command.pre_exec(unblock) };
+}
+
+/// Sends a signal to a child that has not been waited for.
+pub(crate) fn signal(pid: u32, signal: i32) -> io::Result<()> {
+    let pid = libc::pid_t::try_from(pid).map_err(io::Error::other)?;
+    // SAFETY: no memory is involved.
+    if unsafe { libc::kill(pid, signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The names of this network namespace's interfaces.
+pub(crate) fn interfaces() -> Vec<String> {
+    let mut names = Vec::new();
+    // SAFETY: the list ends with an entry of index 0; the names are C strings that
+    // live until the list is freed, which happens once.
+    unsafe {
+        let list = libc::if_nameindex();
+        if list.is_null() {
+            return names;
+        }
+        let mut entry = list;
+        while (*entry).if_index != 0 {
+            names.push(CStr::from_ptr((*entry).if_name).to_string_lossy().into_owned());
+            entry = entry.add(1);
+        }
+        libc::if_freenameindex(list);
+    }
+    names
+}
+
+/// A moment since 1970 in this machine's time zone: `2026-11-22 21:15:42.123`.
+pub(crate) fn local_time(unix_ms: u64) -> String {
+    let seconds = libc::time_t::try_from(unix_ms / 1_000).unwrap_or(libc::time_t::MAX);
+    // SAFETY: both pointers are to locals; a failed call leaves the zeroed value.
+    let time = unsafe {
+        let mut time: libc::tm = std::mem::zeroed();
+        libc::localtime_r(&raw const seconds, &raw mut time);
+        time
+    };
+    format!(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03}",
+        i64::from(time.tm_year) + 1900,
+        time.tm_mon + 1,
+        time.tm_mday,
+        time.tm_hour,
+        time.tm_min,
+        time.tm_sec,
+        unix_ms % 1_000
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_machine_has_a_loopback_interface() {
+        assert!(interfaces().iter().any(|name| name == "lo"));
+    }
+
+    #[test]
+    fn a_moment_has_date_time_and_milliseconds() {
+        // 15 November 2023 in every time zone east of -8 h, the day before elsewhere.
+        let text = local_time(1_700_035_200_007);
+        assert!(text.starts_with("2023-11-1") && text.ends_with(":00.007"), "{text}");
+    }
+}

@@ -1,0 +1,10 @@
+//! The `twinwall` program as its users meet it: the real binary, run against a
+//! socket that answers as the guard does, and against files.
+
+mod files;
+mod pages;
+mod replies;
+mod run;
+mod support;
+mod unreachable;
+mod views;

@@ -1,0 +1,164 @@
+//! `twinwall run` and `twinwall guard` with a small script in the guard's place:
+//! what is under test is the supervisor, which knows nothing of what it starts.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::Root;
+
+const PAIR: &str = "pair_id = 1\n[ha_link]\ninterface = \"ha0\"\n[[interface]]\nname = \"lan\"\nvirtual = \"10.1.0.1/24\"\n";
+
+/// Says its arguments, then waits; ends well when told to.
+const WAITS: &str = "#!/bin/sh\ntrap 'echo leaving >&2; exit 0' TERM INT\necho \"up $$ $*\" >&2\nwhile :; do sleep 0.05; done\n";
+
+/// A root with right settings and a copy of the program beside a script.
+fn installed(script: &str) -> (Root, Command) {
+    let root = Root::new();
+    root.write("etc/twinwall/node.toml", "name = \"gw-a\"\ndesignation = \"primary\"\n");
+    root.write("etc/twinwall/pair.toml", PAIR);
+    assert_eq!(root.run(&["keygen"]).code, Some(0));
+    let program = root.path("twinwall");
+    root.write("script", script);
+    install(Path::new(env!("CARGO_BIN_EXE_twinwall")), &program);
+    install(&root.path("script"), &root.path("twinwall-guard"));
+    let mut command = Command::new(program);
+    command.arg("--root").arg(root.path("")).stderr(Stdio::piped()).stdout(Stdio::null());
+    (root, command)
+}
+
+/// Copies a program in a process of its own: a descriptor that this one had open
+/// for writing could pass to another test's child and make the copy 'busy'.
+fn install(from: &Path, to: &Path) {
+    let status =
+        Command::new("install").args(["-m", "755"]).args([from, to]).status().expect("install");
+    assert!(status.success(), "install {}", to.display());
+}
+
+/// A supervisor that is stopped whatever happens to the test.
+struct Running {
+    child: Child,
+    log: BufReader<ChildStderr>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Running {
+        let mut child = command.arg("run").spawn().expect("the program starts");
+        let log = BufReader::new(child.stderr.take().expect("a pipe"));
+        Running { child, log }
+    }
+
+    /// Reads on to the line that starts so.
+    fn line(&mut self, start: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(
+                self.log.read_line(&mut line).expect("the log"),
+                0,
+                "the log ended before '{start}'"
+            );
+            if line.starts_with(start) {
+                return line;
+            }
+        }
+    }
+
+    /// The process of the script that just came up.
+    fn up(&mut self) -> String {
+        self.line("up ").split(' ').nth(1).expect("a process").to_owned()
+    }
+
+    fn end(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().expect("an end");
+        let mut rest = String::new();
+        self.log.read_to_string(&mut rest).expect("the log");
+        (status.code(), rest)
+    }
+}
+
+fn kill(signal: &str, process: &str) {
+    let status = Command::new("kill").args([signal, process]).status().expect("kill");
+    assert!(status.success(), "kill {signal} {process}");
+}
+
+#[test]
+fn a_killed_guard_is_back_at_once_and_an_order_to_stop_is_passed_on() {
+    let (_root, mut command) = installed(WAITS);
+    let mut running = Running::start(&mut command);
+    let first = running.up();
+    let killed = Instant::now();
+    kill("-KILL", &first);
+    let ended = running.line("twinwall: guard ended");
+    assert!(
+        ended.contains("signal: 9") && ended.ends_with("starting it again in 0 ms\n"),
+        "{ended}"
+    );
+    assert_ne!(running.up(), first);
+    assert!(killed.elapsed() < Duration::from_secs(2), "{:?}", killed.elapsed());
+
+    let supervisor = running.child.id().to_string();
+    kill("-TERM", &supervisor);
+    let (code, rest) = running.end();
+    assert_eq!(code, Some(0));
+    assert!(rest.contains("leaving\n"), "{rest}");
+}
+
+#[test]
+fn ctrl_c_stops_the_guard_through_its_supervisor() {
+    let (_root, mut command) = installed(WAITS);
+    let mut running = Running::start(&mut command);
+    running.up();
+    kill("-INT", &running.child.id().to_string());
+    assert_eq!(running.end().0, Some(0));
+}
+
+#[test]
+fn a_guard_that_ends_well_by_itself_is_not_started_again() {
+    let (_root, mut command) = installed("#!/bin/sh\nexit 0\n");
+    let (code, log) = Running::start(&mut command).end();
+    assert_eq!((code, log.matches("guard started").count()), (Some(0), 1), "{log}");
+}
+
+#[test]
+fn a_guard_that_cannot_live_is_tried_with_pauses() {
+    let (_root, mut command) = installed("#!/bin/sh\nexit 7\n");
+    let mut running = Running::start(&mut command);
+    for millis in [0, 100, 200] {
+        let line = running.line("twinwall: guard ended");
+        assert!(
+            line.contains("exit status: 7") && line.ends_with(&format!("again in {millis} ms\n")),
+            "{line}"
+        );
+    }
+    kill("-TERM", &running.child.id().to_string());
+    assert_eq!(running.end().0, Some(0));
+}
+
+#[test]
+fn wrong_settings_start_nothing() {
+    let (root, mut command) = installed(WAITS);
+    root.write("etc/twinwall/pair.toml", &PAIR.replace("pair_id = 1", "pair_id = 0"));
+    let (code, log) = Running::start(&mut command).end();
+    assert_eq!(code, Some(1));
+    assert!(
+        log.starts_with("twinwall: not started:\n")
+            && log.contains("pair.toml:1: pair_id = 0: out of range"),
+        "{log}"
+    );
+}
+
+#[test]
+fn guard_becomes_the_program_beside_it_and_names_the_root() {
+    let (root, mut command) = installed("#!/bin/sh\necho \"$*\" >&2\nexit 5\n");
+    let output = command.arg("guard").output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(5));
+    let expected = format!("--root {}\n", root.path("").display());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
+
+    fs::remove_file(root.path("twinwall-guard")).expect("a script");
+    let output = command.output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("twinwall-guard is not in "));
+}

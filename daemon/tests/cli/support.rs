@@ -1,0 +1,194 @@
+//! A root directory of a test's own, the program run on it, and a guard's socket
+//! that gives prepared answers.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use twinwall_core::api::{Answer, GuardView, Numbered, Request, Status};
+use twinwall_core::beat::{Fitness, RoleWord};
+use twinwall_core::config::Cable;
+use twinwall_core::ids::{BootId, Designation, Epoch, Generation};
+use twinwall_core::note::{Note, Reason, What};
+use twinwall_core::snapshot::{
+    DesiredView, ElectionView, InterfaceView, OwnView, PathView, PeerView, RoleView, Snapshot,
+};
+use twinwall_core::time::Moment;
+
+/// A directory that goes when the test ends.
+pub(crate) struct Root(PathBuf);
+
+impl Root {
+    pub(crate) fn new() -> Root {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "twinwall-test-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let path = std::env::temp_dir().join(name);
+        for below in ["etc/twinwall", "run/twinwall"] {
+            fs::create_dir_all(path.join(below)).expect("a temporary directory");
+        }
+        Root(path)
+    }
+
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        self.0.join(below)
+    }
+
+    pub(crate) fn write(&self, below: &str, text: &str) {
+        fs::write(self.path(below), text).expect("a file of the test");
+    }
+
+    /// Runs the program on this root to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_twinwall"));
+        command.arg("--root").arg(&self.0).args(arguments);
+        Ran::of(command.output().expect("the program starts"), &self.0)
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a run left; the root's path is written `ROOT`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    fn of(output: Output, root: &Path) -> Ran {
+        let root = root.display().to_string();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&root, "ROOT");
+        Ran { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    pub(crate) fn assert(&self, code: i32, out: &str, err: &str) {
+        let expected = Ran { code: Some(code), out: out.to_owned(), err: err.to_owned() };
+        assert_eq!(*self, expected, "\nout: {}\nerr: {}", self.out, self.err);
+    }
+}
+
+/// The socket of a guard: takes one connection after another, for each the next
+/// list of answers, and hands the requests to the test.
+pub(crate) struct Socket {
+    requests: Receiver<Request>,
+    server: JoinHandle<()>,
+}
+
+impl Socket {
+    pub(crate) fn answering(root: &Root, connections: Vec<Vec<Answer>>) -> Socket {
+        let lines = |answers: Vec<Answer>| -> Vec<u8> {
+            let text = |answer| serde_json::to_string(&answer).expect("an answer") + "\n";
+            answers.into_iter().map(text).collect::<String>().into_bytes()
+        };
+        Socket::sending(root, connections.into_iter().map(lines).collect())
+    }
+
+    pub(crate) fn sending(root: &Root, connections: Vec<Vec<u8>>) -> Socket {
+        let listener = UnixListener::bind(root.path("run/twinwall/guard.sock")).expect("a socket");
+        let (sender, requests) = channel();
+        let server = std::thread::spawn(move || {
+            let mut open = Vec::new();
+            for answers in connections {
+                let (mut stream, _) = listener.accept().expect("a client");
+                let mut line = String::new();
+                BufReader::new(&stream).read_line(&mut line).expect("a request");
+                sender.send(serde_json::from_str(&line).expect("a request")).expect("a test");
+                // A client may leave before it has read everything.
+                let _ = stream.write_all(&answers);
+                open.push(stream);
+            }
+        });
+        Socket { requests, server }
+    }
+
+    /// The requests in the order in which they came, once all connections were made.
+    pub(crate) fn requests(self) -> Vec<Request> {
+        self.server.join().expect("the server ends");
+        self.requests.iter().collect()
+    }
+}
+
+/// An event that happened `at` milliseconds on the guard's clock.
+pub(crate) fn event(number: u64, at: u64, what: What, text: &str) -> Answer {
+    let note = Note { at: Moment::from_millis(at), what };
+    Answer::Event(Numbered { number, unix_ms: 1_700_000_000_000 + at, note, text: text.to_owned() })
+}
+
+/// The active node of a healthy pair.
+pub(crate) fn healthy() -> Status {
+    let fitness = Fitness { healthy: 0b11, ..Fitness::default() };
+    let silence = Some(Duration::from_millis(12));
+    let path = |interface: &str| PathView {
+        interface: interface.to_owned(),
+        carrier: true,
+        peer_carrier: true,
+        alive: true,
+        silence,
+        heard: 900,
+    };
+    let interface = |name: &str, ip: &str| InterfaceView {
+        name: name.to_owned(),
+        watch: true,
+        carrier: true,
+        held: None,
+        peer_healthy: Some(true),
+        virtual_ips: vec![ip.parse().expect("a prefix")],
+    };
+    let snapshot = Snapshot {
+        at: Moment::from_millis(200_000),
+        name: "gw-a".to_owned(),
+        designation: Designation::Primary,
+        boot: BootId([7; 16]),
+        status: "active".to_owned(),
+        peer: PeerView {
+            state: "alive".to_owned(),
+            boot: Some(BootId([9; 16])),
+            silence,
+            role: Some(RoleWord::Passive),
+            epoch: Epoch(7),
+            fitness: Some(fitness),
+            left: None,
+            same_settings: true,
+            round_trip: Some(Duration::from_micros(420)),
+        },
+        own: OwnView { fitness, unfit: Vec::new(), maintenance: None, checks: Vec::new() },
+        election: ElectionView { should_serve: "this node".to_owned(), reason: Reason::Serving },
+        role: RoleView {
+            role: RoleWord::Active,
+            epoch: Epoch(7),
+            since: Duration::from_secs(185),
+            reason: Reason::NobodyServed,
+            lease: Some(Duration::from_millis(278)),
+            alone: false,
+        },
+        desired: DesiredView { generation: Generation(2), addresses: true, applied: true },
+        paths: vec![path("ha0"), path("lan")],
+        interfaces: vec![interface("lan", "10.1.0.1/24"), interface("wan", "203.0.113.5/29")],
+        interval: Duration::from_millis(100),
+        detection: Duration::from_millis(300),
+        cable: Cable::Direct,
+        timers: Vec::new(),
+    };
+    let guard = GuardView {
+        version: "0.1.0".to_owned(),
+        addresses_present: 2,
+        worst_late_us: 420,
+        ..GuardView::default()
+    };
+    Status { snapshot, guard }
+}
