@@ -6,13 +6,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Moment;
 use crate::tuning::{EVIDENCE_PAUSE, EVIDENCE_WINDOW, ROUND, ROUNDS};
 
 /// How long both ends of a cable may disagree on carrier before it is not direct.
 const DISAGREE: Duration = Duration::from_secs(3);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum State {
     /// Nothing asked, or somebody answered: nothing before this moment.
     Waiting { until: Moment, pause: Duration },
@@ -32,7 +34,7 @@ pub(crate) enum Step {
 }
 
 /// The evidence gathered so far.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Early {
     state: State,
     lost_at: Option<Moment>,

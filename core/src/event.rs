@@ -16,11 +16,14 @@ pub enum Event {
     /// The moment that [`Core::deadline`](crate::Core::deadline) named has come (or is past).
     Deadline,
     /// The node was kept from running for this long beyond its deadline (stopped,
-    /// starved, virtual machine paused). Fed in before anything else that waited.
+    /// starved, virtual machine paused). Fed in before anything else that waited;
+    /// until the next [`Event::Deadline`] the core only listens.
     Late {
         /// How much later than asked the node woke.
         by: Duration,
     },
+    /// A new run of the peer was proved to live by a hello; it waits for a beat.
+    Greeted,
     /// An authentic, fresh beat.
     Heard(Box<Heard>),
     /// Carrier of the interface behind a path other than by [`Event::Link`]: the HA link.

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::beat::Fitness;
 use crate::config::{Damping, Pair};
 use crate::event::Fact;
@@ -21,7 +23,7 @@ pub(crate) const SYNCHRONISED: &str = "synchronised";
 const MAX_FLAPS: usize = 16;
 
 /// One interface of `pair.toml`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Link {
     pub(crate) watch: bool,
     pub(crate) up: bool,
@@ -33,7 +35,7 @@ pub(crate) struct Link {
 }
 
 /// A fact that holds.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Held {
     pub(crate) good: bool,
     pub(crate) reason: String,
@@ -41,7 +43,7 @@ pub(crate) struct Held {
 }
 
 /// The facts about this node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Health {
     pub(crate) links: Vec<Link>,
     pub(crate) facts: BTreeMap<String, Held>,

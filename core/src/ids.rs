@@ -114,6 +114,11 @@ impl PathSet {
         if count >= MAX_PATHS { PathSet(u16::MAX) } else { PathSet((1 << count) - 1) }
     }
 
+    /// Just `path`.
+    pub const fn only(path: PathId) -> PathSet {
+        PathSet(1 << path.0)
+    }
+
     /// Adds `path`.
     pub fn insert(&mut self, path: PathId) {
         self.0 |= 1 << path.0;
@@ -130,7 +135,7 @@ impl PathSet {
     }
 
     /// The paths of the set, ascending.
-    pub fn iter(self) -> impl Iterator<Item = PathId> {
+    pub fn iter(self) -> impl Iterator<Item = PathId> + use<> {
         (0..MAX_PATHS as u8).map(PathId).filter(move |path| self.contains(*path))
     }
 }

@@ -10,6 +10,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::beat::PathHeard;
 use crate::ids::{MAX_PATHS, Sequence};
 use crate::time::Moment;
@@ -19,7 +21,7 @@ use crate::time::Moment;
 const REMEMBERED: usize = 512;
 
 /// The lease's state.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Lease {
     sent: Vec<(Sequence, Moment)>,
     /// When the newest confirmed beat was sent.

@@ -24,6 +24,7 @@ pub mod note;
 mod peer;
 pub mod role;
 pub mod snapshot;
+pub mod tell;
 pub mod time;
 mod tuning;
 pub mod wire;

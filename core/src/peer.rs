@@ -5,13 +5,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::beat::{Beat, Fitness, Heard, Leaving, PathHeard, RoleWord};
 use crate::ids::{BootId, Epoch, MAX_PATHS, PathId, PathSet, Sequence};
 use crate::time::Moment;
 use crate::tuning::Tuning;
 
 /// What the peer said in its newest beat.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Said {
     pub(crate) role: RoleWord,
     pub(crate) epoch: Epoch,
@@ -37,7 +39,7 @@ impl Said {
 }
 
 /// How the peer stands. The order is that of getting worse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Phase {
     /// Not heard in this run.
     NeverHeard,
@@ -65,7 +67,7 @@ impl Phase {
 }
 
 /// One path, seen from here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Path {
     pub(crate) carrier: bool,
     pub(crate) peer_carrier: bool,
@@ -77,7 +79,7 @@ pub(crate) struct Path {
 }
 
 /// The facts about the peer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Peer {
     pub(crate) boot: Option<BootId>,
     pub(crate) said: Option<Said>,

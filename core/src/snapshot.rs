@@ -46,6 +46,8 @@ pub struct Snapshot {
     pub detection: Duration,
     /// What lies between the HA ports.
     pub cable: Cable,
+    /// The HA cable was seen to be direct: power loss of the peer is believed early.
+    pub cable_is_direct: bool,
     /// Running timers by name, with the time left.
     pub timers: Vec<TimerView>,
 }

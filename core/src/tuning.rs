@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::Pair;
 
 /// Answering ends first, forwarding this much later: what the network still sends
@@ -38,7 +40,7 @@ const PROBE: Duration = Duration::from_millis(5);
 const PING_FASTEST: Duration = Duration::from_millis(20);
 
 /// Spans derived from the settings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tuning {
     /// T: silence on every path after which the peer counts as dead.
     pub(crate) detection: Duration,

@@ -210,15 +210,15 @@ fn link_down(lab: &mut Lab, node: usize, port: Port, end: At) -> Result<Fired> {
     Ok(Fired { at, took: clock::now().since(at) })
 }
 
-/// In the middle, where it can be cut there; else it is pulled at the second gateway.
 fn ha_cut(lab: &mut Lab) -> Result<Fired> {
+    let Some(between) = &lab.topology.ha else {
+        return Err(LabError::Usage(
+            "the HA cable of this lab is in one piece; it can be pulled at a node".into(),
+        ));
+    };
     let ends = [0, 1].map(|node| (Port::Ha.index(node, lab.topology.wiring), false));
     let at = clock::now();
-    let result = match &lab.topology.ha {
-        Some(between) => between.ports.set(&ends),
-        None => lab.gateways[1].machine.links.set(&ends[1..]),
-    };
-    result.doing("cut the HA link")?;
+    between.ports.set(&ends).doing("cut the HA link")?;
     Ok(Fired { at, took: clock::now().since(at) })
 }
 

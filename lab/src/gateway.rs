@@ -205,19 +205,13 @@ impl Gateway {
         guard::Client::new(self.node, &self.tree)
     }
 
-    /// Why nothing on it can answer, when that is so.
-    pub fn why_silent(&mut self) -> Option<&'static str> {
-        if self.off {
-            return Some("no power");
-        }
-        let runs = self.running.as_mut().is_some_and(Running::runs);
-        (!runs).then_some("the service does not run")
-    }
-
     /// What the gateway does now.
     pub fn seen(&mut self) -> Seen {
-        if let Some(why) = self.why_silent() {
-            return Seen::Silent(why.to_owned());
+        if self.off {
+            return Seen::Silent("no power".into());
+        }
+        if !self.running.as_mut().is_some_and(Running::runs) {
+            return Seen::Silent("the service does not run".into());
         }
         match self.product {
             Product::Twinwall => self.guard().seen(),

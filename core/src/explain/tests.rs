@@ -86,6 +86,7 @@ fn healthy() -> Status {
         interval: ms(100),
         detection: ms(300),
         cable: Cable::Direct,
+        cable_is_direct: true,
         timers: vec![TimerView { name: "beat".into(), left: ms(43) }],
     };
     Status { snapshot, guard: GuardView { addresses_present: 3, ..GuardView::default() } }

@@ -53,13 +53,15 @@ impl Core {
         self.peer.said.as_ref().is_some_and(|said| said.handover >= own && said.handover > Epoch(0))
     }
 
-    /// This node's claim outranks the peer's: higher epoch, or the primary's of two equal ones.
+    /// This node's right outranks the peer's: the higher epoch; of two equal ones who
+    /// serves already, then the primary. So a node that woke up with old beliefs and
+    /// claims cannot take the role from the one that has it.
     pub(super) fn outranks_peer(&self) -> bool {
         let Some(said) = &self.peer.said else { return true };
-        let claims = matches!(self.role, RoleWord::Claiming | RoleWord::Active);
-        claims
-            && (self.epoch, self.setup.designation == Designation::Primary)
-                > (said.epoch, self.setup.designation != Designation::Primary)
+        let primary = self.setup.designation == Designation::Primary;
+        let own = (self.epoch, self.role == RoleWord::Active, primary);
+        let peer = (said.epoch, said.role == RoleWord::Active, !primary);
+        matches!(self.role, RoleWord::Claiming | RoleWord::Active) && own > peer
     }
 
     pub(super) fn begin_claim(&mut self, now: Moment, reason: Reason) {

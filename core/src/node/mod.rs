@@ -51,7 +51,7 @@ pub struct Setup {
 }
 
 /// Carrying out a claim.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Claim {
     epoch: Epoch,
     reason: Reason,
@@ -63,7 +63,7 @@ struct Claim {
 }
 
 /// Offering the role to the peer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Handover {
     epoch: Epoch,
     reason: Reason,
@@ -71,7 +71,7 @@ struct Handover {
 }
 
 /// Going away for good.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Leave {
     why: Leaving,
     since: Moment,
@@ -80,7 +80,7 @@ struct Leave {
 }
 
 /// One node's mind. See the module's text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Core {
     setup: Setup,
     tuning: Tuning,
@@ -123,7 +123,10 @@ pub struct Core {
     settings: u64,
     same_settings: bool,
     woke_late: bool,
+    /// Late, and what waited meanwhile is not read yet: no word, no claim.
+    catching_up: bool,
     settled_at: Moment,
+    #[serde(skip)]
     out: VecDeque<Output>,
 }
 
@@ -173,6 +176,7 @@ impl Core {
             settings: setup.pair.digest(),
             same_settings: true,
             woke_late: false,
+            catching_up: false,
             settled_at: now,
             out: VecDeque::with_capacity(MAX_OUTPUTS),
             setup,
@@ -185,8 +189,9 @@ impl Core {
     /// Takes in what happened and draws every conclusion. `now` never goes back.
     pub fn handle(&mut self, now: Moment, event: Event) {
         match event {
-            Event::Deadline => {}
+            Event::Deadline => self.catching_up = false,
             Event::Late { by } => self.late(now, by),
+            Event::Greeted => self.urgent = true,
             Event::Heard(heard) => self.hear(now, &heard),
             Event::HaCarrier { up } => self.ha_carrier(now, up),
             Event::Link { interface, up } => self.link(now, interface, up),
@@ -234,6 +239,9 @@ impl Core {
         self.tell_peer(now);
         self.advance_evidence(now);
         self.advance_lease(now);
+        if self.catching_up {
+            return;
+        }
         // A conclusion can enable the next one (a refused claim, a released role).
         for _ in 0..4 {
             if !self.follow_election(now) {
@@ -348,7 +356,8 @@ impl Core {
         self.peer.woke_late(now, by);
         self.early.refute(now);
         self.woke_late = true;
-        if by >= LATE {
+        self.catching_up = true;
+        if by >= LATE && by * 2 >= self.setup.pair.interval {
             self.note(now, What::Late { by });
         }
     }
@@ -461,9 +470,10 @@ impl Core {
         for index in 0..self.peer.path_count() {
             let path = PathId(index as u8);
             let lost = self.peer.paths[index].told && !self.peer.alive_on(now, path, &self.tuning);
-            if lost {
+            // While the peer itself is in doubt it is not the path that is to blame.
+            if lost && phase != Phase::Doubted {
                 self.peer.paths[index].told = false;
-                if matches!(phase, Phase::Alive | Phase::Doubted) {
+                if phase == Phase::Alive {
                     self.note(now, What::PathSilent { path });
                 }
             }

@@ -59,6 +59,7 @@ impl Core {
             interval: pair.interval,
             detection: self.tuning.detection,
             cable: pair.ha_link.cable,
+            cable_is_direct: self.early.direct,
             timers,
         }
     }

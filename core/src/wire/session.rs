@@ -110,6 +110,11 @@ impl Session {
         self.current.is_none() || self.candidate.is_some()
     }
 
+    /// Whether a run of the peer was proved to live, so that beats can be sealed for it.
+    pub fn knows_peer(&self) -> bool {
+        self.current.is_some() || self.candidate.is_some()
+    }
+
     /// The peer's run that a beat confirmed.
     pub fn peer(&self) -> Option<BootId> {
         self.current.as_ref().map(|run| run.boot)

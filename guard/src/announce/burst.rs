@@ -178,17 +178,11 @@ impl Burst {
             let result = unsafe {
                 libc::sendmmsg(self.fd.as_raw_fd(), left.as_mut_ptr(), left.len() as u32, 0)
             };
+            // The call tells an error only when it is the first frame's: pass that one over.
             let done = usize::try_from(result).unwrap_or(0);
             sent.frames += done;
-            from += done;
-            if done == 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock {
-                // A card that takes nothing: not one wait for each frame.
-                sent.refused += count - from;
-                break;
-            }
-            // An error is told only when it is the first frame's: pass that one over.
             sent.refused += usize::from(done == 0);
-            from += usize::from(done == 0);
+            from += done.max(1);
         }
         sent
     }

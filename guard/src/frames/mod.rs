@@ -18,8 +18,6 @@ pub use third::ThirdStation;
 /// EtherType of our frames: the first of the two that IEEE 802 keeps for local
 /// experiments, which no bridge treats specially.
 pub const ETHER_TYPE: u16 = 0x88b5;
-/// Foreign frames passed over in one call, so that a flood of them cannot hold the beat thread.
-const PASSED_OVER: usize = 64;
 /// Bytes of an Ethernet header.
 pub const ETHERNET_HEADER: usize = 14;
 
@@ -58,16 +56,14 @@ impl FrameSocket {
     }
 
     /// The next frame of another station: its length in `buffer` and its sender.
-    /// Frames longer than the buffer are none of ours and are passed over, some at a
-    /// time; when more of them wait, the descriptor stays readable.
+    /// Frames longer than the buffer are none of ours and are passed over.
     ///
     /// # Errors
     /// `ENETDOWN`, once, when the interface went down or vanished. The socket works
     /// again when the same interface comes up; when it comes back with another index
     /// ([`FrameSocket::index`]), open a new one.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, Mac)>> {
-        for _ in 0..PASSED_OVER {
-            let Some(received) = self.socket.receive(buffer)? else { break };
+        while let Some(received) = self.socket.receive(buffer)? {
             if !received.outgoing && received.length <= buffer.len() {
                 return Ok(Some((received.length, received.source)));
             }

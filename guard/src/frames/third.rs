@@ -1,16 +1,13 @@
 //! Watches the HA link for a third station, which a direct cable cannot have.
 //!
-//! The kernel compares the sender of every frame there; this process sees only a
-//! stranger's. The beat thread should look now and then (once a second, and before
-//! it relies on the cable) rather than wait on the descriptor: behind a switch there
-//! may be many strangers.
+//! The kernel compares the sender of every frame there; this process wakes only
+//! for a stranger's.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use libc::sock_filter;
 
-use super::PASSED_OVER;
 use super::packet::filter::{ACCEPT, REFUSE, equal_or_skip, half, word};
 use super::packet::{EVERY_PROTOCOL, PacketSocket};
 use crate::rtnetlink::Mac;
@@ -36,15 +33,14 @@ impl ThirdStation {
         Ok(ThirdStation { socket })
     }
 
-    /// The sender of a stranger's frame, if one came; takes most of what waits.
+    /// The sender of a stranger's frame, if one came; takes all that wait.
     ///
     /// # Errors
     /// `ENETDOWN`, once, when the interface went down or vanished.
     pub fn seen(&self) -> io::Result<Option<Mac>> {
         let mut stranger = None;
         // One byte is enough: the sender comes beside the frame.
-        for _ in 0..PASSED_OVER {
-            let Some(received) = self.socket.receive(&mut [0; 1])? else { break };
+        while let Some(received) = self.socket.receive(&mut [0; 1])? {
             if !received.outgoing {
                 stranger = Some(received.source);
             }

@@ -30,8 +30,6 @@ pub const FAST_FOR: Duration = Duration::from_millis(1200);
 pub const SLOW: Duration = Duration::from_millis(500);
 /// Devices below one interface: a macvlan on a VLAN in a VLAN, and one to spare.
 const MAX_LOWER: usize = 4;
-/// Failures in a row after which the thread gives up.
-const MAX_FAILURES: u32 = 5;
 
 /// One interface as it is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,50 +135,33 @@ impl LinkWatch {
     /// Works until [`CheckLinks::stop`].
     ///
     /// # Errors
-    /// When the kernel cannot be asked several times in a row, on new sockets each time.
+    /// When the kernel can no longer be asked; start the thread anew.
     pub fn run(mut self, report: &mut dyn FnMut(LinkReport)) -> io::Result<()> {
-        let mut failures = 0;
+        for at in 0..self.watched.len() {
+            self.read_fully(at)?;
+        }
         loop {
             let asked = self.shared.asked.load(Ordering::Acquire);
             if asked == STOP {
                 return Ok(());
             }
-            match self.turn(asked, report) {
-                Ok(()) => failures = 0,
-                Err(error) if failures == MAX_FAILURES => return Err(error),
-                Err(_) => {
-                    failures += 1;
-                    self.reopen()?;
-                }
+            self.read_carriers()?;
+            self.tell(report);
+            if asked != self.answered {
+                self.answered = asked;
+                report(LinkReport::Checked);
             }
+            let pause = if Instant::now() < self.fast_until { FAST } else { SLOW };
+            let mut fds = [readable(self.events.as_fd()), readable(self.shared.wake.as_fd())];
+            wait(&mut fds, Some(pause))?;
+            if fds[0].revents != 0 {
+                self.notice()?;
+            }
+            self.shared.wake.clear();
         }
     }
 
-    /// Reads, tells, and waits for the next reason to read.
-    fn turn(&mut self, asked: u64, report: &mut dyn FnMut(LinkReport)) -> io::Result<()> {
-        self.read_stale()?;
-        self.read_carriers()?;
-        self.tell(report);
-        if asked != self.answered {
-            self.answered = asked;
-            report(LinkReport::Checked);
-        }
-        let pause = if Instant::now() < self.fast_until { FAST } else { SLOW };
-        let mut fds = [readable(self.events.as_fd()), readable(self.shared.wake.as_fd())];
-        wait(&mut fds, Some(pause))?;
-        self.shared.wake.clear();
-        if fds[0].revents != 0 { self.notice() } else { Ok(()) }
-    }
-
-    /// New sockets; whatever was known is doubted.
-    fn reopen(&mut self) -> io::Result<()> {
-        self.events = EventSocket::open(libc::RTMGRP_LINK)?;
-        self.socket = RouteSocket::open()?;
-        self.watched.iter_mut().for_each(|watched| watched.stale = true);
-        Ok(())
-    }
-
-    /// Takes the notices that wait, and marks what they are about.
+    /// Takes the notices that wait, and reads again in full what they are about.
     fn notice(&mut self) -> io::Result<()> {
         let watched = &mut self.watched;
         let drained = self.events.drain(&mut |message| {
@@ -196,15 +177,8 @@ impl LinkWatch {
         if drained.events > 0 || drained.overrun {
             self.fast_until = Instant::now() + FAST_FOR;
         }
-        if drained.overrun {
-            self.watched.iter_mut().for_each(|watched| watched.stale = true);
-        }
-        Ok(())
-    }
-
-    fn read_stale(&mut self) -> io::Result<()> {
         for at in 0..self.watched.len() {
-            if self.watched[at].stale {
+            if drained.overrun || self.watched[at].stale {
                 self.read_fully(at)?;
             }
         }
@@ -215,9 +189,9 @@ impl LinkWatch {
     fn read_fully(&mut self, at: usize) -> io::Result<()> {
         let watched = &mut self.watched[at];
         watched.lower.clear();
+        watched.stale = false;
         let Some(link) = self.socket.link(&mut self.batch, Some(&watched.state.name), 0)? else {
             watched.state = LinkState { up: false, index: None, mac: None, ..watched.state };
-            watched.stale = false;
             return Ok(());
         };
         let (mut up, mut below) = (link.up, link.lower);
@@ -228,7 +202,6 @@ impl LinkWatch {
             watched.lower.push(lower.name);
         }
         watched.state = LinkState { up, index: Some(link.index), mac: link.mac, ..watched.state };
-        watched.stale = false;
         Ok(())
     }
 

@@ -1,0 +1,126 @@
+//! Events in words, for logs, `twinwall events` and the time line. Names come from
+//! the settings; nothing else is looked at.
+
+use crate::beat::Leaving;
+use crate::config::Pair;
+use crate::event::{Applied, Refusal};
+use crate::ids::{InterfaceId, PathId};
+use crate::node::path_of;
+use crate::note::{Note, What};
+
+/// The sentence for a note.
+pub fn tell(note: &Note, pair: &Pair) -> String {
+    let interface = |id: InterfaceId| interface_name(pair, id);
+    let path = |id: PathId| path_name(pair, id);
+    let carrier = |up: bool| if up { "has carrier" } else { "lost carrier" };
+    match &note.what {
+        What::Started { boot } => format!("guard started, run {boot}"),
+        What::Role { from, to, epoch, reason } => {
+            format!("{} -> {} (epoch {epoch}): {reason}", from.word(), to.word())
+        }
+        What::Link { interface: id, up } => {
+            format!("interface {} {}", interface(*id), carrier(*up))
+        }
+        What::HaCarrier { up } => format!("HA link {} {}", pair.ha_link.interface, carrier(*up)),
+        What::Held { interface: id, hold } => {
+            format!("interface {} flaps: held back until it was up for {hold:?}", interface(*id))
+        }
+        What::HoldEnded { interface: id } => format!("interface {} counts again", interface(*id)),
+        What::PathHeard { path: id } => format!("the peer is heard on {}", path(*id)),
+        What::PathSilent { path: id } if *id == PathId::HA => {
+            "HA link lost: the peer is heard on other paths only".to_owned()
+        }
+        What::PathSilent { path: id } => format!("the peer is not heard on {} any more", path(*id)),
+        What::PeerUp { boot } => format!("the peer speaks, run {boot}"),
+        What::PeerDoubted { silence } => {
+            format!("the peer is late by {silence:?} of silence: probing")
+        }
+        What::DoubtEnded => "the peer answered again".to_owned(),
+        What::PeerSilent { silence } => {
+            format!("the peer was silent on every path for {silence:?}")
+        }
+        What::EvidenceRound { round } => {
+            format!("HA carrier gone: asking the peer and its kernel, round {round}")
+        }
+        What::KernelLives { path: id } => {
+            format!("the peer's kernel answers on {}: waiting", path(*id))
+        }
+        What::PeerLeft { why } => match why {
+            Leaving::ServiceStop => "the peer said goodbye: its service stops".to_owned(),
+            Leaving::Shutdown => "the peer said goodbye: it shuts down".to_owned(),
+        },
+        What::HandoverAsked { epoch, reason } => {
+            format!("offered the role to the peer (epoch {epoch}): {reason}")
+        }
+        What::HandoverGivenUp { epoch } => {
+            format!("the peer did not become ready (epoch {epoch}): going on")
+        }
+        What::GateRefused { opening: true } => {
+            "the gate could not be opened: trying again".to_owned()
+        }
+        What::GateRefused { opening: false } => {
+            "the kernel's lease had run out: opening again if the peer allows it".to_owned()
+        }
+        What::Addresses { present, outcome } => addresses(*present, *outcome),
+        What::Late { by } => format!("this node was kept from running for {by:?}"),
+        What::Check { name, good: true, .. } => format!("check {name} is good"),
+        What::Check { name, good: false, reason } => format!("check {name} failed: {reason}"),
+        What::MaintenanceOn { lasts } => format!("maintenance for {lasts:?}"),
+        What::MaintenanceOff { by_itself: true } => {
+            "maintenance ended: its time is over".to_owned()
+        }
+        What::MaintenanceOff { by_itself: false } => "maintenance ended by order".to_owned(),
+        What::Refused(why) => format!("order refused: {}", refusal(*why)),
+        What::SettingsDiffer { differ: true } => {
+            "the peer works with other pair settings: compare pair.toml".to_owned()
+        }
+        What::SettingsDiffer { differ: false } => {
+            "both nodes have the same pair settings".to_owned()
+        }
+        What::TwoActive { peer } => {
+            format!("both nodes served (the peer under epoch {peer}): the higher epoch stays")
+        }
+        What::CableIsDirect { direct: true } => "the HA cable is direct".to_owned(),
+        What::CableIsDirect { direct: false } => {
+            "the HA cable is not direct: no early claim".to_owned()
+        }
+        What::Restored { what } => format!("changed by somebody else and restored: {what}"),
+        What::Protection { name, missing: true } => format!("protection missing: {name}"),
+        What::Protection { name, missing: false } => format!("protection is back: {name}"),
+        What::Reloaded => "settings read again".to_owned(),
+    }
+}
+
+/// Why an order was refused, and what to do.
+pub fn refusal(why: Refusal) -> &'static str {
+    match why {
+        Refusal::NotActive => "this node is not active; give the order on the active node",
+        Refusal::PeerSilent => "the peer cannot be heard; see 'twinwall explain'",
+        Refusal::PeerNotFit => "the peer is worse off than this node; see its 'twinwall status'",
+        Refusal::Busy => "another move is under way; wait for it to end",
+        Refusal::NobodyElse => "nobody else could serve; bring the peer up first",
+    }
+}
+
+fn addresses(present: bool, outcome: Applied) -> String {
+    let what = if present { "virtual addresses set" } else { "virtual addresses removed" };
+    match outcome {
+        Applied::Done => what.to_owned(),
+        Applied::Partly { failed } => format!("{what}, {failed} of them refused by the kernel"),
+        Applied::Failed => format!("{what}: the kernel refused all"),
+    }
+}
+
+fn interface_name(pair: &Pair, id: InterfaceId) -> &str {
+    pair.interfaces.get(id.index()).map_or("?", |interface| interface.name.as_str())
+}
+
+fn path_name(pair: &Pair, path: PathId) -> &str {
+    if path == PathId::HA {
+        return &pair.ha_link.interface;
+    }
+    let over = (0..pair.interfaces.len())
+        .map(|index| InterfaceId(index as u8))
+        .find(|id| path_of(pair, *id) == Some(path));
+    over.map_or("?", |id| interface_name(pair, id))
+}

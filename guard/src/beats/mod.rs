@@ -1,0 +1,412 @@
+//! The beat thread: runs the core. Realtime, one loop, and nothing in it waits on
+//! a disk, a name, a lock or netlink.
+//!
+//! One turn, by priority:
+//! 1. the clock: was this thread kept from running?
+//! 2. frames of the peer, on every path
+//! 3. answers of the peer's kernel, of ping targets
+//! 4. mail of the realtime threads (carrier, addresses), then of the others (orders)
+//! 5. the core's deadline
+//!
+//! After each of them the core's outputs are carried out in order.
+
+mod gatekeeper;
+mod outputs;
+mod paths;
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use twinwall_core::api::{Count, GuardView, Input, Missing};
+use twinwall_core::config::Pair;
+use twinwall_core::event::{Event, Order, Refusal};
+use twinwall_core::ids::{PathId, PathSet};
+use twinwall_core::note::Note;
+use twinwall_core::snapshot::Snapshot;
+use twinwall_core::time::Moment;
+use twinwall_core::wire::{MAX_FRAME, Received, Session};
+use twinwall_core::{Core, Setup};
+
+use crate::addresses::Wanted;
+use crate::announce::Announce;
+use crate::cable::HaEnds;
+use crate::clock;
+use crate::frames::ETHERNET_HEADER;
+use crate::journal::{Journal, Writer};
+use crate::links::CheckLinks;
+use crate::mailbox::{Receiver, Taken};
+use crate::notify::Notifier;
+use crate::ping::Pinger;
+use crate::rtnetlink::Mac;
+use crate::syscall::{readable, wait};
+
+pub use gatekeeper::Gatekeeper;
+pub use paths::{PathSocket, Paths, group};
+
+/// Frames taken from one path in one turn, so that a flood on one path starves
+/// neither the others nor the deadline. An honest peer sends a few.
+const FRAMES_A_TURN: usize = 32;
+/// Letters taken in one turn.
+const LETTERS_A_TURN: usize = 16;
+/// A busy mailbox is looked into again after this long.
+const BUSY: Duration = Duration::from_millis(1);
+/// How long a starting guard waits for the peer before it takes the kernel over:
+/// its predecessor's lease may still serve, and ends by itself.
+const GREETING: Duration = Duration::from_millis(50);
+/// A wake-up later than this is told to the core.
+const LATE: Duration = Duration::from_millis(5);
+
+/// What other threads tell the beat thread.
+pub enum Mail {
+    /// Something for the core.
+    Event(Event),
+    /// A path's sockets, opened by the link thread; `None` when the interface is gone.
+    Path(PathId, Option<Box<PathSocket>>),
+    /// An order, and where to answer.
+    Order(Order, SyncSender<Result<(), Refusal>>),
+    /// Asks for the status.
+    Status(SyncSender<Box<(Snapshot, GuardView)>>),
+    /// From now on every input goes here, after a copy of the core.
+    Record(SyncSender<Recorded>),
+    /// Settings that were read again and may be changed live.
+    Reload(Box<Pair>),
+    /// The length of the gate's lease has changed in the kernel's table.
+    Lease(Duration),
+    /// The protections that are missing.
+    Missing(Vec<Missing>),
+    /// The number of VIPs seen in the kernel.
+    Present(u32),
+    /// A note of another thread: something restored, say.
+    Note(Note),
+}
+
+/// One line of a recording.
+pub enum Recorded {
+    /// The core as it was when recording began.
+    Start(Box<Core>),
+    /// An input.
+    Input(Box<Input>),
+}
+
+/// What the beat thread works with.
+pub struct Parts {
+    /// How to make the core.
+    pub setup: Setup,
+    /// Seals and opens frames.
+    pub session: Session,
+    /// The gate, if there is one.
+    pub gate: Gatekeeper,
+    /// Mail of realtime threads.
+    pub urgent: Receiver<Mail>,
+    /// Mail of the others.
+    pub mail: Receiver<Mail>,
+    /// The address thread.
+    pub wanted: Wanted,
+    /// The announcing thread.
+    pub announce: Announce,
+    /// The link thread.
+    pub links: CheckLinks,
+    /// The ping targets.
+    pub pinger: Option<Pinger>,
+    /// Where events go.
+    pub journal: Arc<Journal>,
+    /// systemd.
+    pub notifier: Notifier,
+    /// The Ethernet addresses at both ends of the HA link, for the watch on the cable.
+    pub ends: Arc<HaEnds>,
+}
+
+/// The beat thread's state.
+pub struct Beats {
+    parts: Parts,
+    core: Core,
+    paths: Paths,
+    writer: Writer,
+    recorder: Option<SyncSender<Recorded>>,
+    refusal: Option<Refusal>,
+    missing: Vec<Missing>,
+    present: u32,
+    worst_late: Duration,
+    watchdog_at: Moment,
+    stop: bool,
+    fds: Vec<libc::pollfd>,
+}
+
+impl Beats {
+    /// Greets the peer, takes the kernel over from a predecessor, and starts the core.
+    ///
+    /// # Errors
+    /// When waiting itself fails.
+    pub fn start(mut parts: Parts, missing: Vec<Missing>) -> io::Result<Beats> {
+        let mut paths = Paths::new(parts.setup.pair.pair_id);
+        let mut early = Vec::new();
+        greet(&mut parts, &mut paths, &mut early)?;
+        // From here on this run speaks for itself: the predecessor's right ends before
+        // the first word, and its addresses are the first thing that the core takes away.
+        parts.gate.close();
+        let core = Core::new(clock::now(), parts.setup.clone());
+        let mut beats = Beats {
+            parts,
+            core,
+            paths,
+            writer: Writer::default(),
+            recorder: None,
+            refusal: None,
+            missing,
+            present: 0,
+            worst_late: Duration::ZERO,
+            watchdog_at: Moment::ZERO,
+            stop: false,
+            fds: Vec::with_capacity(64),
+        };
+        beats.carry_out();
+        for mail in early {
+            beats.open(mail);
+        }
+        Ok(beats)
+    }
+
+    /// Works until the core has said goodbye.
+    ///
+    /// # Errors
+    /// When waiting itself fails: the supervisor starts the guard anew.
+    pub fn run(mut self) -> io::Result<()> {
+        self.parts.notifier.ready();
+        while !self.stop {
+            let (deadline, _) = self.core.deadline();
+            let busy = !self.writer.flush(&self.parts.journal);
+            self.wait(deadline, busy)?;
+            self.turn(deadline);
+        }
+        self.parts.notifier.stopping();
+        self.writer.flush(&self.parts.journal);
+        Ok(())
+    }
+
+    fn turn(&mut self, deadline: Moment) {
+        let late = clock::now().since(deadline);
+        self.worst_late = self.worst_late.max(late);
+        let was_late = late >= LATE;
+        if was_late {
+            self.feed(Event::Late { by: late });
+        }
+        self.read_frames();
+        self.read_answers();
+        self.read_mail();
+        let (due, _) = self.core.deadline();
+        if was_late || clock::now() >= due {
+            self.feed(Event::Deadline);
+        }
+        self.watchdog();
+    }
+
+    fn wait(&mut self, deadline: Moment, busy: bool) -> io::Result<()> {
+        self.fds.clear();
+        self.fds.push(readable(self.parts.urgent.as_fd()));
+        self.fds.push(readable(self.parts.mail.as_fd()));
+        self.paths.descriptors(&mut self.fds);
+        if let Some(pinger) = &self.parts.pinger {
+            self.fds.extend(pinger.descriptors().map(readable));
+        }
+        let mut span =
+            deadline.min(self.watchdog_at.max(Moment::from_nanos(1))).since(clock::now());
+        if busy {
+            span = span.min(BUSY);
+        }
+        wait(&mut self.fds, Some(span))
+    }
+
+    /// Gives the core an event and does what it says.
+    fn feed(&mut self, event: Event) {
+        let now = clock::now();
+        self.record(now, &event);
+        self.core.handle(now, event);
+        self.carry_out();
+    }
+
+    fn record(&mut self, at: Moment, event: &Event) {
+        let Some(recorder) = &self.recorder else { return };
+        let input = Input { at, event: Some(event.clone()), start: None };
+        // A reader too slow ends its recording: one with holes could not be replayed.
+        if recorder.try_send(Recorded::Input(Box::new(input))).is_err() {
+            self.recorder = None;
+        }
+    }
+
+    fn read_frames(&mut self) {
+        self.each_frame(&mut |beats, event| beats.feed(event));
+    }
+
+    /// Takes every waiting frame in; `take` gets what the core must know.
+    fn each_frame(&mut self, take: &mut dyn FnMut(&mut Beats, Event)) {
+        for index in 0..self.paths.count() {
+            let path = PathId(index as u8);
+            for _ in 0..FRAMES_A_TURN {
+                let mut frame = [0; ETHERNET_HEADER + MAX_FRAME];
+                let Some((length, source)) = self.paths.receive(path, &mut frame) else { break };
+                if let Some(event) =
+                    self.open_frame(path, &frame[ETHERNET_HEADER.min(length)..length], source)
+                {
+                    take(self, event);
+                }
+            }
+        }
+    }
+
+    fn open_frame(&mut self, path: PathId, frame: &[u8], source: Mac) -> Option<Event> {
+        match self.parts.session.receive(clock::now(), path, frame) {
+            Ok(Received::Beat(heard)) => {
+                self.paths.heard_from(path, source);
+                if path == PathId::HA {
+                    self.parts.ends.set_peer(source);
+                }
+                Some(Event::Heard(heard))
+            }
+            Ok(Received::Hello { answer, new_run }) => {
+                if answer {
+                    outputs::say_hello(&mut self.parts.session, &self.paths, PathSet::only(path));
+                }
+                new_run.then_some(Event::Greeted)
+            }
+            // Counted by the session; shown in the status.
+            Err(_) => None,
+        }
+    }
+
+    fn read_answers(&mut self) {
+        for path in self.paths.answering_kernels() {
+            self.feed(Event::KernelAnswered { path });
+        }
+        while let Some(pinger) = &self.parts.pinger {
+            let Ok(Some(target)) = pinger.recv() else { break };
+            self.feed(Event::TargetAnswered { target: target as u8 });
+        }
+    }
+
+    fn read_mail(&mut self) {
+        self.parts.urgent.clear();
+        self.parts.mail.clear();
+        for _ in 0..LETTERS_A_TURN {
+            match self.parts.urgent.take() {
+                Taken::Letter(mail) => self.open(mail),
+                Taken::Nothing | Taken::Busy => break,
+            }
+        }
+        for _ in 0..LETTERS_A_TURN {
+            match self.parts.mail.take() {
+                Taken::Letter(mail) => self.open(mail),
+                Taken::Nothing | Taken::Busy => break,
+            }
+        }
+    }
+
+    fn open(&mut self, mail: Mail) {
+        match mail {
+            Mail::Event(Event::GateWorks { works }) => {
+                self.parts.gate.works(works);
+                self.feed(Event::GateWorks { works });
+            }
+            Mail::Event(event) => self.feed(event),
+            Mail::Path(path, socket) => self.paths.set(path, socket),
+            Mail::Order(order, answer) => {
+                self.refusal = None;
+                self.feed(Event::Order(order));
+                let result = self.refusal.take().map_or(Ok(()), Err);
+                // The client may have gone.
+                let _ = answer.try_send(result);
+            }
+            Mail::Status(answer) => {
+                let status = Box::new((self.core.snapshot(clock::now()), self.view()));
+                let _ = answer.try_send(status);
+            }
+            Mail::Record(recorder) => {
+                let start = Recorded::Start(Box::new(self.core.clone()));
+                self.recorder = recorder.try_send(start).is_ok().then_some(recorder);
+            }
+            Mail::Reload(pair) => {
+                // A recording cannot go on over a change of settings.
+                self.recorder = None;
+                self.core.reload(clock::now(), *pair);
+                self.carry_out();
+            }
+            Mail::Lease(lease) => self.parts.gate.set_lease(lease),
+            Mail::Missing(missing) => self.missing = missing,
+            Mail::Present(present) => self.present = present,
+            Mail::Note(note) => self.writer.push(note),
+        }
+    }
+
+    fn view(&self) -> GuardView {
+        let refusals = self.parts.session.refusals().filter(|(_, count)| *count > 0);
+        GuardView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            missing: self.missing.clone(),
+            refused_frames: refusals
+                .map(|(name, count)| Count { name: name.to_owned(), count })
+                .collect(),
+            worst_late_us: u64::try_from(self.worst_late.as_micros()).unwrap_or(u64::MAX),
+            addresses_present: self.present,
+        }
+    }
+
+    fn watchdog(&mut self) {
+        let now = clock::now();
+        if now < self.watchdog_at {
+            return;
+        }
+        self.watchdog_at = match self.parts.notifier.watchdog_every() {
+            Some(every) => {
+                self.parts.notifier.watchdog();
+                now + every
+            }
+            None => Moment::NEVER,
+        };
+    }
+}
+
+/// Says hello until the peer's run is known or [`GREETING`] is over.
+fn greet(parts: &mut Parts, paths: &mut Paths, early: &mut Vec<Mail>) -> io::Result<()> {
+    let end = clock::now() + GREETING;
+    let mut hello_at = Moment::ZERO;
+    loop {
+        let now = clock::now();
+        if now >= end || parts.session.knows_peer() {
+            return Ok(());
+        }
+        let mut fresh = false;
+        for receiver in [&parts.urgent, &parts.mail] {
+            receiver.clear();
+            while let Taken::Letter(mail) = receiver.take() {
+                match mail {
+                    Mail::Path(path, socket) => {
+                        paths.set(path, socket);
+                        fresh = true;
+                    }
+                    other => early.push(other),
+                }
+            }
+        }
+        if fresh || now >= hello_at {
+            hello_at = now + Duration::from_millis(10);
+            outputs::say_hello(&mut parts.session, paths, PathSet::first(paths.count()));
+        }
+        for index in 0..paths.count() {
+            let path = PathId(index as u8);
+            let mut frame = [0; ETHERNET_HEADER + MAX_FRAME];
+            while let Some((length, _)) = paths.receive(path, &mut frame) {
+                let frame = &frame[ETHERNET_HEADER.min(length)..length];
+                if let Ok(Received::Hello { answer: true, .. }) =
+                    parts.session.receive(now, path, frame)
+                {
+                    outputs::say_hello(&mut parts.session, paths, PathSet::only(path));
+                }
+            }
+        }
+        let mut fds = vec![readable(parts.urgent.as_fd()), readable(parts.mail.as_fd())];
+        paths.descriptors(&mut fds);
+        wait(&mut fds, Some(hello_at.min(end).since(clock::now())))?;
+    }
+}

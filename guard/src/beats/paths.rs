@@ -1,0 +1,124 @@
+//! The sockets of every path, and the Ethernet around a frame.
+
+use twinwall_core::ids::{MAX_PATHS, PathId, PathSet};
+use twinwall_core::wire::{ETHERTYPE, MAX_FRAME};
+
+use crate::ask::Asker;
+use crate::frames::{ETHERNET_HEADER, FrameSocket};
+use crate::rtnetlink::Mac;
+use crate::syscall::readable;
+
+/// One path's sockets, opened by the link thread (opening takes locks of the kernel's).
+pub struct PathSocket {
+    /// For beats.
+    pub frames: FrameSocket,
+    /// For questions to the peer's kernel; none on the HA link.
+    pub asker: Option<Asker>,
+    /// Our own Ethernet address there.
+    pub mac: Mac,
+}
+
+/// All paths.
+pub struct Paths {
+    sockets: [Option<Box<PathSocket>>; MAX_PATHS],
+    /// Where the peer is on each path: its address once heard, the group before.
+    peers: [Mac; MAX_PATHS],
+    group: Mac,
+    count: usize,
+}
+
+/// The group address of a pair's frames: locally administered, with the pair's number.
+pub fn group(pair_id: u16) -> Mac {
+    let [high, low] = pair_id.to_be_bytes();
+    Mac([0x03, b't', b'w', 0, high, low])
+}
+
+impl Paths {
+    /// No path yet.
+    pub fn new(pair_id: u16) -> Paths {
+        let group = group(pair_id);
+        Paths { sockets: std::array::from_fn(|_| None), peers: [group; MAX_PATHS], group, count: 0 }
+    }
+
+    /// Sets or takes away a path's sockets.
+    pub fn set(&mut self, path: PathId, socket: Option<Box<PathSocket>>) {
+        if let Some(entry) = self.sockets.get_mut(path.index()) {
+            *entry = socket;
+            self.count = self.count.max(path.index() + 1);
+        }
+    }
+
+    /// One more than the highest path that was ever set.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Adds what to wait for.
+    pub fn descriptors(&self, fds: &mut Vec<libc::pollfd>) {
+        use std::os::fd::AsFd;
+        for socket in self.sockets.iter().flatten() {
+            fds.push(readable(socket.frames.as_fd()));
+            if let Some(asker) = &socket.asker {
+                fds.extend(asker.descriptors().map(readable));
+            }
+        }
+    }
+
+    /// The next frame that waits on a path: its length with the Ethernet header, and its sender.
+    pub fn receive(&self, path: PathId, buffer: &mut [u8]) -> Option<(usize, Mac)> {
+        // An interface that went down is the link thread's to tell.
+        self.sockets[path.index()].as_ref()?.frames.recv(buffer).ok().flatten()
+    }
+
+    /// Sends a frame's content to the peer on a path. What cannot be sent is lost, as
+    /// on any network: the lease and the peer's patience are made for that.
+    pub fn send(&self, path: PathId, content: &[u8]) {
+        self.send_to(path, self.peers[path.index()], content);
+    }
+
+    /// The same to whoever listens there: the peer may be another machine by now.
+    pub fn send_to_group(&self, path: PathId, content: &[u8]) {
+        self.send_to(path, self.group, content);
+    }
+
+    fn send_to(&self, path: PathId, to: Mac, content: &[u8]) {
+        let Some(socket) = &self.sockets[path.index()] else { return };
+        let mut frame = [0; ETHERNET_HEADER + MAX_FRAME];
+        frame[..6].copy_from_slice(&to.0);
+        frame[6..12].copy_from_slice(&socket.mac.0);
+        frame[12..14].copy_from_slice(&ETHERTYPE.to_be_bytes());
+        let length = (ETHERNET_HEADER + content.len()).min(frame.len());
+        frame[ETHERNET_HEADER..length].copy_from_slice(&content[..length - ETHERNET_HEADER]);
+        let _ = socket.frames.send(&frame[..length]);
+    }
+
+    /// An authentic frame came from this address: the peer is there.
+    pub fn heard_from(&mut self, path: PathId, source: Mac) {
+        self.peers[path.index()] = source;
+    }
+
+    /// Asks the peer's kernel on these paths; older answers are thrown away first.
+    pub fn ask_kernel(&self, paths: PathSet) {
+        for path in paths.iter() {
+            let Some(asker) =
+                self.sockets[path.index()].as_ref().and_then(|socket| socket.asker.as_ref())
+            else {
+                continue;
+            };
+            while let Ok(Some(_)) = asker.recv() {}
+            let _ = asker.ask();
+        }
+    }
+
+    /// The paths on which the peer's kernel answered since the last call.
+    pub fn answering_kernels(&self) -> impl Iterator<Item = PathId> + use<> {
+        let mut answered = PathSet::EMPTY;
+        for (index, socket) in self.sockets.iter().enumerate() {
+            let asker = socket.as_ref().and_then(|socket| socket.asker.as_ref());
+            if asker.is_some_and(|asker| matches!(asker.recv(), Ok(Some(_)))) {
+                answered.insert(PathId(index as u8));
+            }
+        }
+        answered.iter()
+    }
+}

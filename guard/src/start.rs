@@ -1,0 +1,328 @@
+//! Puts the guard together: settings, kernel, threads, beat thread, signals.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::RwLock;
+use std::sync::atomic::AtomicUsize;
+use std::thread::{self, JoinHandle};
+
+use twinwall_core::Setup;
+use twinwall_core::api::Missing;
+use twinwall_core::beat::Leaving;
+use twinwall_core::config::{GateMode, Pair};
+use twinwall_core::event::Order;
+use twinwall_core::ids::BootId;
+use twinwall_core::wire::Session;
+
+use crate::addresses::{self, Wanted};
+use crate::announce::{self, Announce};
+use crate::beats::{Beats, Gatekeeper, Mail, Parts};
+use crate::cable::{self, HaEnds};
+use crate::gate::{GateSwitch, GateTable};
+use crate::journal::Journal;
+use crate::links::{CheckLinks, LinkWatch};
+use crate::mailbox::{Sender, mailbox};
+use crate::notify::Notifier;
+use crate::ping::Pinger;
+use crate::realtime::{self, BEAT_PRIORITY, STACK};
+use crate::rtnetlink::InterfaceName;
+use crate::server::{self, Context};
+use crate::settings::{self, Settings};
+use crate::signals;
+use crate::threads::{self, GateKeeping, GateOrders, gate_spec, no_gate};
+
+/// The least time that VIPs live without renewal where there is no gate.
+const BACKSTOP: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Runs the guard until it is told to leave.
+///
+/// # Errors
+/// Why it could not start or go on, for the operator.
+pub fn run(root: &Path) -> Result<(), String> {
+    let settings = settings::load(root).map_err(|error| error.to_string())?;
+    // Before any thread exists: they all inherit it.
+    signals::block().map_err(|error| format!("signals: {error}"))?;
+    let socket = settings::socket(root);
+    let listener =
+        server::listen(&socket).map_err(|error| format!("{}: {error}", socket.display()))?;
+    let mut missing = Vec::new();
+    if settings.node.realtime {
+        missing.extend(realtime::lock_memory());
+    }
+    let running =
+        Running::start(root, settings, missing).map_err(|error| format!("the kernel: {error}"))?;
+    let context = Arc::clone(&running.context);
+    let serve = move || server::serve(&listener, &context);
+    threads::start("server", false, serve).map_err(|error| format!("server thread: {error}"))?;
+    running.until_left();
+    server::remove(&socket);
+    Ok(())
+}
+
+/// Removes the gate's table and every VIP: for taking twinwall off a machine.
+///
+/// # Errors
+/// What could not be removed.
+pub fn clear() -> Result<(), String> {
+    let mut addresses = addresses::Addresses::open(0, None).map_err(|error| error.to_string())?;
+    addresses.apply(&[], false, &mut |_| {}).map_err(|error| error.to_string())?;
+    let mut table = GateTable::new(GateMode::Auto).map_err(|error| error.to_string())?;
+    table.remove().map_err(|error| error.to_string())
+}
+
+struct Running {
+    context: Arc<Context>,
+    mail: Sender<Mail>,
+    beats: JoinHandle<io::Result<()>>,
+    journal: Arc<Journal>,
+}
+
+/// The threads that a reload must reach.
+#[derive(Clone)]
+struct Reached {
+    wanted: Wanted,
+    announce: Announce,
+    gate: Arc<GateOrders>,
+    mail: Sender<Mail>,
+}
+
+impl Running {
+    fn start(root: &Path, settings: Settings, missing: Vec<Missing>) -> io::Result<Running> {
+        let Settings { node, pair, key } = settings;
+        let (urgent, urgent_in) = mailbox()?;
+        let (mail, mail_in) = mailbox()?;
+        let journal = Arc::new(Journal::default());
+        let ends = Arc::new(HaEnds::default());
+        let orders = Arc::new(GateOrders::new()?);
+        let (gate, keeping, mut missing) = make_gate(node.gate, &pair, missing);
+        let vips = threads::vips(&pair, node.designation)?;
+        let backstop = keeping.is_none().then(|| BACKSTOP.max(pair.detection() * 2));
+        let (wanted, worker) = addresses::worker(Arc::clone(&vips), backstop)?;
+        let (announce, announcer) = announce::announcer(vips)?;
+        let (links, watch) = LinkWatch::open(&names(&pair)?)?;
+        let boot = BootId(random()?);
+        let setup = Setup {
+            name: node.name.clone(),
+            designation: node.designation,
+            boot,
+            pair: pair.clone(),
+            gate: keeping.is_some(),
+        };
+        let parts = Parts {
+            session: Session::new(&key, pair.pair_id, node.designation, boot),
+            setup,
+            gate,
+            urgent: urgent_in,
+            mail: mail_in,
+            wanted: wanted.clone(),
+            announce: announce.clone(),
+            links: links.clone(),
+            pinger: pinger(&pair)?,
+            journal: Arc::clone(&journal),
+            notifier: Notifier::from_environment()?,
+            ends: Arc::clone(&ends),
+        };
+        let reached = Reached { wanted, announce, gate: Arc::clone(&orders), mail: mail.clone() };
+        start_links(watch, &links, &pair, &node, &ends, &urgent)?;
+        let beats = start_beats(parts, node.realtime, std::mem::take(&mut missing))?;
+        start_others(worker, announcer, &pair, &ends, (&urgent, &mail), &orders)?;
+        if let Some(keeping) = keeping {
+            let mail = mail.clone();
+            threads::start("gate", true, move || keeping.run(&orders, &mail))?;
+        }
+        let context = context(root.to_owned(), pair, Arc::clone(&journal), reached);
+        Ok(Running { context: Arc::new(context), mail, beats, journal })
+    }
+
+    /// Waits for a signal, lets the core say goodbye, and ends.
+    fn until_left(self) {
+        let mail = self.mail;
+        let beats = self.beats.thread().clone();
+        let signalled = move || {
+            loop {
+                let why = signals::wait();
+                let (answer, _) = std::sync::mpsc::sync_channel(1);
+                mail.send(Mail::Order(Order::Leave(why), answer));
+                beats.unpark();
+            }
+        };
+        if let Err(error) = threads::start("signals", false, signalled) {
+            eprintln!(
+                "twinwall-guard: no thread for signals: {error}; SIGKILL is the only way to end it"
+            );
+        }
+        match self.beats.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                eprintln!("twinwall-guard: beat thread: {error}; ending, to be started anew");
+                std::process::abort();
+            }
+            Err(_) => std::process::abort(),
+        }
+        self.journal.close();
+    }
+}
+
+/// The gate, the thread's work that keeps it, and what is missing.
+fn make_gate(
+    mode: GateMode,
+    pair: &Pair,
+    mut missing: Vec<Missing>,
+) -> (Gatekeeper, Option<GateKeeping>, Vec<Missing>) {
+    let spec = gate_spec(pair, Vec::new());
+    let made = GateTable::new(mode).and_then(|mut table| {
+        let ensured = table.ensure(&spec)?;
+        Ok((table, ensured))
+    });
+    let (table, ensured) = match made {
+        Ok(made) => made,
+        Err(error) => {
+            missing.push(no_gate(&error.to_string()));
+            return (Gatekeeper::new(None), None, missing);
+        }
+    };
+    if !table.capabilities().persist {
+        missing.push(Missing {
+            name: "persist".to_owned(),
+            remedy: "the gate's table can be flushed by others and is then restored at once; \
+                     Linux 6.9 or newer keeps it (and gate = \"auto\" in node.toml)"
+                .to_owned(),
+        });
+    }
+    if !ensured.loopback_up {
+        missing.push(no_gate("interface lo is down; set it up"));
+        return (Gatekeeper::new(None), None, missing);
+    }
+    let others = missing.clone();
+    let parts = GateSwitch::open(pair.lease())
+        .and_then(|switch| Ok((switch, GateKeeping::new(table, spec, others)?)));
+    match parts {
+        Ok((switch, keeping)) => (Gatekeeper::new(Some(switch)), Some(keeping), missing),
+        Err(error) => {
+            missing.push(no_gate(&format!("no socket for the gate: {error}")));
+            (Gatekeeper::new(None), None, missing)
+        }
+    }
+}
+
+fn start_links(
+    watch: LinkWatch,
+    links: &CheckLinks,
+    pair: &Pair,
+    node: &twinwall_core::config::Node,
+    ends: &Arc<HaEnds>,
+    urgent: &Sender<Mail>,
+) -> io::Result<()> {
+    let (pair, designation, ends, urgent) =
+        (pair.clone(), node.designation, Arc::clone(ends), urgent.clone());
+    links.check();
+    threads::start("links", true, move || threads::links(watch, &pair, designation, &ends, &urgent))
+}
+
+fn start_others(
+    worker: addresses::Worker,
+    announcer: announce::Announcer,
+    pair: &Pair,
+    ends: &Arc<HaEnds>,
+    (urgent, mail): (&Sender<Mail>, &Sender<Mail>),
+    orders: &Arc<GateOrders>,
+) -> io::Result<()> {
+    let (to_core, to_guard, gate) = (urgent.clone(), mail.clone(), Arc::clone(orders));
+    threads::start("addresses", true, move || {
+        threads::addresses(worker, &to_core, &to_guard, &gate)
+    })?;
+    threads::start("announce", true, move || threads::announcing(announcer))?;
+    let (pair, ends, mail) = (pair.clone(), Arc::clone(ends), mail.clone());
+    threads::start("cable", false, move || cable::watch(&pair, &ends, &mail))
+}
+
+fn start_beats(
+    parts: Parts,
+    wants_realtime: bool,
+    mut missing: Vec<Missing>,
+) -> io::Result<JoinHandle<io::Result<()>>> {
+    let body = move || {
+        if wants_realtime {
+            missing.extend(realtime::schedule(BEAT_PRIORITY));
+        }
+        Beats::start(parts, missing)?.run()
+    };
+    thread::Builder::new().name("beats".to_owned()).stack_size(STACK).spawn(body)
+}
+
+fn context(root: PathBuf, pair: Pair, journal: Arc<Journal>, reached: Reached) -> Context {
+    let mail = reached.mail.clone();
+    Context {
+        mail,
+        journal,
+        pair: RwLock::new(pair),
+        reload: Box::new(move |context| reload(&root, &reached, context)),
+        clients: AtomicUsize::new(0),
+    }
+}
+
+/// Reads the settings again and hands them to every thread that uses them.
+fn reload(root: &Path, reached: &Reached, context: &Context) -> Result<(), String> {
+    let new = settings::load(root).map_err(|error| error.to_string())?;
+    let mut pair = context.pair.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let change = pair.change(&new.pair);
+    let names = |pair: &Pair| {
+        pair.interfaces.iter().map(|interface| interface.name.clone()).collect::<Vec<_>>()
+    };
+    let watches =
+        |pair: &Pair| pair.interfaces.iter().map(|interface| interface.watch).collect::<Vec<_>>();
+    if let Some(first) = change.changed.iter().find(|changed| !changed.live) {
+        return Err(format!(
+            "{}: cannot be changed while the guard runs; restart it on both nodes, the passive first",
+            first.key
+        ));
+    }
+    if names(&pair) != names(&new.pair)
+        || watches(&pair) != watches(&new.pair)
+        || pair.ping_targets != new.pair.ping_targets
+    {
+        return Err("the list of interfaces, watches or ping targets changed: restart the guard on both nodes, the passive first".to_owned());
+    }
+    let vips = threads::vips(&new.pair, new.node.designation).map_err(|error| error.to_string())?;
+    reached.gate.pair(Box::new(new.pair.clone()));
+    reached.wanted.replace_vips(Arc::clone(&vips));
+    reached.announce.replace_vips(vips);
+    if !reached.mail.send(Mail::Reload(Box::new(new.pair.clone()))) {
+        return Err("the guard does not take mail; see its log".to_owned());
+    }
+    *pair = new.pair;
+    Ok(())
+}
+
+fn names(pair: &Pair) -> io::Result<Vec<InterfaceName>> {
+    let all = std::iter::once(&pair.ha_link.interface)
+        .chain(pair.interfaces.iter().map(|interface| &interface.name));
+    all.map(|name| {
+        name.parse().map_err(|_| io::Error::other(format!("{name}: not an interface name")))
+    })
+    .collect()
+}
+
+fn pinger(pair: &Pair) -> io::Result<Option<Pinger>> {
+    if pair.ping_targets.is_empty() {
+        return Ok(None);
+    }
+    let nonce = random::<8>()?;
+    Pinger::open(&pair.ping_targets, nonce).map(Some)
+}
+
+/// Bytes of the kernel's random source, ready since early boot.
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    // SAFETY: `bytes` is N bytes long.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), N, 0) };
+    if usize::try_from(got) == Ok(N) { Ok(bytes) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Why the process was told to end, as far as the machine says.
+pub(crate) fn leaving() -> Leaving {
+    let shuts_down =
+        Path::new("/run/systemd/shutdown/scheduled").exists() || Path::new("/run/nologin").exists();
+    if shuts_down { Leaving::Shutdown } else { Leaving::ServiceStop }
+}
