@@ -182,6 +182,7 @@ pub(crate) fn healthy() -> Status {
         interval: Duration::from_millis(100),
         detection: Duration::from_millis(300),
         cable: Cable::Direct,
+        cable_is_direct: true,
         timers: Vec::new(),
     };
     let guard = GuardView {
