@@ -38,6 +38,9 @@ impl Worker {
         let inner = Arc::clone(&namespace);
         let body = move || {
             let settled = settle(&inner);
+            // From here on only the lab holds the namespace: its name must go when the
+            // lab goes, not when this thread gets to it, or the next lab's would go.
+            drop(inner);
             let lives = settled.is_ok();
             if ready.send(settled).is_err() || !lives {
                 return;

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::figures::Unit;
+use crate::product::Product;
 use crate::result::Outcome;
 use crate::traffic::Measured;
 
@@ -23,7 +24,7 @@ pub enum Metric {
     RoleChanges,
     /// From the fault to the last VIP's first answer by its new owner.
     LastVip,
-    /// The same from the new owner's first role change.
+    /// The same from when the new owner detected the loss, by its own word.
     LastVipAfterDetection,
     /// CPU seconds a minute of the active and of the passive.
     CpuActive,
@@ -180,6 +181,12 @@ pub const ROWS: &[Row] = &[
 ];
 
 impl Metric {
+    /// Whether a product tells it. When keepalived detected is known only by when
+    /// its log was read, which is too late to count milliseconds from.
+    pub fn is_known_of(self, product: Product) -> bool {
+        self != Metric::LastVipAfterDetection || product == Product::Twinwall
+    }
+
     /// Its figure in one repetition; `None` where there is none, as when not
     /// every VIP moved.
     pub fn read(self, outcome: &Outcome) -> Option<f64> {

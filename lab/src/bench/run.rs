@@ -181,6 +181,9 @@ fn note(benchmark: &mut Benchmark, played: &mut Played, outcome: &Outcome) {
         benchmark.vip_floor.add(seen.vip_floor.as_secs_f64() * 1e3);
     }
     for line in &mut played.lines {
+        if !line.read.is_known_of(outcome.product) {
+            continue;
+        }
         let Some(value) = line.read.read(outcome) else {
             let (product, what) = (outcome.product.name(), line.metric);
             played
