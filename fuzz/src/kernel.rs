@@ -11,6 +11,14 @@ mod rtnetlink {
     pub(crate) mod names;
 }
 
+/// The reader of nf_tables messages.
+#[allow(dead_code, missing_docs)]
+#[path = "../../guard/src/gate"]
+mod gate {
+    pub(crate) mod wire;
+}
+
+use gate::wire::{Attributes, Messages};
 use rtnetlink::message::{Message, attributes, messages, parse_address, parse_link};
 
 /// A whole Ethernet frame.
@@ -23,7 +31,35 @@ pub fn neighbour(data: &[u8]) {
     }
 }
 
-/// A datagram of the kernel.
+/// A datagram of nf_tables, every attribute read in every way.
+pub fn nf_tables(data: &[u8]) {
+    let mut read = 0;
+    for message in Messages(data) {
+        read += 16 + message.payload.len();
+        let _family = message.family();
+        walk(message.attributes(), NESTING);
+    }
+    assert!(read <= data.len(), "more was read than there was");
+}
+
+/// Deeper than any attribute of nf_tables lies.
+const NESTING: u8 = 5;
+
+fn walk(attributes: Attributes<'_>, depth: u8) {
+    let whole = attributes.0.len();
+    for (kind, value) in attributes {
+        assert!(value.len() + 4 <= whole);
+        let first = attributes.get(kind).expect("an attribute that was just read");
+        assert_eq!(attributes.be32(kind).is_some(), first.len() >= 4);
+        assert_eq!(attributes.be64(kind).is_some(), first.len() >= 8);
+        assert!(attributes.string(kind).is_none_or(|text| !text.contains('\0')));
+        if depth > 0 {
+            walk(attributes.nested(kind), depth - 1);
+        }
+    }
+}
+
+/// A datagram of rtnetlink.
 pub fn rtnetlink(data: &[u8]) {
     let mut read = 0;
     for message in messages(data) {

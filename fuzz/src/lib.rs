@@ -17,6 +17,7 @@ pub const TARGETS: &[Target] = &[
     ("config_node", texts::config_node),
     ("config_pair", texts::config_pair),
     ("neighbour", kernel::neighbour),
+    ("nf_tables", kernel::nf_tables),
     ("rtnetlink", kernel::rtnetlink),
     ("wire_exchange", wire::exchange::run),
     ("wire_receive", wire::receive),
