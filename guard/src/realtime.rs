@@ -46,15 +46,41 @@ pub fn lock_memory() -> Option<Missing> {
         libc::mallopt(libc::M_TRIM_THRESHOLD, 16 << 20);
         libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
     }
+    if !may_lock() {
+        return Some(unlocked("its limit on locked memory is too low"));
+    }
     // SAFETY: no pointer is passed.
     let error = check(unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) }).err()?;
-    Some(Missing {
+    Some(unlocked(&error.to_string()))
+}
+
+fn unlocked(why: &str) -> Missing {
+    Missing {
         name: "locked_memory".to_owned(),
         remedy: format!(
-            "memory could not be locked ({error}): when memory runs short the guard may be late. \
+            "memory could not be locked ({why}): when memory runs short the guard may be late. \
              It needs CAP_IPC_LOCK, or LimitMEMLOCK=infinity in its unit"
         ),
-    })
+    }
+}
+
+/// Whether locking would last. Under a small limit it succeeds at first, and then
+/// every later allocation beyond the limit fails: worse than no lock.
+fn may_lock() -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes to `limit`, which outlives the call.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } == 0;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    known && limit.rlim_cur == libc::RLIM_INFINITY || has_lock_capability(&status)
+}
+
+/// Reads the effective capabilities in the text of `/proc/self/status`.
+fn has_lock_capability(status: &str) -> bool {
+    const CAP_IPC_LOCK: u64 = 1 << 14;
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    effective
+        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .is_some_and(|set| set & CAP_IPC_LOCK != 0)
 }
 
 #[cfg(test)]
@@ -81,5 +107,12 @@ mod tests {
         let (own, child) = child.join().unwrap();
         assert_eq!(own & !libc::SCHED_RESET_ON_FORK, libc::SCHED_RR);
         assert_eq!(child, libc::SCHED_OTHER);
+    }
+
+    #[test]
+    fn the_capability_to_lock_is_read_from_the_effective_set() {
+        assert!(has_lock_capability("Name:\tx\nCapPrm:\t0\nCapEff:\t0000000000004000\n"));
+        assert!(!has_lock_capability("CapPrm:\t0000000000004000\nCapEff:\t0000000000003fff\n"));
+        assert!(!has_lock_capability("CapEff:\tall\n") && !has_lock_capability(""));
     }
 }

@@ -289,6 +289,33 @@ fn the_thread_applies_restores_and_tells_own_addresses() {
     });
 }
 
+#[test]
+fn vips_survive_the_interface_being_set_down_and_up() {
+    alone(|| {
+        lan0();
+        sh("ip addr add 10.0.0.2/24 dev lan0; ip addr add fd00::2/64 dev lan0 nodad");
+        let vips = [vip("10.0.0.1/24", false), vip("fd00::1/64", false), vip("fd07::1/64", true)];
+        let (wanted, worker) = worker(vips.into(), None).expect("opens");
+        let thread = namespace_thread(move || worker.run(&mut |_| {}).expect("runs"));
+        wanted.want(Desired { generation: Generation(1), addresses: true });
+        let usable = |one: &Value| one["tentative"].is_null() && one["dadfailed"].is_null();
+        let there = |address: &str| {
+            entries().iter().any(|one| text(one, "local") == address && usable(one))
+        };
+        let all = || vips.iter().all(|vip| there(&vip.prefix.address.to_string()));
+        until(Duration::from_secs(2), all);
+        // The kernel throws IPv6 addresses away when an interface goes down.
+        sh("ip link set lan0 down");
+        until(Duration::from_secs(2), all);
+        sh("ip link set lan0 up");
+        std::thread::sleep(Duration::from_millis(100));
+        until(Duration::from_secs(2), all);
+        assert!(sh("ip -6 route show dev lan0").contains("fd07::/64"));
+        wanted.stop();
+        thread.join().expect("ends");
+    });
+}
+
 /// A thread of the caller's namespace: threads inherit it.
 fn namespace_thread(body: impl FnOnce() + Send + 'static) -> std::thread::JoinHandle<()> {
     std::thread::spawn(body)

@@ -29,7 +29,7 @@ pub const TAG: u8 = 0x77;
 /// so that announcements of the first need not wait for the last.
 const CHUNK: usize = 64;
 /// Bytes of the largest request for one address, generously.
-const REQUEST: usize = 96;
+const REQUEST: usize = 112;
 
 /// What became of a wanted state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -231,3 +231,31 @@ fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     }
     Ok(length)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_that_the_kernel_had_to_drop_are_told_and_the_rest_still_read() {
+        let thread = std::thread::spawn(|| {
+            // SAFETY: no pointer is passed; only this thread changes its namespace.
+            check(unsafe { libc::unshare(libc::CLONE_NEWNET) }).expect("these tests need root");
+            let mut events = EventSocket::open(libc::RTMGRP_IPV4_IFADDR).unwrap();
+            set_option(events.fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVBUF, &2304i32).unwrap();
+            let script =
+                "for i in $(seq 1 200); do echo addr add 127.0.1.$i/32 dev lo; done | ip -batch -";
+            assert!(
+                std::process::Command::new("sh").args(["-c", script]).status().unwrap().success()
+            );
+            let first = events.drain(&mut |_| {}).unwrap();
+            assert!(first.overrun && first.events < 200, "{first:?}");
+            assert_eq!(events.drain(&mut |_| {}).unwrap(), Drained::default());
+            let mut socket = RouteSocket::open().unwrap();
+            let mut found = Vec::new();
+            socket.dump_addresses(&mut Batch::default(), &mut found).unwrap();
+            assert_eq!(found.iter().filter(|record| record.length == 32).count(), 200);
+        });
+        thread.join().unwrap();
+    }
+}
