@@ -78,6 +78,7 @@ pub enum Answer {
 
 /// A [`Note`] with its number in the ring and the wall-clock time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Numbered {
     /// Ascending from 1 within this run of the guard.
     pub number: u64,
@@ -102,6 +103,7 @@ pub struct Input {
 
 /// The core's snapshot with what only the guard knows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Status {
     /// From the core.
     #[serde(flatten)]
@@ -112,6 +114,7 @@ pub struct Status {
 
 /// What only the guard knows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GuardView {
     /// Version of the program.
     pub version: String,
@@ -127,6 +130,7 @@ pub struct GuardView {
 
 /// A protection that this node does without.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Missing {
     /// Which: `gate`, `persist`, `realtime`, `locked_memory`, …
     pub name: String,
@@ -136,6 +140,7 @@ pub struct Missing {
 
 /// A named count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Count {
     /// What was counted.
     pub name: String,

@@ -9,6 +9,7 @@ use crate::ids::{BootId, Epoch, MAX_PATHS, PathId, Sequence};
 
 /// The role a node holds now, as the other node and the operator see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RoleWord {
     /// Just started: listens, claims nothing yet.
@@ -38,6 +39,7 @@ impl RoleWord {
 
 /// Why a node says goodbye.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Leaving {
     /// The service was stopped; the machine runs on.
@@ -48,6 +50,7 @@ pub enum Leaving {
 
 /// How able a node is to serve, as it judges itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Fitness {
     /// Bit per interface of `pair.toml` ([`InterfaceId::bit`](crate::ids::InterfaceId::bit)):
     /// watched, with carrier, and not held back by damping.

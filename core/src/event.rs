@@ -85,6 +85,7 @@ pub enum Event {
 
 /// How applying a wanted state went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Applied {
     /// The kernel looks as wanted.
@@ -203,6 +204,7 @@ pub struct Desired {
 
 /// Why an order was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// Switchover on a node that is not active; give it on the active.

@@ -20,6 +20,7 @@ macro_rules! counter {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub struct $name(pub $raw);
 
         impl $name {
@@ -54,6 +55,7 @@ counter!(
 
 /// One run of a guard: sixteen random bytes drawn when it starts. In JSON 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(into = "String", try_from = "String")]
 pub struct BootId(pub [u8; 16]);
 
@@ -87,6 +89,7 @@ impl TryFrom<String> for BootId {
 /// A way by which the nodes hear each other: 0 is the HA link, then the first
 /// [`MAX_PATHS`]` - 1` watched interfaces in the order of `pair.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct PathId(pub u8);
 
@@ -142,6 +145,7 @@ impl PathSet {
 
 /// Index of an interface in the list of `pair.toml` (without the HA link).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct InterfaceId(pub u8);
 
@@ -159,6 +163,7 @@ impl InterfaceId {
 
 /// A node's fixed part in the pair, chosen at pairing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Designation {
     /// The node that wins a tie and to which failback returns.

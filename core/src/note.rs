@@ -13,6 +13,7 @@ use crate::time::Moment;
 
 /// Why a role is held or was changed. A closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Just started: nothing is claimed before the peer speaks or stays silent long enough.
@@ -65,6 +66,7 @@ pub enum Reason {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// The guard started.
@@ -101,6 +103,7 @@ pub enum What {
         interface: InterfaceId,
         /// For how long at the least.
         #[serde(with = "crate::time::seconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "f64"))]
         hold: Duration,
     },
     /// A held interface counts again.
@@ -127,6 +130,7 @@ pub enum What {
     PeerDoubted {
         /// Silence so far.
         #[serde(with = "crate::time::seconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "f64"))]
         silence: Duration,
     },
     /// The peer answered again before it was declared silent.
@@ -135,6 +139,7 @@ pub enum What {
     PeerSilent {
         /// Silence on all paths.
         #[serde(with = "crate::time::seconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "f64"))]
         silence: Duration,
     },
     /// Evidence round: nobody answered the probes and the questions to its kernel.
@@ -180,6 +185,7 @@ pub enum What {
     Late {
         /// By how much.
         #[serde(with = "crate::time::seconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "f64"))]
         by: Duration,
     },
     /// A readiness fact changed.
@@ -195,6 +201,7 @@ pub enum What {
     MaintenanceOn {
         /// It ends by itself after this long.
         #[serde(with = "crate::time::seconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "f64"))]
         lasts: Duration,
     },
     /// Maintenance ended.
@@ -237,6 +244,7 @@ pub enum What {
 
 /// Something that happened, and when on this node's clock.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Note {
     /// When.
     pub at: Moment,

@@ -13,6 +13,7 @@ use crate::time::Moment;
 
 /// Everything about one node at one moment. Durations are seconds in `--json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Snapshot {
     /// When, on this node's clock.
     pub at: Moment,
@@ -40,9 +41,11 @@ pub struct Snapshot {
     pub interfaces: Vec<InterfaceView>,
     /// Heartbeat interval.
     #[serde(with = "crate::time::seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub interval: Duration,
     /// Detection time T.
     #[serde(with = "crate::time::seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub detection: Duration,
     /// What lies between the HA ports.
     pub cable: Cable,
@@ -54,6 +57,7 @@ pub struct Snapshot {
 
 /// What is known about the peer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PeerView {
     /// One word: never_heard, alive, doubted, silent, left.
     pub state: String,
@@ -61,6 +65,7 @@ pub struct PeerView {
     pub boot: Option<BootId>,
     /// Since when nothing was heard on any path.
     #[serde(default, with = "crate::time::seconds::option")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub silence: Option<Duration>,
     /// Its role as it last said.
     pub role: Option<RoleWord>,
@@ -74,11 +79,13 @@ pub struct PeerView {
     pub same_settings: bool,
     /// Round trip of the last confirmed beat.
     #[serde(default, with = "crate::time::seconds::option")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub round_trip: Option<Duration>,
 }
 
 /// What is known about this node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OwnView {
     /// How able it is.
     pub fitness: Fitness,
@@ -86,6 +93,7 @@ pub struct OwnView {
     pub unfit: Vec<String>,
     /// Time left of maintenance.
     #[serde(default, with = "crate::time::seconds::option")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub maintenance: Option<Duration>,
     /// The readiness facts that hold.
     pub checks: Vec<CheckView>,
@@ -93,6 +101,7 @@ pub struct OwnView {
 
 /// One readiness fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CheckView {
     /// Its name.
     pub name: String,
@@ -102,11 +111,13 @@ pub struct CheckView {
     pub reason: String,
     /// Time until the statement expires.
     #[serde(with = "crate::time::seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub left: Duration,
 }
 
 /// Who should serve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ElectionView {
     /// `this node`, `the peer` or `nobody`.
     pub should_serve: String,
@@ -116,6 +127,7 @@ pub struct ElectionView {
 
 /// The role held.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RoleView {
     /// Which.
     pub role: RoleWord,
@@ -123,11 +135,13 @@ pub struct RoleView {
     pub epoch: Epoch,
     /// Since when.
     #[serde(with = "crate::time::seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub since: Duration,
     /// Why it was taken.
     pub reason: Reason,
     /// Life left of the lease, when there is one.
     #[serde(default, with = "crate::time::seconds::option")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub lease: Option<Duration>,
     /// Serving without a peer that could confirm.
     pub alone: bool,
@@ -135,6 +149,7 @@ pub struct RoleView {
 
 /// The wanted kernel state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DesiredView {
     /// Its number.
     pub generation: Generation,
@@ -146,6 +161,7 @@ pub struct DesiredView {
 
 /// One path.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PathView {
     /// The interface's name.
     pub interface: String,
@@ -157,6 +173,7 @@ pub struct PathView {
     pub alive: bool,
     /// Since when nothing was heard there.
     #[serde(default, with = "crate::time::seconds::option")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub silence: Option<Duration>,
     /// Beats heard there in this session.
     pub heard: u64,
@@ -164,6 +181,7 @@ pub struct PathView {
 
 /// One interface of `pair.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InterfaceView {
     /// Its name.
     pub name: String,
@@ -173,6 +191,7 @@ pub struct InterfaceView {
     pub carrier: bool,
     /// Held back by damping for so long still.
     #[serde(default, with = "crate::time::seconds::option")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub held: Option<Duration>,
     /// Healthy on the peer, as it last said.
     pub peer_healthy: Option<bool>,
@@ -182,10 +201,12 @@ pub struct InterfaceView {
 
 /// A running timer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimerView {
     /// Its name.
     pub name: String,
     /// Time left.
     #[serde(with = "crate::time::seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     pub left: Duration,
 }

@@ -3,9 +3,13 @@
 
 use clap::{Arg, Command, CommandFactory};
 
-use twinwall_core::config;
+use schemars::{JsonSchema, SchemaGenerator};
+
+use twinwall_core::api::{Numbered, Status};
+use twinwall_core::config::{self, Problem};
 
 use crate::cli::{Cli, EXIT_CODES};
+use crate::commands::Explained;
 use crate::failure::Failure;
 
 /// A file to write.
@@ -45,7 +49,17 @@ pub(crate) fn reference() -> Vec<Page> {
     vec![
         Page { name: "cli.md".to_owned(), text: cli_reference() },
         Page { name: "configuration.md".to_owned(), text: config::reference() },
+        schema::<Status>("status"),
+        schema::<Vec<Explained>>("explain"),
+        schema::<Numbered>("event"),
+        schema::<Vec<Problem>>("check"),
     ]
+}
+
+/// The JSON schema of what a command prints with `--json`, made from the types themselves.
+fn schema<T: JsonSchema>(name: &str) -> Page {
+    let schema = SchemaGenerator::default().into_root_schema_for::<T>();
+    Page { name: format!("{name}.schema.json"), text: format!("{:#}\n", schema.as_value()) }
 }
 
 fn cli_reference() -> String {

@@ -15,6 +15,7 @@ const MAX_SHOWN: usize = 60;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// The file, as it was named to the parser.
     pub file: String,

@@ -112,6 +112,7 @@ pub struct HaLink {
 
 /// What lies between the two HA ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Cable {
     /// One cable: carrier on one end means that the other port is alive.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// An address with the length of its subnet's prefix. In JSON a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(into = "String", try_from = "String")]
 pub struct Prefix {
     /// The address itself (host bits kept).

@@ -18,6 +18,8 @@ use crate::failure::Failure;
 use crate::pages;
 use crate::show;
 
+pub(crate) use status::Explained;
+
 /// Does what the command line says.
 pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
     let root = &cli.root;

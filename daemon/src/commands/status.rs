@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use twinwall_core::api::{Answer, Request, Status};
@@ -41,9 +42,11 @@ fn show_status(status: &Status, args: &StatusArgs, before: &str) -> Result<(), F
 }
 
 /// One question of `explain --json`.
-#[derive(Serialize)]
-struct Explained {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Explained {
+    /// The question.
     question: &'static str,
+    /// The answer in sentences.
     sentences: Vec<String>,
 }
 

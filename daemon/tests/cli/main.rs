@@ -5,6 +5,7 @@ mod files;
 mod pages;
 mod replies;
 mod run;
+mod schema;
 mod support;
 mod unreachable;
 mod views;

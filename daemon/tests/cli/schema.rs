@@ -1,0 +1,167 @@
+//! What `--json` prints is what docs/reference/*.schema.json says.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use twinwall_core::api::{Answer, Count, Missing, Status};
+use twinwall_core::beat::Leaving;
+use twinwall_core::ids::BootId;
+use twinwall_core::note::What;
+use twinwall_core::snapshot::{CheckView, TimerView};
+
+use crate::support::{Root, Socket, event, healthy};
+
+/// Says where the value is not what the schema allows.
+fn differences(value: &Value, schema: &Value, root: &Value, at: &str) -> Vec<String> {
+    if let Some(name) = schema["$ref"].as_str() {
+        return differences(
+            value,
+            root.pointer(name.trim_start_matches('#')).unwrap_or(&Value::Null),
+            root,
+            at,
+        );
+    }
+    for choice in ["anyOf", "oneOf"] {
+        if let Some(choices) = schema[choice].as_array() {
+            let fits = choices.iter().any(|one| differences(value, one, root, at).is_empty());
+            return if fits {
+                Vec::new()
+            } else {
+                vec![format!("{at}: {value} fits none of {choice}")]
+            };
+        }
+    }
+    if schema.get("const").is_some_and(|only| only != value) {
+        return vec![format!("{at}: {value} is not {}", schema["const"])];
+    }
+    if schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
+        return vec![format!("{at}: {value} is none of {}", schema["enum"])];
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let types = match &schema["type"] {
+        Value::String(one) => vec![one.as_str()],
+        Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
+        other => return vec![format!("{at}: a schema without a type: {other}")],
+    };
+    if !types.contains(&kind) {
+        return vec![format!("{at}: {value} is none of {types:?}")];
+    }
+    match value {
+        Value::Array(items) => {
+            let below = items.iter().enumerate();
+            below
+                .flat_map(|(index, item)| {
+                    differences(item, &schema["items"], root, &format!("{at}[{index}]"))
+                })
+                .collect()
+        }
+        Value::Object(fields) => object_differences(fields, schema, root, at),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
+fn object_differences(
+    fields: &serde_json::Map<String, Value>,
+    schema: &Value,
+    root: &Value,
+    at: &str,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if !fields.contains_key(name) {
+            found.push(format!("{at}.{name}: required and absent"));
+        }
+    }
+    for (name, value) in fields {
+        match schema["properties"].get(name) {
+            Some(schema) => found.extend(differences(value, schema, root, &format!("{at}.{name}"))),
+            None => found.push(format!("{at}.{name}: not in the schema")),
+        }
+    }
+    found
+}
+
+fn schema(name: &str) -> Value {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/reference/{name}.schema.json"));
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).expect("a schema")
+}
+
+fn assert_fits(printed: &str, name: &str) {
+    let value: Value =
+        serde_json::from_str(printed).unwrap_or_else(|error| panic!("{name}: {error}: {printed}"));
+    let schema = schema(name);
+    assert_eq!(differences(&value, &schema, &schema, name), Vec::<String>::new());
+    // The check itself must be able to fail.
+    let wrong = Value::String("wrong".to_owned());
+    assert_ne!(differences(&wrong, &schema, &schema, name), Vec::<String>::new());
+}
+
+/// A status with something in every field.
+fn full() -> Status {
+    let mut status = healthy();
+    let second = Duration::from_secs(1);
+    status.snapshot.own.maintenance = Some(second);
+    status.snapshot.own.unfit = vec!["in maintenance".to_owned()];
+    let check =
+        CheckView { name: "dns".to_owned(), good: false, reason: "why".to_owned(), left: second };
+    status.snapshot.own.checks = vec![check];
+    status.snapshot.interfaces[0].held = Some(second);
+    status.snapshot.peer.left = Some(Leaving::Shutdown);
+    status.snapshot.timers = vec![TimerView { name: "beat".to_owned(), left: second }];
+    status.guard.missing = vec![Missing { name: "gate".to_owned(), remedy: "nftables".to_owned() }];
+    status.guard.refused_frames = vec![Count { name: "replayed".to_owned(), count: 3 }];
+    status
+}
+
+#[test]
+fn the_status_fits_its_schema_full_and_bare() {
+    let mut bare = healthy();
+    bare.snapshot.role.lease = None;
+    bare.snapshot.peer.silence = None;
+    bare.snapshot.peer.boot = None;
+    bare.snapshot.peer.role = None;
+    bare.snapshot.peer.fitness = None;
+    bare.snapshot.peer.round_trip = None;
+    for status in [full(), bare] {
+        let root = Root::new();
+        let _socket = Socket::answering(&root, vec![vec![Answer::Status(Box::new(status))]]);
+        assert_fits(&root.run(&["status", "--json"]).out, "status");
+    }
+}
+
+#[test]
+fn events_fit_their_schema() {
+    let whats = [
+        What::Started { boot: BootId([1; 16]) },
+        What::PeerSilent { silence: Duration::from_millis(301) },
+        What::DoubtEnded,
+        What::PeerLeft { why: Leaving::ServiceStop },
+    ];
+    for what in whats {
+        let root = Root::new();
+        let _socket = Socket::answering(&root, vec![vec![event(1, 5, what, "text"), Answer::Done]]);
+        assert_fits(&root.run(&["events", "--json"]).out, "event");
+    }
+}
+
+#[test]
+fn problems_and_explanations_fit_their_schemas() {
+    let root = Root::new();
+    root.write("etc/twinwall/pair.toml", "pair_id = 0\n");
+    assert_fits(&root.run(&["check", "--json"]).out, "check");
+    let _socket = Socket::answering(&root, vec![vec![Answer::Status(Box::new(healthy()))]]);
+    assert_fits(&root.run(&["explain", "--json"]).out, "explain");
+}
