@@ -145,8 +145,13 @@ fn sending_and_receiving_a_beat_is_cheap() {
         let (at, start) = (index("ha0"), Instant::now());
         let third = open("ha0", at);
         let opened = start.elapsed();
+        let dropped = Instant::now();
         drop(third);
-        println!("a socket opened in {opened:?}, dropped in {:?}", start.elapsed() - opened);
-        assert!(took < Duration::from_millis(1), "{took:?}");
+        let dropped = dropped.elapsed();
+        println!("a socket opened in {opened:?}, dropped in {dropped:?}");
+        assert!(
+            dropped < Duration::from_millis(4),
+            "closing waits for the kernel, dropping must not: {dropped:?}"
+        );
     });
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::mem::size_of;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::addresses::Vip;
 use crate::frames::neighbour::{
@@ -39,13 +39,18 @@ impl std::ops::AddAssign for Sent {
     }
 }
 
-/// An interface as it is when a train starts.
+/// What was read of an interface is believed for so long: a burst is over by then, and
+/// a card that was swapped meanwhile is read anew.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// An interface as it was when last read.
 #[derive(Clone, Copy, Debug)]
 struct Station {
     name: InterfaceName,
     /// `None` while it is missing or not an Ethernet: there is nothing to announce.
     seat: Option<(u32, Mac)>,
     router: bool,
+    read: Instant,
 }
 
 #[derive(Clone, Copy)]
@@ -86,9 +91,8 @@ impl Burst {
         })
     }
 
-    /// Forgets what it knows of the interfaces: indexes and Ethernet addresses are
-    /// read again when next needed.
-    pub fn forget(&mut self) {
+    /// Forgets what was read of the interfaces: a train begins with what is true now.
+    pub(super) fn forget(&mut self) {
         self.stations.clear();
     }
 
@@ -131,12 +135,18 @@ impl Burst {
     }
 
     fn station(&mut self, name: InterfaceName) -> Station {
-        if let Some(station) = self.stations.iter().find(|station| station.name == name) {
-            return *station;
+        let known = self.stations.iter().position(|station| station.name == name);
+        if let Some(station) =
+            known.map(|at| self.stations[at]).filter(|one| one.read.elapsed() < FRESH)
+        {
+            return station;
         }
         let seat = name.index().ok().zip(self.mac(&name));
-        let station = Station { name, seat, router: forwards(&name) };
-        self.stations.push(station);
+        let station = Station { name, seat, router: forwards(&name), read: Instant::now() };
+        match known {
+            Some(at) => self.stations[at] = station,
+            None => self.stations.push(station),
+        }
         station
     }
 

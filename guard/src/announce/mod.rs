@@ -140,7 +140,6 @@ impl Announcer {
         if let Some(vips) = self.new_vips.try_iter().last() {
             self.vips = vips;
         }
-        // Cards are swapped and addresses change: each train reads them again.
         self.burst.forget();
         let shared = Arc::clone(&self.shared);
         let stopped = || shared.order.load(Ordering::Acquire) != order;

@@ -1,7 +1,7 @@
 //! Asks the peer's *kernel* whether it lives: ARP and neighbour solicitation for
 //! the peer's own addresses. Evidence for the early claim; one for each path.
 //!
-//! Used by the beat thread; opened and dropped on another, like a
+//! Used by the beat thread; opened on another, like a
 //! [`FrameSocket`](crate::frames::FrameSocket). Asking never blocks, needs no VIP and
 //! decides nothing.
 

@@ -1,9 +1,10 @@
 //! Beats as raw frames: one socket for each path, used by the beat thread alone.
 //!
 //! Knows nothing of what a beat says; sealing and opening are the core's wire.
-//! Sending and receiving never block. Opening and dropping a socket can: do both on
+//! Sending, receiving and dropping never block. Opening a socket can: do that on
 //! another thread (that of `links` learns of a new interface first) and hand it over.
 
+mod closer;
 pub mod neighbour;
 pub(crate) mod packet;
 mod third;

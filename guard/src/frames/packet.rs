@@ -2,11 +2,12 @@
 //! rule of the administrator's packet filter and without an address.
 
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use libc::sock_filter;
 
+use super::closer;
 use crate::rtnetlink::Mac;
 use crate::syscall::{bind, check_size, nothing_yet, open_socket, set_option};
 
@@ -16,11 +17,19 @@ const PACKET_IGNORE_OUTGOING: i32 = 23;
 /// All protocols.
 pub(crate) const EVERY_PROTOCOL: u16 = libc::ETH_P_ALL as u16;
 
-/// A nonblocking packet socket on one interface. Sending and receiving never wait;
-/// opening and dropping do, for the kernel's link lock and for its other processors.
+/// A nonblocking packet socket on one interface. Sending, receiving and dropping never
+/// wait; opening does, for the kernel's link lock.
 #[derive(Debug)]
 pub(crate) struct PacketSocket {
-    fd: OwnedFd,
+    /// Always there until it is dropped.
+    fd: ManuallyDrop<OwnedFd>,
+}
+
+impl Drop for PacketSocket {
+    fn drop(&mut self) {
+        // SAFETY: a value is dropped once, and nothing uses `fd` after that.
+        closer::close(unsafe { ManuallyDrop::take(&mut self.fd) });
+    }
 }
 
 impl PacketSocket {
@@ -30,6 +39,7 @@ impl PacketSocket {
         protocol: u16,
         filter: &[sock_filter],
     ) -> io::Result<PacketSocket> {
+        closer::prepare();
         // Protocol 0 first: nothing arrives before the filter is in its place.
         let fd = open_socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK, 0)?;
         let raw = fd.as_raw_fd();
@@ -40,7 +50,7 @@ impl PacketSocket {
         let _ = set_option(raw, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, &1i32);
         set_option(raw, libc::SOL_SOCKET, libc::SO_PRIORITY, &PRIORITY_CONTROL)?;
         bind(raw, &link_address(index, protocol))?;
-        Ok(PacketSocket { fd })
+        Ok(PacketSocket { fd: ManuallyDrop::new(fd) })
     }
 
     /// Lets frames for the multicast address in. Waits for the kernel's link lock.
