@@ -14,7 +14,7 @@ use crate::plan;
 use crate::process;
 use crate::product::Product;
 use crate::ruleset::{self, LOSS_TABLE, Lossy};
-use crate::topology::{Port, isolate_gateways};
+use crate::topology::{POWER_GROUP, Port, isolate_gateways};
 
 /// CPU hogs at a time.
 const HOGS: usize = 8;
@@ -152,12 +152,11 @@ fn power_loss(lab: &mut Lab, node: usize) -> Result<Fired> {
     let gateway = &mut lab.gateways[node];
     let pids = gateway.pids();
     let links = gateway.machine.links.clone();
-    let down = gateway.link_indexes().map(|index| (index, false));
     let victims = pids.clone();
     let (at, result, took) = gateway.machine.worker.run(move || {
         let at = clock::now();
         process::signal_all(&victims, libc::SIGKILL);
-        let result = links.set(&down);
+        let result = links.set_group(POWER_GROUP, false);
         (at, result, clock::now().since(at))
     })?;
     result.doing("take all links down")?;
@@ -210,15 +209,15 @@ fn link_down(lab: &mut Lab, node: usize, port: Port, end: At) -> Result<Fired> {
     Ok(Fired { at, took: clock::now().since(at) })
 }
 
+/// In the middle, where it can be cut there; else it is pulled at the second gateway.
 fn ha_cut(lab: &mut Lab) -> Result<Fired> {
-    let Some(between) = &lab.topology.ha else {
-        return Err(LabError::Usage(
-            "the HA cable of this lab is in one piece; it can be pulled at a node".into(),
-        ));
-    };
-    let ends = [0, 1].map(|node| (Port::Ha.index(node, lab.topology.wiring), false));
+    let own_end = Port::Ha.index(1, lab.topology.wiring);
     let at = clock::now();
-    between.ports.set(&ends).doing("cut the HA link")?;
+    let result = match &lab.topology.ha {
+        Some(between) => between.ports.set_group(POWER_GROUP, false),
+        None => lab.gateways[1].machine.links.set(&[(own_end, false)]),
+    };
+    result.doing("cut the HA link")?;
     Ok(Fired { at, took: clock::now().since(at) })
 }
 

@@ -16,7 +16,7 @@ use crate::product::keepalived::LastRole;
 use crate::product::{Product, Seen, Settings, guard, keepalived};
 use crate::ruleset;
 use crate::timeline::Timeline;
-use crate::topology::{HaWiring, Machine, Port, ip};
+use crate::topology::{Machine, Port, ip};
 use crate::wait;
 
 /// A service that was told to stop is gone within this.
@@ -34,7 +34,6 @@ pub struct Gateway {
     product: Product,
     program: PathBuf,
     settings: Settings,
-    wiring: HaWiring,
     timeline: Timeline,
     running: Option<Running>,
     /// What keepalived last said; unused for twinwall, which can be asked.
@@ -51,8 +50,6 @@ pub struct Blueprint {
     pub program: PathBuf,
     /// How the pair is configured.
     pub settings: Settings,
-    /// How the HA ports are joined.
-    pub wiring: HaWiring,
     /// Where events go.
     pub timeline: Timeline,
 }
@@ -68,7 +65,6 @@ impl Gateway {
             product: plan.product,
             program: plan.program.clone(),
             settings: plan.settings,
-            wiring: plan.wiring,
             timeline: plan.timeline.clone(),
             running: None,
             said: LastRole::new(),
@@ -205,13 +201,19 @@ impl Gateway {
         guard::Client::new(self.node, &self.tree)
     }
 
+    /// Why nothing on it can answer, when that is so.
+    pub fn why_silent(&mut self) -> Option<&'static str> {
+        if self.off {
+            return Some("no power");
+        }
+        let runs = self.running.as_mut().is_some_and(Running::runs);
+        (!runs).then_some("the service does not run")
+    }
+
     /// What the gateway does now.
     pub fn seen(&mut self) -> Seen {
-        if self.off {
-            return Seen::Silent("no power".into());
-        }
-        if !self.running.as_mut().is_some_and(Running::runs) {
-            return Seen::Silent("the service does not run".into());
+        if let Some(why) = self.why_silent() {
+            return Seen::Silent(why.to_owned());
         }
         match self.product {
             Product::Twinwall => self.guard().seen(),
@@ -266,11 +268,5 @@ impl Gateway {
         self.set_own_addresses()?;
         let runs = self.running.as_mut().is_some_and(Running::runs);
         if runs { Ok(()) } else { self.start() }
-    }
-
-    /// Indexes of all links, in the order in which a power loss should take them:
-    /// what clients see first.
-    pub fn link_indexes(&self) -> [u32; 3] {
-        [Port::Lan, Port::Wan, Port::Ha].map(|port| port.index(self.node, self.wiring))
     }
 }

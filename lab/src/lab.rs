@@ -96,7 +96,6 @@ impl Lab {
             product: form.product,
             program: form.program.clone(),
             settings,
-            wiring,
             timeline: timeline.clone(),
         };
         let [a, b] = topology.gateways.clone();

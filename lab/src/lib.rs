@@ -10,6 +10,7 @@ pub mod gateway;
 pub mod isolate;
 pub mod lab;
 pub mod link;
+pub mod live;
 pub mod mount;
 pub mod netns;
 pub mod plan;

@@ -12,6 +12,10 @@ use crate::worker::Worker;
 const HEADER: usize = 16;
 /// One request: the header and an `ifinfomsg` of 16 bytes, no attributes.
 const REQUEST: usize = HEADER + 16;
+/// One attribute with a value of 32 bits.
+const ATTRIBUTE: usize = 8;
+/// The group says which links are meant, not an index.
+const ANY_INDEX: u32 = 0;
 /// Answers of the kernel to one batch fit in here many times over.
 const ANSWERS: usize = 8192;
 
@@ -43,16 +47,29 @@ impl LinkSocket {
     pub fn set(&self, links: &[(u32, bool)]) -> io::Result<()> {
         let mut batch = Vec::with_capacity(links.len() * REQUEST);
         for (sequence, &(index, up)) in (1_u32..).zip(links) {
-            encode(&mut batch, sequence, index, up);
+            encode(&mut batch, sequence, index, up, None);
         }
+        self.exchange(&batch, links.len())
+    }
+
+    /// Sets every link of a group at once, under one lock of the kernel: their
+    /// carriers drop together, and one run of its link watch tells of all of them.
+    pub fn set_group(&self, group: u32, up: bool) -> io::Result<()> {
+        let mut request = Vec::with_capacity(REQUEST + ATTRIBUTE);
+        encode(&mut request, 1, ANY_INDEX, up, Some(group));
+        self.exchange(&request, 1)
+    }
+
+    fn exchange(&self, requests: &[u8], count: usize) -> io::Result<()> {
         // SAFETY: the buffer is valid for its length.
-        let sent = unsafe { libc::send(self.0.as_raw_fd(), batch.as_ptr().cast(), batch.len(), 0) };
+        let sent =
+            unsafe { libc::send(self.0.as_raw_fd(), requests.as_ptr().cast(), requests.len(), 0) };
         if sent < 0 {
             return Err(io::Error::last_os_error());
         }
         let mut first_error = Ok(());
         let mut answered = 0;
-        while answered < links.len() {
+        while answered < count {
             answered += self.read_answers(&mut first_error)?;
         }
         first_error
@@ -80,10 +97,11 @@ impl LinkSocket {
     }
 }
 
-/// linux/netlink.h `nlmsghdr`, then linux/rtnetlink.h `ifinfomsg`.
-fn encode(batch: &mut Vec<u8>, sequence: u32, index: u32, up: bool) {
+/// linux/netlink.h `nlmsghdr`, then linux/rtnetlink.h `ifinfomsg`, then the group.
+fn encode(batch: &mut Vec<u8>, sequence: u32, index: u32, up: bool, group: Option<u32>) {
     let up_flag = libc::IFF_UP.cast_unsigned();
-    batch.extend((REQUEST as u32).to_ne_bytes());
+    let length = REQUEST + if group.is_some() { ATTRIBUTE } else { 0 };
+    batch.extend((length as u32).to_ne_bytes());
     batch.extend(libc::RTM_NEWLINK.to_ne_bytes());
     batch.extend(((libc::NLM_F_REQUEST | libc::NLM_F_ACK) as u16).to_ne_bytes());
     batch.extend(sequence.to_ne_bytes());
@@ -94,4 +112,9 @@ fn encode(batch: &mut Vec<u8>, sequence: u32, index: u32, up: bool) {
     batch.extend(index.to_ne_bytes());
     batch.extend(if up { up_flag } else { 0 }.to_ne_bytes());
     batch.extend(up_flag.to_ne_bytes());
+    if let Some(group) = group {
+        batch.extend((ATTRIBUTE as u16).to_ne_bytes());
+        batch.extend(libc::IFLA_GROUP.to_ne_bytes());
+        batch.extend(group.to_ne_bytes());
+    }
 }

@@ -10,10 +10,11 @@ use std::time::Duration;
 use clap::Parser;
 use twinwall_lab::error::{LabError, Result};
 use twinwall_lab::isolate::{self, Side};
+use twinwall_lab::lab::{Form, HaForm};
 use twinwall_lab::product::Product;
 use twinwall_lab::run::{self, Order};
 use twinwall_lab::scenario::{self, Scenario};
-use twinwall_lab::{bench, plan, report};
+use twinwall_lab::{bench, live, plan, report};
 
 /// Lines of a time line that the table shows; `--json` has them all.
 const LINES_SHOWN: usize = 40;
@@ -45,6 +46,12 @@ struct Options {
     /// What runs on the gateways: twinwall, or keepalived to compare with.
     #[arg(long, value_name = "NAME", default_value = "twinwall", value_parser = product)]
     product: Product,
+    /// Heartbeat or advert interval of the live lab; scenarios have their own.
+    #[arg(long, value_name = "SECONDS", default_value = "0.1", value_parser = interval_seconds)]
+    interval: Duration,
+    /// A switch between the HA ports of the live lab, instead of a cable.
+    #[arg(long)]
+    switched: bool,
     /// Watch for so many seconds after the fault, instead of the scenario's own time.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     observe: Option<Duration>,
@@ -83,9 +90,24 @@ fn run() -> Result<ExitCode> {
         "to look inside: nsenter -t {outer_pid} -p -m ip netns exec {} ip addr",
         plan::GATEWAY_A
     );
+    if scenarios.is_empty() {
+        live::show(live_form(&options, program), outer_pid)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let order =
         Order { product: options.product, program, reps: options.reps, observe: options.observe };
     play(&scenarios, &order, &options)
+}
+
+fn live_form(options: &Options, program: PathBuf) -> Form {
+    Form {
+        product: options.product,
+        program,
+        interval: options.interval,
+        ha: if options.switched { HaForm::Switched } else { HaForm::Direct },
+        further_vips: 0,
+        nat: false,
+    }
 }
 
 /// Plays them all; one that cannot be played says why, and the others still are.
@@ -179,10 +201,18 @@ fn product(text: &str) -> std::result::Result<Product, String> {
 }
 
 fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    between(text, 0.1, 3600.0)
+}
+
+fn interval_seconds(text: &str) -> std::result::Result<Duration, String> {
+    between(text, 0.01, 60.0)
+}
+
+fn between(text: &str, least: f64, most: f64) -> std::result::Result<Duration, String> {
     let value: f64 = text.parse().map_err(|_| "a number of seconds, as 2.5".to_owned())?;
-    if (0.1..=3600.0).contains(&value) {
+    if (least..=most).contains(&value) {
         Ok(Duration::from_secs_f64(value))
     } else {
-        Err("0.1 to 3600".to_owned())
+        Err(format!("{least} to {most} seconds"))
     }
 }

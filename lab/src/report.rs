@@ -1,6 +1,7 @@
 //! Outcomes for people: one line a repetition, medians a scenario, time lines.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use crate::result::{Line, Outcome, millis};
 use crate::scenario::Scenario;
@@ -8,46 +9,50 @@ use crate::timeline::Source;
 
 /// One line for one repetition.
 pub fn line(outcome: &Outcome) -> String {
-    let mut text = format!("{:>3}  {:<5}", outcome.rep, outcome.active);
-    if let Some(seen) = &outcome.traffic {
-        let silent = |span: Option<std::time::Duration>| {
-            span.map_or_else(|| "-".to_owned(), |span| format!("{:.1}", millis(span)))
-        };
-        // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            "  outage {:>7.1} ms (floor {:.1})  lost {:>4}/{}  VIP silent {}/{} ms (floor {:.1})  two answer {:.1} ms",
-            millis(seen.outage),
-            millis(seen.floor),
-            seen.lost,
-            seen.sent,
-            silent(seen.vip_silence_ipv4),
-            silent(seen.vip_silence_ipv6),
-            millis(seen.vip_floor),
-            millis(seen.two_answer),
-        );
-        if let Some(last) = seen.per_vip_last {
-            let _ = write!(text, "  last VIP {:.1} ms", millis(last));
-        }
-    }
-    if let Some(detected) = outcome.detected_ms {
-        let _ = write!(text, "  detected {detected:.1} ms");
-    }
-    let _ = write!(text, "  roles {}", outcome.role_changes);
-    for (who, cost) in ["active", "passive"].into_iter().zip(outcome.cost.iter().flatten()) {
-        let _ = write!(
-            text,
-            "  {who} {:.3} CPU s/min {:.1} MiB",
-            cost.cpu_s_per_min,
-            cost.resident_bytes as f64 / f64::from(1 << 20)
-        );
-    }
     let verdict = if outcome.missed.is_empty() {
         "ok".to_owned()
     } else {
         format!("MISSED: {}", outcome.missed.join("; "))
     };
-    text + "  " + &verdict
+    format!("{:>3}  {:<5} {}  {verdict}", outcome.rep, outcome.active, figures(outcome).join("  "))
+}
+
+/// The figures, in groups short enough for a line of a terminal each.
+pub fn figures(outcome: &Outcome) -> Vec<String> {
+    let mut groups = Vec::new();
+    if let Some(seen) = &outcome.traffic {
+        groups.push(format!(
+            "outage {:>7.1} ms (floor {:.1})  lost {:>4}/{}",
+            millis(seen.outage),
+            millis(seen.floor),
+            seen.lost,
+            seen.sent
+        ));
+        groups.push(format!(
+            "VIP silent {}/{} ms (floor {:.1})  two answer {:.1} ms",
+            silence(seen.vip_silence_ipv4),
+            silence(seen.vip_silence_ipv6),
+            millis(seen.vip_floor),
+            millis(seen.two_answer)
+        ));
+        if let Some(last) = seen.per_vip_last {
+            groups.push(format!("last VIP {:.1} ms", millis(last)));
+        }
+    }
+    let detected = outcome
+        .detected_ms
+        .map(|detected| format!("detected {detected:.1} ms  "))
+        .unwrap_or_default();
+    groups.push(format!("{detected}roles {}", outcome.role_changes));
+    for (who, cost) in ["active", "passive"].into_iter().zip(outcome.cost.iter().flatten()) {
+        let resident = cost.resident_bytes as f64 / f64::from(1 << 20);
+        groups.push(format!("{who} {:.3} CPU s/min {resident:.1} MiB", cost.cpu_s_per_min));
+    }
+    groups
+}
+
+fn silence(span: Option<Duration>) -> String {
+    span.map_or_else(|| "-".to_owned(), |span| format!("{:.1}", millis(span)))
 }
 
 /// The time line of one repetition, at most `limit` lines.

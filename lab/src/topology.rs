@@ -57,6 +57,9 @@ const SERVER_INDEX: u32 = 19;
 /// Names of the gateways' ports on a switch.
 const SWITCH_PORTS: [&str; 2] = ["port-a", "port-b"];
 
+/// Links that lose power together: a gateway's, and both ports of the HA switch.
+pub const POWER_GROUP: u32 = 7;
+
 /// A switch and the socket that moves its ports.
 pub struct Switch {
     /// Its thread.
@@ -237,7 +240,7 @@ fn join_ports(switch: &Worker, has_host: bool) -> Result<()> {
         "link set lo up\nlink add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0\nlink set br0 up\n",
     );
     for port in SWITCH_PORTS.into_iter().chain(has_host.then_some("host")) {
-        script += &format!("link set dev {port} master br0 up\n");
+        script += &format!("link set dev {port} master br0 up group {POWER_GROUP}\n");
     }
     switch
         .sysctl(&[("ipv6/conf/default/disable_ipv6", "1"), ("ipv6/conf/all/disable_ipv6", "1")])?;
@@ -245,6 +248,8 @@ fn join_ports(switch: &Worker, has_host: bool) -> Result<()> {
 }
 
 fn settle_gateway(gateway: &Machine) -> Result<()> {
+    let group = |port: Port| format!("link set dev {} group {POWER_GROUP}\n", port.interface());
+    ip(&gateway.worker, [Port::Lan, Port::Wan, Port::Ha].map(group).concat())?;
     gateway.worker.sysctl(&[
         ("ipv4/ip_forward", "1"),
         ("ipv6/conf/all/forwarding", "1"),

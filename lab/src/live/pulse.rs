@@ -1,0 +1,106 @@
+//! The traffic behind the live view: probes that are renewed before their logs are
+//! full, read in cells of a tenth of a second.
+
+use std::time::Duration;
+
+use twinwall_core::time::Moment;
+
+use crate::clock;
+use crate::error::{Doing, Result};
+use crate::netns::Namespaces;
+use crate::plan;
+use crate::topology::{Port, mac};
+use crate::traffic::{Measured, ProbePlan, Probes, Side, TcpPlan, Window};
+
+/// One cell of the strip.
+pub(super) const CELL: Duration = Duration::from_millis(100);
+/// An answer that takes longer is drawn as lost.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Probes are renewed after this; their logs hold a bit more.
+const RENEW: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_secs(660);
+/// Routed probes a second of each family: one each two milliseconds shows an outage well enough.
+const RATE_PER_S: u32 = 500;
+
+/// What the client saw in one cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cell {
+    pub(super) sent: u32,
+    pub(super) lost: u32,
+    pub(super) two_answer: bool,
+}
+
+/// Running probes and how far they were read.
+pub(super) struct Pulse {
+    hosts: Namespaces,
+    probes: Probes,
+    started: Moment,
+    read_to: Moment,
+}
+
+impl Pulse {
+    pub(super) fn start(hosts: Namespaces) -> Result<Pulse> {
+        let probes = start(&hosts)?;
+        let now = clock::now();
+        Ok(Pulse { hosts, probes, started: now, read_to: now })
+    }
+
+    /// The cells that are complete by now, and who answered for the LAN's VIP last.
+    pub(super) fn read(&mut self) -> Result<(Vec<Cell>, Option<usize>)> {
+        let mut cells = Vec::new();
+        let mut owner = None;
+        while self.read_to + CELL + PATIENCE <= clock::now() {
+            let until = self.read_to + CELL;
+            let seen = self.measure(self.read_to, self.read_to, until)?;
+            self.read_to = until;
+            owner = answering(&seen).or(owner);
+            cells.push(Cell {
+                sent: seen.sent,
+                lost: seen.lost,
+                two_answer: !seen.two_answer.is_zero(),
+            });
+        }
+        Ok((cells, owner))
+    }
+
+    /// New probes once the old ones have run long; not while a fault is being watched.
+    pub(super) fn renew_if_old(&mut self) -> Result<()> {
+        if clock::now().since(self.started) < RENEW {
+            return Ok(());
+        }
+        self.probes = start(&self.hosts)?;
+        self.started = clock::now();
+        self.read_to = self.started;
+        Ok(())
+    }
+
+    /// What the client saw of a fault, read against the time before it.
+    pub(super) fn of_fault(&self, fault: Moment, until: Moment) -> Result<Measured> {
+        let quiet_from = fault.before(Duration::from_secs(2)).max(self.started);
+        self.measure(quiet_from, fault, until)
+    }
+
+    fn measure(&self, quiet_from: Moment, fault: Moment, until: Moment) -> Result<Measured> {
+        self.probes.measure(&Window { quiet_from, fault, until }).doing("read the probes")
+    }
+}
+
+fn start(hosts: &Namespaces) -> Result<Probes> {
+    let tcp = TcpPlan { server: plan::SERVER_IP, connections: 4, every: CELL };
+    let probes = ProbePlan {
+        rate_per_s: RATE_PER_S,
+        ping_every: Duration::from_millis(5),
+        resolve_every: Duration::from_millis(10),
+        resolve: vec![(Side::Client, plan::LAN_VIP), (Side::Server, plan::WAN_VIP)],
+        tcp: Some(tcp),
+        longest: LONGEST,
+        ..ProbePlan::default()
+    };
+    Probes::start(&probes, hosts).doing("start the probes")
+}
+
+fn answering(seen: &Measured) -> Option<usize> {
+    let (_, _, last) = seen.answered_by.iter().rev().find(|(vip, ..)| *vip == plan::LAN_VIP)?;
+    let last = last.to_string();
+    (0..2).find(|node| mac(*node, Port::Lan) == last)
+}

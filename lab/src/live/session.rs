@@ -1,0 +1,169 @@
+//! The live loop: draws ten times a second, does what keys ask, and some seconds
+//! after a fault shows what it did.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use twinwall_core::time::Moment;
+
+use super::keys::{Action, action};
+use super::picture::{self, Asked, Picture};
+use super::pulse::{CELL, Pulse};
+use super::view;
+use crate::clock;
+use crate::error::{Doing, Result};
+use crate::fault::{self, Fault, Fired};
+use crate::lab::{HaForm, Lab};
+use crate::plan;
+use crate::product::{Product, Seen};
+use crate::report;
+use crate::result::{Gathered, Outcome};
+use crate::scenario::{Must, Scenario};
+use crate::terminal::Raw;
+
+/// Lines of a time line in the report.
+const LINES_SHOWN: usize = 14;
+
+/// A fault whose effects are being watched.
+struct Watched {
+    fault: Fault,
+    fired: Fired,
+    active: usize,
+    until: Moment,
+}
+
+struct Session<'l> {
+    lab: &'l mut Lab,
+    asked: Vec<Asked>,
+    pulse: Pulse,
+    picture: Picture,
+    watched: Option<Watched>,
+    /// A guard that hangs; the same key lets it run on.
+    hung: Option<usize>,
+}
+
+/// Shows the lab until a key ends it.
+pub(super) fn run(lab: &mut Lab, outer_pid: u32) -> Result<()> {
+    let asked = match lab.form.product {
+        Product::Twinwall => {
+            lab.gateways.iter().map(|gateway| Asked::start(gateway.guard())).collect()
+        }
+        Product::Keepalived => Vec::new(),
+    };
+    let pulse = Pulse::start(lab.hosts())?;
+    let picture = Picture {
+        title: title(lab),
+        look_inside: format!(
+            "to look inside: nsenter -t {outer_pid} -p -m ip netns exec {} bash",
+            plan::GATEWAY_A
+        ),
+        doing: "press a key: each fault strikes the active gateway".into(),
+        ..Picture::default()
+    };
+    let mut session = Session { lab, asked, pulse, picture, watched: None, hung: None };
+    let terminal = Raw::take().doing("take over the terminal")?;
+    loop {
+        session.refresh()?;
+        let (columns, rows) = terminal.size();
+        let mut out = io::stdout();
+        let drawn = out.write_all(view::screen(&session.picture, columns, rows).as_bytes());
+        drawn.and_then(|()| out.flush()).doing("draw")?;
+        match terminal.key(CELL).and_then(action) {
+            Some(Action::Quit) => return Ok(()),
+            Some(Action::Undo) => session.undo(),
+            Some(Action::Fire(fault)) => session.fire(fault),
+            None => {}
+        }
+    }
+}
+
+fn title(lab: &Lab) -> String {
+    let cable = match lab.form.ha {
+        HaForm::Direct => "a direct cable",
+        HaForm::DirectToCut => "a direct cable that can be cut",
+        HaForm::Switched => "a switch",
+    };
+    format!(
+        "{} lab   interval {} ms   HA link: {cable}",
+        lab.form.product.name(),
+        lab.form.interval.as_millis()
+    )
+}
+
+impl Session<'_> {
+    fn refresh(&mut self) -> Result<()> {
+        self.picture.nodes = picture::nodes(self.lab, &self.asked);
+        let (cells, owner) = self.pulse.read()?;
+        self.picture.add(cells, owner);
+        let over = self.watched.as_ref().is_some_and(|watched| clock::now() >= watched.until);
+        match self.watched.take_if(|_| over) {
+            Some(watched) => self.tell(&watched),
+            None if self.watched.is_none() => self.pulse.renew_if_old(),
+            None => Ok(()),
+        }
+    }
+
+    fn fire(&mut self, fault: Fault) {
+        if let (Fault::GuardHung, Some(node)) = (fault, self.hung.take()) {
+            let at = fault::resume(self.lab, node);
+            let text =
+                format!("the service on {} runs on", [plan::GATEWAY_A, plan::GATEWAY_B][node]);
+            self.lab.timeline.say(at, text.clone());
+            self.picture.doing = text;
+            return;
+        }
+        let Some(active) = self.picture.nodes.iter().position(|node| node.active) else {
+            self.picture.doing = "no gateway is active: undo (z) first".into();
+            return;
+        };
+        match fault::fire(self.lab, fault, active) {
+            Ok(fired) => self.watch(fault, fired, active),
+            Err(cause) => self.picture.doing = cause.to_string(),
+        }
+    }
+
+    fn watch(&mut self, fault: Fault, fired: Fired, active: usize) {
+        let words = fault.words(active);
+        self.lab.timeline.say(fired.at, words.clone());
+        self.hung = (fault == Fault::GuardHung).then_some(active);
+        let until = fired.at + Duration::from_secs(2) + self.lab.form.interval * 4;
+        self.picture.doing = format!("{words}; watching …");
+        self.picture.report.clear();
+        self.watched = Some(Watched { fault, fired, active, until });
+    }
+
+    fn tell(&mut self, watched: &Watched) -> Result<()> {
+        let traffic = self.pulse.of_fault(watched.fired.at, watched.until)?;
+        let gathered = Gathered {
+            rep: 1,
+            product: self.lab.form.product,
+            active: watched.active,
+            fired: watched.fired,
+            traffic: Some(traffic),
+            entries: self.lab.timeline.between(watched.fired.at, watched.until),
+            cost: None,
+        };
+        let scenario =
+            Scenario { fault: watched.fault, must: Must::default(), ..crate::scenario::ALL[0] };
+        let outcome = Outcome::new(&scenario, gathered);
+        self.picture.doing = outcome.fault.clone();
+        self.picture.report = report::figures(&outcome);
+        let events = report::events(&outcome.events, LINES_SHOWN);
+        self.picture.report.extend(events.lines().map(str::to_owned));
+        Ok(())
+    }
+
+    fn undo(&mut self) {
+        self.watched = None;
+        self.hung = None;
+        self.picture.doing = match fault::restore(self.lab) {
+            Ok(()) => "all cables, services and power are back".into(),
+            Err(cause) => cause.to_string(),
+        };
+        let silent =
+            self.lab.gateways.iter_mut().any(|gateway| matches!(gateway.seen(), Seen::Silent(_)));
+        if silent {
+            self.picture.doing += " (a gateway still starts)";
+        }
+    }
+}

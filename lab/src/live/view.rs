@@ -1,0 +1,215 @@
+//! Draws a [`Picture`] as lines of text with colours. Reads nothing, writes nothing.
+
+use super::keys::KEYS;
+use super::picture::{NodePicture, Picture};
+use super::pulse::Cell;
+use crate::plan;
+
+const RESET: &str = "\x1b[0m";
+const BOLD: &str = "\x1b[1m";
+const DIM: &str = "\x1b[2m";
+const GREEN: &str = "\x1b[32m";
+const RED: &str = "\x1b[31m";
+const YELLOW: &str = "\x1b[33m";
+
+/// Width of a gateway's box inside its frame.
+const BOX: usize = 30;
+
+/// The whole screen for a terminal of this size; each line ends by clearing its rest.
+pub(super) fn screen(picture: &Picture, columns: usize, rows: usize) -> String {
+    let mut lines = vec![
+        format!("{BOLD}{}{RESET}", picture.title),
+        format!("{DIM}{}{RESET}", picture.look_inside),
+        String::new(),
+    ];
+    lines.extend(gateways(picture));
+    lines.push(String::new());
+    lines.push(owner(picture));
+    lines.push(format!(
+        "the client sent {} packets, {} lost   {DIM}· answered  ▒ some lost  █ all lost  ! two nodes answer{RESET}",
+        picture.sent, picture.lost
+    ));
+    lines.push(strip(picture, columns));
+    lines.push(String::new());
+    lines.extend(help(columns));
+    lines.push(String::new());
+    lines.push(format!("{BOLD}{}{RESET}", picture.doing));
+    lines.extend(picture.report.iter().cloned());
+    lines.truncate(rows.saturating_sub(1));
+    let mut text = String::from("\x1b[H");
+    for line in lines {
+        text += &clipped(&line, columns);
+        text += "\x1b[K\r\n";
+    }
+    text + "\x1b[J"
+}
+
+fn gateways(picture: &Picture) -> Vec<String> {
+    let [a, b] = &picture.nodes;
+    let edge = |left: &str, right: &str| format!("{left}{}{right}", "─".repeat(BOX));
+    let ha = format!("ha0 {}══{} ha0", lamp(a.carrier[1]), lamp(b.carrier[1]));
+    let mut lines = vec![format!("                     {}", edge("┌", "┐"))];
+    lines.extend(node_lines(a, '┌', '┐'));
+    lines.push(format!("                     {}", edge("└", "┘")));
+    lines.push(format!("    client ─┤                  {ha}                  ├─ server"));
+    lines.push(format!(
+        "    {:<13}    {}    {:>12}",
+        plan::CLIENT_IP,
+        edge("┌", "┐"),
+        plan::SERVER_IP.to_string()
+    ));
+    lines.extend(node_lines(b, '└', '┘'));
+    lines.push(format!("                     {}", edge("└", "┘")));
+    lines
+}
+
+fn node_lines(node: &NodePicture, left: char, right: char) -> [String; 3] {
+    let colour = match (node.active, node.silent) {
+        (true, _) => GREEN,
+        (false, true) => RED,
+        (false, false) => DIM,
+    };
+    let inside = |text: &str, colour: &str| {
+        format!("│ {colour}{:<width$}{RESET}│", fitted(text, BOX - 2), width = BOX - 1)
+    };
+    let [lan, _, wan] = node.carrier;
+    let cable = |on: bool| if on { "─" } else { "╳" };
+    let head = format!("{} ({})", node.name, node.part);
+    [
+        format!("                     {}", inside(&head, BOLD)),
+        format!(
+            "            {left}{}lan0 {} {} {} wan0{}{right}",
+            cable(lan),
+            lamp(lan),
+            inside(&node.role, colour),
+            lamp(wan),
+            cable(wan)
+        ),
+        format!("                     {}", inside(&node.detail, DIM)),
+    ]
+}
+
+fn lamp(on: bool) -> String {
+    if on { format!("{GREEN}●{RESET}") } else { format!("{RED}○{RESET}") }
+}
+
+fn owner(picture: &Picture) -> String {
+    match picture.owner {
+        Some(node) => format!(
+            "{} answers from {BOLD}{}{RESET}",
+            plan::LAN_VIP,
+            [plan::GATEWAY_A, plan::GATEWAY_B][node]
+        ),
+        None => format!("nobody has answered for {} yet", plan::LAN_VIP),
+    }
+}
+
+fn strip(picture: &Picture, columns: usize) -> String {
+    let cells = picture.strip.len().min(columns.saturating_sub(1));
+    let newest = picture.strip.iter().skip(picture.strip.len() - cells);
+    newest.map(|cell| mark(*cell)).collect()
+}
+
+fn mark(cell: Cell) -> String {
+    let (colour, sign) = match cell {
+        Cell { two_answer: true, .. } => (YELLOW, "!"),
+        Cell { lost: 0, .. } => (GREEN, "·"),
+        Cell { sent, lost, .. } if lost < sent => (YELLOW, "▒"),
+        Cell { .. } => (RED, "█"),
+    };
+    format!("{colour}{sign}{RESET}")
+}
+
+/// The keys, as many a line as fit.
+fn help(columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for (key, _, word) in KEYS {
+        let width = word.chars().count() + 5;
+        if used + width > columns {
+            lines.push(String::new());
+            used = 0;
+        }
+        used += width;
+        if let Some(line) = lines.last_mut() {
+            *line += &format!("{BOLD}{}{RESET} {word}   ", char::from(*key));
+        }
+    }
+    lines
+}
+
+fn fitted(text: &str, width: usize) -> String {
+    text.chars().take(width).collect()
+}
+
+/// Cuts a line to the terminal's width; colour codes take no room.
+fn clipped(line: &str, columns: usize) -> String {
+    let mut text = String::new();
+    let mut used = 0;
+    let mut in_code = false;
+    for sign in line.chars() {
+        if sign == '\x1b' {
+            in_code = true;
+        } else if !in_code {
+            used += 1;
+        }
+        if used <= columns {
+            text.push(sign);
+        }
+        if in_code && sign.is_ascii_alphabetic() {
+            in_code = false;
+        }
+    }
+    text + RESET
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: &str) -> String {
+        let mut out = String::new();
+        let mut in_code = false;
+        for sign in text.chars() {
+            match (in_code, sign) {
+                (_, '\x1b') => in_code = true,
+                (true, _) => in_code = !sign.is_ascii_alphabetic(),
+                (false, _) => out.push(sign),
+            }
+        }
+        out
+    }
+
+    fn picture() -> Picture {
+        let node = |name, active: bool| NodePicture {
+            name,
+            part: "primary",
+            role: if active { "ACTIVE".into() } else { "PASSIVE".into() },
+            active,
+            carrier: [true, true, active],
+            ..NodePicture::default()
+        };
+        let mut picture =
+            Picture { nodes: [node("gw-a", true), node("gw-b", false)], ..Picture::default() };
+        let cell = |lost, two_answer| Cell { sent: 10, lost, two_answer };
+        picture.add(vec![cell(0, false), cell(3, false), cell(10, false), cell(0, true)], Some(0));
+        picture
+    }
+
+    #[test]
+    fn the_screen_says_who_serves_and_what_was_lost() {
+        let text = plain(&screen(&picture(), 80, 40));
+        assert!(text.contains("10.1.0.1 answers from gw-a"));
+        assert!(text.contains("sent 40 packets, 13 lost"));
+        assert!(text.contains("·▒█!"));
+        assert!(text.contains("○ wan0╳"), "{text}");
+    }
+
+    #[test]
+    fn no_line_is_wider_or_lower_than_the_terminal() {
+        let text = plain(&screen(&picture(), 50, 12));
+        let lines: Vec<&str> = text.split("\r\n").collect();
+        assert!(lines.iter().all(|line| line.chars().count() <= 50), "{lines:?}");
+        assert!(lines.len() <= 12);
+    }
+}
