@@ -1,7 +1,8 @@
 //! The guard's socket: one JSON value a line each way over a Unix stream socket.
 //!
 //! A client sends one [`Request`] line and reads [`Answer`] lines; `Watch`,
-//! `Follow` and `Record` go on until the client hangs up. A line longer than
+//! `Follow` and `Record` go on until the client hangs up; between their answers
+//! stands an empty line now and then, to say that the guard is there. A line longer than
 //! [`MAX_LINE`] ends the connection.
 
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,7 @@ pub enum Request {
         /// 0 for all.
         after: u64,
     },
-    /// The events kept, then each new one as it happens.
+    /// The events kept, then each new one as it happens; `Done` after each batch.
     Follow {
         /// 0 for all.
         after: u64,

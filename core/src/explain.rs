@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::api::Status;
 use crate::beat::{Fitness, Leaving, RoleWord};
+use crate::config::Cable;
 use crate::event::Refusal;
 use crate::snapshot::{InterfaceView, PathView, PeerView, Snapshot};
 
@@ -46,6 +47,12 @@ pub fn alarms(status: &Status) -> Vec<String> {
     alarms.extend(path_alarms(snapshot));
     if !snapshot.peer.same_settings {
         alarms.push("The two nodes work with different pair.toml; make them the same.".to_owned());
+    }
+    if snapshot.cable == Cable::Direct && !snapshot.cable_is_direct {
+        alarms.push(
+            "The HA cable is declared direct but does not look so: lost carrier is not believed."
+                .to_owned(),
+        );
     }
     if !snapshot.desired.applied {
         alarms.push("The kernel does not look as wanted yet.".to_owned());

@@ -65,6 +65,8 @@ impl Client {
             // One byte more than allowed shows that a line is too long.
             let room = (MAX_ANSWER + 1).saturating_sub(self.line.len()) as u64;
             match self.stream.by_ref().take(room).read_until(b'\n', &mut self.line) {
+                // The guard sends an empty line now and then to say that it is there.
+                Ok(_) if self.line == b"\n" => self.line.clear(),
                 Ok(_) if self.line.last() == Some(&b'\n') => {
                     return self.take_answer().map(Waited::Answer);
                 }

@@ -41,8 +41,11 @@ impl Change {
     }
 }
 
-/// Keys whose change needs a restart of the guard: its sockets and session keys hang on them.
-const NOT_LIVE: [&str; 2] = ["pair_id", "ha_link.interface"];
+/// Keys whose change needs a restart of the guard: its sockets, session keys and
+/// the numbers of its interfaces hang on them.
+const NOT_LIVE: [&str; 4] = ["pair_id", "ha_link.interface", "ping.targets", "interfaces"];
+/// The same for a key of each interface.
+const NOT_LIVE_OF_INTERFACES: &str = ".watch";
 
 impl Pair {
     /// A number for the meaning of the settings, the same on two nodes with equal
@@ -74,7 +77,7 @@ impl Pair {
         let keys = before.iter().chain(added).map(|(key, _)| key);
         let changed = keys.filter_map(|key| {
             let (old, new) = (value_in(&before, key), value_in(&after, key));
-            let live = !NOT_LIVE.contains(&key.as_str());
+            let live = !NOT_LIVE.contains(&key.as_str()) && !key.ends_with(NOT_LIVE_OF_INTERFACES);
             (old != new).then(|| Changed { key: key.clone(), old, new, live })
         });
         Change { changed: changed.collect() }

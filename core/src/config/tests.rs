@@ -224,10 +224,12 @@ fn unknown_keys_and_sections() {
     );
 }
 
+/// A VIP of [`PAIR`] and its place.
+const LAN_VIP: &str = "10.1.0.1/24";
+const LAN_VIP_AT: &str = "pair.toml:14: interface[1].virtual[1]";
+
 #[test]
 fn wrong_addresses() {
-    let lan = "10.1.0.1/24";
-    let at = "pair.toml:14: interface[1].virtual[1]";
     let cases = [
         (
             "10.3.0.1/24",
@@ -258,6 +260,16 @@ fn wrong_addresses() {
             "a loopback address, which never leaves the machine; choose an address of one machine",
         ),
         ("0.0.0.0/24", "the unspecified address; choose an address of one machine"),
+    ];
+    for (value, rest) in cases {
+        assert_eq!(pair_errors(LAN_VIP, value), format!("{LAN_VIP_AT} = \"{value}\": {rest}"));
+    }
+    assert_eq!(pair_errors(LAN_VIP, "10.1.0.1/32"), "(accepted)");
+}
+
+#[test]
+fn addresses_written_wrong() {
+    let cases = [
         ("::ffff:10.1.0.1/96", "an IPv4 address in the clothes of IPv6; write 10.1.0.1"),
         ("10.1.0.1/7", "a prefix length of 7 is shorter than any subnet; write one of 8 or more"),
         (
@@ -274,9 +286,8 @@ fn wrong_addresses() {
         ),
     ];
     for (value, rest) in cases {
-        assert_eq!(pair_errors(lan, value), format!("{at} = \"{value}\": {rest}"));
+        assert_eq!(pair_errors(LAN_VIP, value), format!("{LAN_VIP_AT} = \"{value}\": {rest}"));
     }
-    assert_eq!(pair_errors(lan, "10.1.0.1/32"), "(accepted)");
 }
 
 #[test]
@@ -367,6 +378,10 @@ fn wrong_interfaces() {
             "pair.toml:6: ha_link.interface: missing; add 'interface = \"ha0\"' in [ha_link] (interface name of 1 to 15 letters, digits, '.', '_' and '-', not 'lo')",
         ),
     ]);
+}
+
+#[test]
+fn wrong_interface_names() {
     for name in ["", "a name", "a/b", "eth0:1", "sixteen-letters-", "lo", "..", "l\u{e4}n"] {
         let rest = "not a usable interface name; interface name of 1 to 15 letters, digits, '.', '_' and '-', not 'lo', as 'ip link' shows it";
         assert_eq!(
@@ -519,7 +534,12 @@ fn a_change_names_what_differs_and_whether_it_can_be_applied_live() {
         ("0.1 s", "0.2 s")
     );
     assert!(change.is_live());
-    for (from, to) in [("pair_id = 1", "pair_id = 2"), ("ha0", "ha1")] {
+    for (from, to) in [
+        ("pair_id = 1", "pair_id = 2"),
+        ("ha0", "ha1"),
+        ("watch = true", "watch = false"),
+        ("[ha_link]", "[ping]\ntargets = \"9.9.9.9\"\n[ha_link]"),
+    ] {
         let change = old.change(&pair(&PAIR.replace(from, to)));
         assert!(change.changed.len() == 1 && !change.is_live(), "{to}");
     }

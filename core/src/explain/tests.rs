@@ -37,6 +37,21 @@ fn interface_view(name: &str, watch: bool, ips: &[&str]) -> InterfaceView {
     }
 }
 
+/// The peer that could take over.
+fn passive_peer(fitness: Fitness) -> PeerView {
+    PeerView {
+        state: "alive".into(),
+        boot: Some(BootId([9; 16])),
+        silence: Some(ms(12)),
+        role: Some(RoleWord::Passive),
+        epoch: Epoch(7),
+        fitness: Some(fitness),
+        left: None,
+        same_settings: true,
+        round_trip: Some(Duration::from_micros(420)),
+    }
+}
+
 /// The active node of a healthy pair.
 fn healthy() -> Status {
     let fitness = Fitness { healthy: 0b11, ..Fitness::default() };
@@ -46,17 +61,7 @@ fn healthy() -> Status {
         designation: Designation::Primary,
         boot: BootId([7; 16]),
         status: "active".into(),
-        peer: PeerView {
-            state: "alive".into(),
-            boot: Some(BootId([9; 16])),
-            silence: Some(ms(12)),
-            role: Some(RoleWord::Passive),
-            epoch: Epoch(7),
-            fitness: Some(fitness),
-            left: None,
-            same_settings: true,
-            round_trip: Some(Duration::from_micros(420)),
-        },
+        peer: passive_peer(fitness),
         own: OwnView {
             fitness,
             unfit: Vec::new(),
@@ -130,8 +135,8 @@ What must the kernel look like?
     assert_eq!(alarms(&healthy()), Vec::<String>::new());
 }
 
-#[test]
-fn an_unfit_passive_whose_peer_died_says_that_nobody_serves() {
+/// A passive in maintenance with a dead uplink, whose peer is silent.
+fn unfit_and_alone() -> Status {
     let mut status = healthy();
     let snapshot = &mut status.snapshot;
     snapshot.own.unfit = vec!["watched interface wan is down".into(), "in maintenance".into()];
@@ -159,6 +164,12 @@ fn an_unfit_passive_whose_peer_died_says_that_nobody_serves() {
         PathView { carrier: false, silence: None, ..path_view("wan", 3_250) },
     ];
     snapshot.timers.clear();
+    status
+}
+
+#[test]
+fn an_unfit_passive_whose_peer_died_says_that_nobody_serves() {
+    let status = unfit_and_alone();
     let expected = "\
 What is true?
   This node is gw-a, the primary.
@@ -196,6 +207,7 @@ What must the kernel look like?
 fn a_lost_ha_link_and_missing_protections_are_alarms() {
     let mut status = healthy();
     status.snapshot.paths[0] = path_view("ha0", 61_000);
+    status.snapshot.cable_is_direct = false;
     status.snapshot.peer.fitness = Some(Fitness { check_failed: true, ..Fitness::default() });
     status.guard.addresses_present = 2;
     status.guard.missing =
@@ -203,6 +215,7 @@ fn a_lost_ha_link_and_missing_protections_are_alarms() {
     let expected = [
         "The peer is not fit (a check failed): nobody could take over from this node.",
         "HA link lost: ha0 silent for 1 min 1 s.",
+        "The HA cable is declared direct but does not look so: lost carrier is not believed.",
         "Only 2 of 3 virtual IPs are on the interfaces.",
         "Protection missing, persist: needs Linux 6.9 or newer.",
     ];

@@ -24,6 +24,8 @@ pub(super) fn events(root: &Path, args: &EventsArgs) -> Result<(), Failure> {
     loop {
         match client.wait(None)? {
             Waited::Answer(Answer::Event(event)) => show(&event, args)?,
+            // Ends what the guard had; it goes on with what comes.
+            Waited::Answer(Answer::Done) => {}
             Waited::Answer(other) => return Err(client.unexpected(&other)),
             Waited::TooLong | Waited::End => {
                 return Err(Failure::unreachable("the guard has ended"));

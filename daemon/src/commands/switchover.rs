@@ -37,6 +37,7 @@ pub(super) fn switchover(root: &Path, args: &SwitchoverArgs) -> Result<(), Failu
     loop {
         let event = match client.wait(Some(deadline))? {
             Waited::Answer(Answer::Event(event)) => event,
+            Waited::Answer(Answer::Done) => continue,
             Waited::Answer(other) => return Err(client.unexpected(&other)),
             Waited::TooLong => {
                 let wrong = format!(

@@ -32,6 +32,7 @@ fn switchover(
 #[test]
 fn a_switchover_says_what_happened_and_how_long_it_took() {
     let follow = vec![
+        Answer::Done,
         event(
             5,
             1_000,

@@ -39,15 +39,7 @@ fn differences(value: &Value, schema: &Value, root: &Value, at: &str) -> Vec<Str
     if schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
         return vec![format!("{at}: {value} is none of {}", schema["enum"])];
     }
-    let kind = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_f64() => "number",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
+    let kind = kind(value);
     let types = match &schema["type"] {
         Value::String(one) => vec![one.as_str()],
         Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
@@ -67,6 +59,19 @@ fn differences(value: &Value, schema: &Value, root: &Value, at: &str) -> Vec<Str
         }
         Value::Object(fields) => object_differences(fields, schema, root, at),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
+/// The name of the value's type in a schema.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
 }
 

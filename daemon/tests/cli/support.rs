@@ -129,43 +129,55 @@ pub(crate) fn event(number: u64, at: u64, what: What, text: &str) -> Answer {
     Answer::Event(Numbered { number, unix_ms: 1_700_000_000_000 + at, note, text: text.to_owned() })
 }
 
-/// The active node of a healthy pair.
-pub(crate) fn healthy() -> Status {
-    let fitness = Fitness { healthy: 0b11, ..Fitness::default() };
-    let silence = Some(Duration::from_millis(12));
-    let path = |interface: &str| PathView {
+/// Since the last beat.
+const SILENCE: Option<Duration> = Some(Duration::from_millis(12));
+
+fn passive_peer(fitness: Fitness) -> PeerView {
+    PeerView {
+        state: "alive".to_owned(),
+        boot: Some(BootId([9; 16])),
+        silence: SILENCE,
+        role: Some(RoleWord::Passive),
+        epoch: Epoch(7),
+        fitness: Some(fitness),
+        left: None,
+        same_settings: true,
+        round_trip: Some(Duration::from_micros(420)),
+    }
+}
+
+fn path(interface: &str) -> PathView {
+    PathView {
         interface: interface.to_owned(),
         carrier: true,
         peer_carrier: true,
         alive: true,
-        silence,
+        silence: SILENCE,
         heard: 900,
-    };
-    let interface = |name: &str, ip: &str| InterfaceView {
+    }
+}
+
+fn interface(name: &str, ip: &str) -> InterfaceView {
+    InterfaceView {
         name: name.to_owned(),
         watch: true,
         carrier: true,
         held: None,
         peer_healthy: Some(true),
         virtual_ips: vec![ip.parse().expect("a prefix")],
-    };
+    }
+}
+
+/// The active node of a healthy pair.
+pub(crate) fn healthy() -> Status {
+    let fitness = Fitness { healthy: 0b11, ..Fitness::default() };
     let snapshot = Snapshot {
         at: Moment::from_millis(200_000),
         name: "gw-a".to_owned(),
         designation: Designation::Primary,
         boot: BootId([7; 16]),
         status: "active".to_owned(),
-        peer: PeerView {
-            state: "alive".to_owned(),
-            boot: Some(BootId([9; 16])),
-            silence,
-            role: Some(RoleWord::Passive),
-            epoch: Epoch(7),
-            fitness: Some(fitness),
-            left: None,
-            same_settings: true,
-            round_trip: Some(Duration::from_micros(420)),
-        },
+        peer: passive_peer(fitness),
         own: OwnView { fitness, unfit: Vec::new(), maintenance: None, checks: Vec::new() },
         election: ElectionView { should_serve: "this node".to_owned(), reason: Reason::Serving },
         role: RoleView {

@@ -177,8 +177,11 @@ fn events_are_shown_from_the_oldest_and_the_last_ones_on_demand() {
 fn following_events_goes_on_where_the_kept_ones_end() {
     let root = Root::new();
     let kept = vec![event(7, 0, What::Reloaded, "seven"), Answer::Done];
-    let new = vec![event(8, 9, What::DoubtEnded, "eight")];
-    let socket = Socket::answering(&root, vec![kept, new]);
+    // The real guard ends each batch with 'done' and shows life by empty lines.
+    let line = |answer: Answer| serde_json::to_string(&answer).expect("an answer") + "\n";
+    let new = line(Answer::Done) + "\n\n" + &line(event(8, 9, What::DoubtEnded, "eight"));
+    let kept = kept.into_iter().map(line).collect::<String>();
+    let socket = Socket::sending(&root, vec![kept.into_bytes(), new.into_bytes()]);
     let ran = root.run(&["events", "--follow"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(3), "twinwall: the guard has ended\n"));
     assert!(ran.out.contains("   7  seven\n") && ran.out.ends_with("   8  eight\n"), "{}", ran.out);

@@ -16,7 +16,7 @@ struct Crate {
 const CRATES: [Crate; 5] = [
     Crate {
         folder: "core",
-        uses: &["chacha20poly1305", "hkdf", "serde", "sha2", "toml", "zeroize"],
+        uses: &["chacha20poly1305", "hkdf", "schemars", "serde", "sha2", "toml", "zeroize"],
         tests_use: &["serde_json", "stateright"],
     },
     Crate {
@@ -31,6 +31,7 @@ const CRATES: [Crate; 5] = [
             "clap_complete",
             "clap_mangen",
             "libc",
+            "schemars",
             "serde",
             "serde_json",
             "twinwall-core",
