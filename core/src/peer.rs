@@ -167,6 +167,13 @@ impl Peer {
         self.clock = (self.silent_since() + by).min(now).max(self.clock);
     }
 
+    /// What this node believed of the peer's absence is too old to act on: the
+    /// silence counts from now.
+    pub(crate) fn forget_absence(&mut self, now: Moment) {
+        self.clock = self.clock.max(now);
+        self.left = None;
+    }
+
     /// Since when the peer is silent on every path, for the purpose of declaring it dead.
     pub(crate) fn silent_since(&self) -> Moment {
         self.heard_at.map_or(self.clock, |heard| heard.max(self.clock))

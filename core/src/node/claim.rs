@@ -2,7 +2,7 @@
 
 use crate::beat::{Beat, RoleWord};
 use crate::election::Verdict;
-use crate::event::{GateOrder, Output};
+use crate::event::{Event, GateOrder, Output};
 use crate::ids::{Designation, Epoch};
 use crate::note::{Reason, What};
 use crate::peer::Phase;
@@ -16,6 +16,13 @@ impl Core {
     /// Asked by the shell after it armed the gate and read all sockets and the clock
     /// again: until when the gate may be opened, if it still may.
     pub fn may_open(&mut self, now: Moment) -> Option<Moment> {
+        self.notice_lateness(now, &Event::Deadline);
+        // A grant that waits to be sent must not go out from behind an open gate.
+        let granting =
+            |output: &Output| matches!(output, Output::Send { beat, .. } if beat.grant > Epoch(0));
+        if self.out.iter().any(granting) {
+            return None;
+        }
         match self.role {
             RoleWord::Claiming if matches!(self.verdict(now), Verdict::Serve(_)) => self.basis(now),
             RoleWord::Active => self.basis(now),

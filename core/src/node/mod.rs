@@ -188,6 +188,7 @@ impl Core {
 
     /// Takes in what happened and draws every conclusion. `now` never goes back.
     pub fn handle(&mut self, now: Moment, event: Event) {
+        self.notice_lateness(now, &event);
         match event {
             Event::Deadline => self.catching_up = false,
             Event::Late { by } => self.late(now, by),
@@ -352,8 +353,22 @@ impl Core {
         }
     }
 
+    /// A shell can be stopped between any two of its steps, so the core also
+    /// measures by itself how far it was kept beyond its own deadline.
+    pub(super) fn notice_lateness(&mut self, now: Moment, event: &Event) {
+        let by = now.since(self.deadline().0);
+        if by >= LATE && !matches!(event, Event::Late { .. }) {
+            self.late(now, by);
+        }
+    }
+
     fn late(&mut self, now: Moment, by: Duration) {
-        self.peer.woke_late(now, by);
+        if now.since(self.sent_at) >= self.tuning.lease {
+            // The peer may have claimed meanwhile, also one that was dead or gone before.
+            self.peer.forget_absence(now);
+        } else {
+            self.peer.woke_late(now, by);
+        }
         self.early.refute(now);
         self.woke_late = true;
         self.catching_up = true;

@@ -72,11 +72,11 @@ impl Core {
         }
     }
 
-    /// Whether this node may be answering for the VIPs.
+    /// Whether this node may be answering for the VIPs when its beat goes out.
     fn answers(&self) -> bool {
         match self.role {
-            RoleWord::Active => true,
-            RoleWord::Claiming => self.claim.as_ref().is_some_and(|claim| claim.opened),
+            // A claimant's gate may open between the writing of a beat and its sending.
+            RoleWord::Active | RoleWord::Claiming => true,
             RoleWord::Starting | RoleWord::Passive | RoleWord::Releasing => false,
         }
     }
