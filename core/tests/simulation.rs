@@ -1,0 +1,129 @@
+//! The pair in a hostile world, in small, and worlds with one fault only, whose
+//! outcome is known to the millisecond. `cargo xtask sim` runs thousands of seeds.
+
+#[allow(dead_code, reason = "transcripts and the long simulation use the rest")]
+mod world;
+
+use std::time::Duration;
+
+use twinwall_core::config::Cable;
+use world::World;
+use world::clock::{Time, ms};
+use world::faults::Fault;
+use world::network::Lane;
+use world::plan;
+use world::prng::Prng;
+use world::settings::Settings;
+use world::trace::Trace;
+
+/// A pair that has come to rest with `a` active.
+fn settled(settings: Settings) -> World {
+    let mut world = World::new(settings, Trace::kept());
+    for side in 0..2 {
+        world.plan(0, Fault::PowerOn(side));
+        world.plan(ms(1), Fault::Start(side));
+    }
+    world.run_until(ms(6_000));
+    assert!(world.machines[0].answers(world.time), "a serves");
+    world
+}
+
+fn with_interval(seed: u64, millis: u64) -> Settings {
+    let mut settings = Settings::plain(seed);
+    settings.pair.interval = Duration::from_millis(millis);
+    settings.pair.boot_hold = Duration::from_millis(millis * 3).max(Duration::from_secs(1));
+    settings
+}
+
+/// Runs on and fails with the story if a rule was broken.
+fn run(world: &mut World, span: Time) {
+    world.run_until(world.time + span);
+    if let Some(verdict) = &world.judge.verdict {
+        panic!("{verdict}\n{}", world.trace.lines().join("\n"));
+    }
+}
+
+#[test]
+fn no_seed_breaks_a_rule() {
+    for seed in 0..12 {
+        let world = plan::run(seed, Trace::none());
+        assert_eq!(world.judge.verdict, None, "replay: cargo xtask sim --seed {seed} --trace");
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    let run = || plan::run(7, Trace::kept());
+    let (one, two) = (run(), run());
+    assert_eq!(one.trace.lines(), two.trace.lines());
+    assert_ne!(one.trace.lines(), plan::run(8, Trace::kept()).trace.lines());
+}
+
+#[test]
+fn thirty_percent_loss_on_every_path_moves_no_role() {
+    for seed in 0..6 {
+        let mut world = settled(with_interval(seed, 50));
+        let moves = world.judge.moves;
+        for medium in 0..world.network.media.len() {
+            for from in 0..2 {
+                world.apply(Fault::Lane(medium, from, Lane { loss: 300, ..Lane::SOUND }));
+            }
+        }
+        run(&mut world, ms(60_000));
+        assert_eq!(world.judge.moves, moves, "seed {seed}: {}", world.trace.lines().join("\n"));
+        assert_eq!(world.judge.shut[0], 0, "seed {seed}: the gate never shut");
+    }
+}
+
+#[test]
+fn the_death_of_the_passive_never_shuts_the_gate() {
+    let deaths = [Fault::PowerOff(1), Fault::Crash(1), Fault::Freeze(1)];
+    for (seed, death) in (0..18).zip(deaths.iter().cycle()) {
+        let mut prng = Prng::new(seed);
+        let interval = *prng.pick(&[10, 50, 100, 1_000]);
+        let mut world = settled(with_interval(seed, interval));
+        world.plan(prng.below(ms(interval)), death.clone());
+        run(&mut world, ms(30_000));
+        assert_eq!(world.judge.shut[0], 0, "seed {seed}, {death}");
+    }
+}
+
+/// Lets `a` suffer `fault` at any phase of its beats; the longest time without an
+/// answer stays within `limit` milliseconds.
+fn outage_within(limit: u64, fault: &Fault, interval: u64, switched: bool) {
+    for seed in 0..12 {
+        let mut settings = with_interval(seed, interval);
+        settings.ha_switched = switched;
+        settings.pair.ha_link.cable = if switched { Cable::Switched } else { Cable::Direct };
+        let mut world = settled(settings);
+        world.prompt_carriers = true;
+        world.plan(Prng::new(seed).below(ms(interval)), fault.clone());
+        run(&mut world, ms(interval * 6 + 1_000));
+        assert!(world.machines[1].answers(world.time), "seed {seed}: b serves");
+        let (outage, story) = (world.judge.longest_unserved, world.trace.lines().join("\n"));
+        assert!(outage <= ms(limit), "{outage} ns at {interval} ms, seed {seed}\n{story}");
+    }
+}
+
+#[test]
+fn power_loss_on_a_direct_cable_is_bridged_in_30_ms_at_any_interval() {
+    for interval in [50, 100, 1_000] {
+        outage_within(30, &Fault::PowerOff(0), interval, false);
+    }
+}
+
+#[test]
+fn power_loss_behind_a_switch_is_bridged_in_the_detection_time() {
+    for interval in [10, 50, 100] {
+        outage_within(interval * 3 + 10, &Fault::PowerOff(0), interval, true);
+    }
+}
+
+#[test]
+fn a_dead_guard_costs_no_more_than_25_ms_of_service_at_any_interval() {
+    for fault in [Fault::Crash(0), Fault::Freeze(0)] {
+        for interval in [50, 100, 1_000] {
+            outage_within(25, &fault, interval, true);
+        }
+    }
+}

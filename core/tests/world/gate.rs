@@ -1,0 +1,95 @@
+//! A machine's kernel as far as the gate goes: two elements with a timeout,
+//! answer and forward, and the armed element that a gate order needs.
+//!
+//! It lives on when the guard hangs or dies, and ends with the machine's power.
+
+use std::time::Duration;
+
+use super::clock::{Clock, Time, ms};
+use super::prng::Prng;
+
+/// How late the kernel's timer may close a gate: one tick at 250 Hz.
+const TICK: Time = ms(4);
+/// Life of the armed element: an order that the kernel gets later than this
+/// after the shell read the clock does nothing.
+pub(crate) const ARMED: Time = ms(4);
+
+/// The gate of one machine.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gate {
+    answer_until: Time,
+    forward_until: Time,
+    armed_until: Time,
+}
+
+impl Gate {
+    /// Whether the kernel answers for the VIPs.
+    pub(crate) fn answers(&self, time: Time) -> bool {
+        time < self.answer_until
+    }
+
+    /// Whether the kernel forwards transit.
+    pub(crate) fn forwards(&self, time: Time) -> bool {
+        time < self.forward_until
+    }
+
+    /// When the answering gate closes by itself.
+    pub(crate) fn closes(&self) -> Time {
+        self.answer_until
+    }
+
+    /// The shell is about to read its sockets and the clock.
+    pub(crate) fn arm(&mut self, time: Time, prng: &mut Prng) {
+        self.armed_until = time + ARMED + prng.below(TICK);
+    }
+
+    /// Opens both gates for `life` from now, if still armed.
+    pub(crate) fn open(
+        &mut self,
+        time: Time,
+        life: Duration,
+        clock: &Clock,
+        prng: &mut Prng,
+    ) -> bool {
+        if time >= self.armed_until || life.is_zero() {
+            return false;
+        }
+        self.extend(time, life, clock, prng);
+        true
+    }
+
+    /// Keeps both gates open for `life` from now, if armed and they still are.
+    pub(crate) fn renew(
+        &mut self,
+        time: Time,
+        life: Duration,
+        clock: &Clock,
+        prng: &mut Prng,
+    ) -> bool {
+        if time >= self.armed_until || !self.answers(time) || life.is_zero() {
+            return false;
+        }
+        self.extend(time, life, clock, prng);
+        true
+    }
+
+    /// Closes the answering gate; forwards for `life` more.
+    pub(crate) fn close_answer(&mut self, time: Time, life: Duration, clock: &Clock) {
+        self.answer_until = 0;
+        if self.forwards(time) {
+            self.forward_until = time + clock.stretch(life);
+        }
+    }
+
+    /// Closes both.
+    pub(crate) fn close(&mut self) {
+        self.answer_until = 0;
+        self.forward_until = 0;
+    }
+
+    fn extend(&mut self, time: Time, life: Duration, clock: &Clock, prng: &mut Prng) {
+        let until = time + clock.stretch(life) + prng.below(TICK);
+        self.answer_until = until;
+        self.forward_until = until;
+    }
+}

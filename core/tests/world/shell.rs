@@ -1,0 +1,329 @@
+//! The guard's loop as the world plays it: late notice, sockets, deadline, then
+//! the core's outputs in their order. Also what faults do to the machines.
+
+use twinwall_core::beat::{Beat, Leaving};
+use twinwall_core::event::{Event, GateOrder, Output};
+use twinwall_core::ids::{InterfaceId, PathId, PathSet};
+
+use super::clock::{Time, ms, nanos, us};
+use super::faults::Fault;
+use super::machine::{Guard, Stalled, Waiting};
+use super::network::Side;
+use super::session::{Frame, Opened};
+use super::{Item, SHUTDOWN, World, boot_id};
+
+/// Lateness that the shell tells the core, which weighs it.
+const LATE: Time = ms(1);
+/// Outputs that one event may cause at the most.
+const MOST_OUTPUTS: usize = 64;
+/// Deadlines that may be due at one moment, one after the other.
+const MOST_DEADLINES: usize = 4;
+
+impl World {
+    /// One round of a guard's loop.
+    pub(super) fn shell(&mut self, side: Side) {
+        let machine = &mut self.machines[side];
+        machine.poll_at = u64::MAX;
+        if !machine.runs() {
+            return;
+        }
+        let late = machine.now(self.time).since(machine.core.deadline().0);
+        if nanos(late) > LATE {
+            self.coverage.count("told of lateness");
+            self.feed(side, Event::Late { by: late });
+        }
+        while self.machines[side].runs() {
+            let Some(what) = self.machines[side].waiting.pop_front() else { break };
+            for event in self.read(side, what) {
+                self.feed(side, event);
+            }
+        }
+        for round in 0.. {
+            let machine = &self.machines[side];
+            if !machine.runs() || machine.core.deadline().0 > machine.now(self.time) {
+                break;
+            }
+            if round == MOST_DEADLINES {
+                let timer = machine.core.deadline().1;
+                self.judge.object(format!(
+                    "{}: the timer '{timer}' is due again and again",
+                    machine.letter()
+                ));
+                return;
+            }
+            self.feed(side, Event::Deadline);
+        }
+        self.sleep(side);
+    }
+
+    /// Sleeps until the core's deadline.
+    fn sleep(&mut self, side: Side) {
+        let machine = &self.machines[side];
+        if !machine.runs() {
+            return;
+        }
+        let (fast, slow) = machine.latency;
+        let due = machine.clock.when(machine.core.deadline().0).max(self.time);
+        let at = due.saturating_add(self.prng.between(fast, slow));
+        if at < self.machines[side].poll_at {
+            self.machines[side].poll_at = at;
+            self.push(at, Item::Poll(side));
+        }
+    }
+
+    /// Turns what waited into events for the core.
+    fn read(&mut self, side: Side, what: Waiting) -> Vec<Event> {
+        match what {
+            Waiting::Event(event) => vec![event],
+            Waiting::Carrier(medium) => self.read_carrier(side, medium).into_iter().collect(),
+            Waiting::Carriers => {
+                let media = 0..self.network.media.len();
+                let mut events: Vec<Event> =
+                    media.filter_map(|medium| self.read_carrier(side, medium)).collect();
+                events.push(Event::LinksChecked);
+                events
+            }
+            Waiting::Frame(path, frame) => {
+                self.read_frame(side, path, &frame).into_iter().collect()
+            }
+        }
+    }
+
+    fn read_frame(&mut self, side: Side, path: PathId, frame: &Frame) -> Option<Event> {
+        let machine = &mut self.machines[side];
+        let now = machine.now(self.time);
+        match machine.session.open(now, path, frame) {
+            Opened::Beat(heard) => Some(Event::Heard(heard)),
+            Opened::Replies(replies) => {
+                self.launch(side, &replies);
+                None
+            }
+            Opened::Refused => None,
+        }
+    }
+
+    fn read_carrier(&mut self, side: Side, medium: usize) -> Option<Event> {
+        let up = self.network.media[medium].carrier(side, self.powered());
+        let told = &mut self.machines[side].told[medium];
+        if *told == Some(up) {
+            return None;
+        }
+        *told = Some(up);
+        Some(match medium {
+            0 => Event::HaCarrier { up },
+            _ => Event::Link { interface: InterfaceId(medium as u8 - 1), up },
+        })
+    }
+
+    /// Hands one event to the core and carries out what it wants.
+    pub(super) fn feed(&mut self, side: Side, event: Event) {
+        if !self.machines[side].runs() {
+            // It froze meanwhile. What was read stays in its memory; the time is read anew.
+            if !matches!(event, Event::Deadline | Event::Late { .. }) {
+                self.machines[side].waiting.push_back(Waiting::Event(event));
+            }
+            return;
+        }
+        self.hand(side, event);
+        self.carry_out_all(side);
+    }
+
+    /// Hands one event to the core.
+    fn hand(&mut self, side: Side, event: Event) {
+        self.steps += 1;
+        let machine = &mut self.machines[side];
+        let now = machine.now(self.time);
+        machine.core.handle(now, event);
+    }
+
+    fn carry_out_all(&mut self, side: Side) {
+        for count in 0.. {
+            if !self.machines[side].runs() {
+                return;
+            }
+            let Some(output) = self.machines[side].core.poll_output() else { return };
+            if count == MOST_OUTPUTS {
+                let letter = self.machines[side].letter();
+                self.judge
+                    .object(format!("{letter}: one event caused more than {MOST_OUTPUTS} outputs"));
+                return;
+            }
+            self.carry_out(side, output);
+        }
+    }
+
+    fn carry_out(&mut self, side: Side, output: Output) {
+        match output {
+            Output::Send { paths, beat } => self.send(side, paths, &beat),
+            Output::Gate(order) => self.gate(side, order),
+            Output::Want(desired) => {
+                self.machines[side].desired = Some(desired);
+                self.start_applying(side);
+            }
+            Output::Announce { start } => {
+                self.judge.announced(self.time, &self.machines[side], start)
+            }
+            Output::AskKernel { paths } => self.ask(side, paths),
+            Output::CheckLinks => {
+                let at = self.time + self.prng.between(us(50), us(500));
+                let run = self.machines[side].runs;
+                self.push(at, Item::Tell(side, run, Waiting::Carriers));
+            }
+            Output::PingTargets => self.ping(side),
+            Output::Note(note) => self.noted(side, &note),
+            Output::Refused(why) => {
+                self.coverage.count(&format!("refused {why:?}"));
+                self.trace_line(side, &format!("refused: {why:?}"));
+            }
+            Output::Stop => self.stopped(side),
+        }
+    }
+
+    fn send(&mut self, side: Side, paths: PathSet, beat: &Beat) {
+        self.judge.sent(self.time, &self.machines[side], beat);
+        let frames = self.machines[side].session.seal(paths, beat);
+        self.launch(side, &frames);
+    }
+
+    fn launch(&mut self, side: Side, frames: &[(PathId, Frame)]) {
+        let powered = self.powered();
+        for (path, frame) in frames {
+            let medium = self.path_media[path.index()];
+            let World { network, prng, time, .. } = self;
+            for at in network.send(*time, side, medium, powered, prng) {
+                self.push(at, Item::Frame(1 - side, medium, frame.clone()));
+            }
+        }
+    }
+
+    fn ask(&mut self, side: Side, paths: PathSet) {
+        let powered = self.powered();
+        for path in paths.iter() {
+            let medium = self.path_media[path.index()];
+            let World { network, prng, time, .. } = self;
+            for at in network.send(*time, side, medium, powered, prng).into_iter().take(1) {
+                self.push(at, Item::Ask(1 - side, path));
+            }
+        }
+    }
+
+    fn ping(&mut self, side: Side) {
+        let powered = self.powered();
+        let reachable =
+            self.network.media.iter().skip(1).any(|medium| medium.carrier(side, powered));
+        if !self.machines[side].targets || !reachable {
+            return;
+        }
+        let run = self.machines[side].runs;
+        for target in 0..self.pair.ping_targets.len() as u8 {
+            let at = self.time + self.prng.between(us(100), us(900));
+            self.push(at, Item::Tell(side, run, Waiting::Event(Event::TargetAnswered { target })));
+        }
+    }
+
+    fn gate(&mut self, side: Side, order: GateOrder) {
+        let World { machines, prng, time, .. } = self;
+        let machine = &mut machines[side];
+        match order {
+            GateOrder::Open { .. } => self.open(side, order),
+            GateOrder::Renew { until } => {
+                machine.gate.arm(*time, prng);
+                let life = until.since(machine.now(*time));
+                self.order(side, Stalled { order, life });
+            }
+            GateOrder::CloseAnswer { until } => {
+                let life = until.since(machine.now(*time));
+                machine.gate.close_answer(*time, life, &machine.clock);
+                self.hand(side, Event::GateAnswered { order, took: true });
+            }
+            GateOrder::Close => {
+                machine.gate.close();
+                self.hand(side, Event::GateAnswered { order, took: true });
+            }
+        }
+    }
+
+    /// Arms, reads the sockets and the clock again, and opens if the core still says so.
+    fn open(&mut self, side: Side, order: GateOrder) {
+        self.machines[side].gate.arm(self.time, &mut self.prng);
+        while let Some(what) = self.machines[side].waiting.pop_front() {
+            for event in self.read(side, what) {
+                self.hand(side, event);
+            }
+        }
+        let machine = &mut self.machines[side];
+        let now = machine.now(self.time);
+        match machine.core.may_open(now) {
+            Some(until) => self.order(side, Stalled { order, life: until.since(now) }),
+            None => {
+                self.coverage.count("opening withdrawn at the last moment");
+                self.hand(side, Event::GateAnswered { order, took: false });
+            }
+        }
+    }
+
+    /// Gives the kernel an order that opens or renews, unless a freeze comes between.
+    fn order(&mut self, side: Side, stalled: Stalled) {
+        let machine = &mut self.machines[side];
+        if machine.stall_next {
+            machine.stall_next = false;
+            machine.guard = Guard::Frozen;
+            machine.stalled = Some(stalled);
+            self.trace_line(side, &format!("froze before {:?}", stalled.order));
+            return;
+        }
+        self.complete(side, stalled);
+    }
+
+    fn complete(&mut self, side: Side, stalled: Stalled) {
+        let World { machines, prng, time, .. } = self;
+        let machine = &mut machines[side];
+        let Stalled { order, life } = stalled;
+        let took = match order {
+            GateOrder::Open { .. } => machine.gate.open(*time, life, &machine.clock, prng),
+            GateOrder::Renew { .. } => machine.gate.renew(*time, life, &machine.clock, prng),
+            GateOrder::CloseAnswer { .. } | GateOrder::Close => true,
+        };
+        self.hand(side, Event::GateAnswered { order, took });
+    }
+
+    fn stopped(&mut self, side: Side) {
+        let shutdown = self.machines[side].leaving == Some(Leaving::Shutdown);
+        self.trace_line(side, "guard ended");
+        self.machines[side].guard = Guard::Down;
+        self.machines[side].waiting.clear();
+        if shutdown {
+            self.plan(SHUTDOWN, Fault::PowerOff(side));
+        }
+    }
+
+    /// Starts the guard: a new run.
+    pub(super) fn start(&mut self, side: Side) {
+        let time = self.time;
+        let machine = &mut self.machines[side];
+        machine.begin(time, boot_id(side, machine.runs + 1));
+        let run = machine.runs;
+        self.carry_out_all(side);
+        for event in self.read(side, Waiting::Carriers) {
+            self.feed(side, event);
+        }
+        let direct = !self.network.media[0].switched;
+        self.feed(side, Event::CableIsDirect { direct });
+        self.push(time + us(500), Item::Facts(side, run));
+        self.sleep(side);
+    }
+
+    /// The guard runs on after a freeze.
+    pub(super) fn resume(&mut self, side: Side) {
+        let machine = &mut self.machines[side];
+        machine.guard = Guard::Running;
+        machine.stall_next = false;
+        machine.settled = self.time;
+        if let Some(stalled) = machine.stalled.take() {
+            self.complete(side, stalled);
+            self.carry_out_all(side);
+        }
+        self.machines[side].poll_at = u64::MAX;
+        self.wake(side);
+    }
+}

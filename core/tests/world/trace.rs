@@ -1,0 +1,69 @@
+//! The story of a run: one line per transition in fixed columns.
+
+use twinwall_core::note::What;
+
+use super::clock::Time;
+use super::machine::Machine;
+
+/// Where the lines go.
+pub(crate) struct Trace {
+    /// Lines of the run so far; `None`: nobody wants them.
+    lines: Option<Vec<String>>,
+}
+
+impl Trace {
+    /// A trace that keeps its lines.
+    pub(crate) fn kept() -> Trace {
+        Trace { lines: Some(Vec::new()) }
+    }
+
+    /// A trace that keeps nothing.
+    pub(crate) fn none() -> Trace {
+        Trace { lines: None }
+    }
+
+    /// Whether lines are kept.
+    pub(crate) fn wanted(&self) -> bool {
+        self.lines.is_some()
+    }
+
+    /// The lines so far.
+    pub(crate) fn lines(&self) -> &[String] {
+        self.lines.as_deref().unwrap_or_default()
+    }
+
+    /// Something that happened to the world.
+    pub(crate) fn world(&mut self, time: Time, text: &str) {
+        if let Some(lines) = &mut self.lines {
+            lines.push(format!("{:>13}  *  {text}", stamp(time)));
+        }
+    }
+
+    /// Something that a node did.
+    pub(crate) fn node(&mut self, time: Time, machine: &Machine, text: &str) {
+        if let Some(lines) = &mut self.lines {
+            let gate = if machine.answers(time) { "open" } else { "shut" };
+            lines.push(format!(
+                "{:>13}  {}  {:<9} e{:<3} {gate}  {text}",
+                stamp(time),
+                machine.letter(),
+                machine.role.word(),
+                machine.epoch,
+            ));
+        }
+    }
+}
+
+fn stamp(time: Time) -> String {
+    format!("{}.{:03}", time / 1_000_000, time / 1_000 % 1_000)
+}
+
+/// A note in one line.
+pub(crate) fn words(what: &What) -> String {
+    match what {
+        What::Role { from, to, reason, .. } => {
+            format!("{} -> {}: {reason}", from.word(), to.word())
+        }
+        other => format!("{other:?}"),
+    }
+}
