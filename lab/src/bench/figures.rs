@@ -82,13 +82,17 @@ pub fn number(value: f64, unit: Unit) -> String {
 }
 
 /// How many times smaller `ours` is than `theirs`; nothing where that says nothing.
-pub fn ratio(ours: &Figures, theirs: &Figures) -> Option<String> {
+/// Below a millisecond it is the probe that is measured, so that counts as one.
+pub fn ratio(ours: &Figures, theirs: &Figures, unit: Unit) -> Option<String> {
     let (ours, theirs) = (ours.median()?, theirs.median()?);
-    if ours <= 0.0 || theirs <= 0.0 {
+    let (sign, ours) = if unit == Unit::Millis && ours < 1.0 { ("> ", 1.0) } else { ("", ours) };
+    let says_nothing = !sign.is_empty() && theirs <= ours;
+    if ours <= 0.0 || theirs <= 0.0 || says_nothing {
         return None;
     }
     let ratio = theirs / ours;
-    Some(if ratio < 9.95 { format!("{ratio:.1}×") } else { format!("{ratio:.0}×") })
+    let digits = usize::from(ratio < 9.95);
+    Some(format!("{sign}{ratio:.digits$}×"))
 }
 
 #[cfg(test)]
@@ -115,10 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_with_nothing_is_none() {
-        assert_eq!(ratio(&figures(&[20.0]), &figures(&[335.0])), Some("17×".to_owned()));
-        assert_eq!(ratio(&figures(&[20.0]), &figures(&[30.0])), Some("1.5×".to_owned()));
-        assert_eq!(ratio(&figures(&[0.0]), &figures(&[335.0])), None);
-        assert_eq!(ratio(&figures(&[]), &figures(&[335.0])), None);
+    fn a_ratio_says_how_many_times_smaller_and_no_more_than_was_measured() {
+        let of = |ours: f64, theirs: f64, unit| ratio(&figures(&[ours]), &figures(&[theirs]), unit);
+        assert_eq!(of(20.0, 335.0, Unit::Millis).as_deref(), Some("17×"));
+        assert_eq!(of(20.0, 30.0, Unit::Millis).as_deref(), Some("1.5×"));
+        assert_eq!(of(14.0, 2.0, Unit::Millis).as_deref(), Some("0.1×"));
+        assert_eq!(of(0.1, 244.0, Unit::Millis).as_deref(), Some("> 244×"));
+        assert_eq!(of(0.1, 0.2, Unit::Millis), None);
+        assert_eq!(of(0.0, 5.0, Unit::Packets), None);
+        assert_eq!(of(0.05, 0.1, Unit::CpuSecondsPerMinute).as_deref(), Some("2.0×"));
+        assert_eq!(ratio(&figures(&[]), &figures(&[335.0]), Unit::Millis), None);
     }
 }

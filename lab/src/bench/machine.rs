@@ -61,7 +61,10 @@ fn field(text: &str, name: &str) -> Option<String> {
 
 /// First line that a program prints; keepalived prints its version to stderr.
 fn first_line(program: &str, arguments: &[&str]) -> String {
-    let Ok(output) = Command::new(program).args(arguments).output() else { return unknown() };
+    let run = Command::new(program).args(arguments).output();
+    let Some(output) = run.ok().filter(|output| output.status.success()) else {
+        return unknown();
+    };
     let text = [output.stdout, output.stderr].concat();
     or_unknown(String::from_utf8_lossy(&text).lines().next().unwrap_or_default().trim())
 }
@@ -89,5 +92,6 @@ mod tests {
     fn a_program_that_is_missing_is_unknown() {
         assert_eq!(first_line("/nonexistent/guard", &["--version"]), "unknown");
         assert_eq!(first_line("echo", &["one"]), "one");
+        assert_eq!(first_line("sh", &["-c", "echo no; exit 1"]), "unknown");
     }
 }

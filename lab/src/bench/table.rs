@@ -86,7 +86,7 @@ fn table_line(row: &Played, line: &Line, first: bool) -> String {
         line.metric,
         line.keepalived.text(unit),
         line.twinwall.text(unit),
-        ratio(&line.twinwall, &line.keepalived).unwrap_or_default(),
+        ratio(&line.twinwall, &line.keepalived, unit).unwrap_or_default(),
     )
 }
 
