@@ -111,7 +111,9 @@ impl Client {
         }
         let ready = role == RoleWord::Passive
             && snapshot.status == "passive"
-            && snapshot.peer.state == "alive";
+            && snapshot.peer.state == "alive"
+            // A direct cable is believed in after some seconds only.
+            && (snapshot.cable == Cable::Switched || snapshot.cable_is_direct);
         if ready {
             return Seen::Ready;
         }
