@@ -45,45 +45,29 @@ pub fn tell(note: &Note, pair: &Pair) -> String {
         What::KernelLives { path: id } => {
             format!("the peer's kernel answers on {}: waiting", path(*id))
         }
-        What::PeerLeft { why } => match why {
-            Leaving::ServiceStop => "the peer said goodbye: its service stops".to_owned(),
-            Leaving::Shutdown => "the peer said goodbye: it shuts down".to_owned(),
-        },
+        What::PeerLeft { why } => format!("the peer said goodbye: {}", leaving(*why)),
         What::HandoverAsked { epoch, reason } => {
             format!("offered the role to the peer (epoch {epoch}): {reason}")
         }
         What::HandoverGivenUp { epoch } => {
             format!("the peer did not become ready (epoch {epoch}): going on")
         }
-        What::GateRefused { opening: true } => {
-            "the gate could not be opened: trying again".to_owned()
-        }
-        What::GateRefused { opening: false } => {
-            "the kernel's lease had run out: opening again if the peer allows it".to_owned()
-        }
+        What::GateRefused { opening } => gate_refused(*opening).to_owned(),
         What::Addresses { present, outcome } => addresses(*present, *outcome),
         What::Late { by } => format!("this node was kept from running for {by:?}"),
         What::Check { name, good: true, .. } => format!("check {name} is good"),
         What::Check { name, good: false, reason } => format!("check {name} failed: {reason}"),
         What::MaintenanceOn { lasts } => format!("maintenance for {lasts:?}"),
-        What::MaintenanceOff { by_itself: true } => {
-            "maintenance ended: its time is over".to_owned()
+        What::MaintenanceOff { by_itself } => {
+            let why = if *by_itself { ": its time is over" } else { " by order" };
+            format!("maintenance ended{why}")
         }
-        What::MaintenanceOff { by_itself: false } => "maintenance ended by order".to_owned(),
         What::Refused(why) => format!("order refused: {}", refusal(*why)),
-        What::SettingsDiffer { differ: true } => {
-            "the peer works with other pair settings: compare pair.toml".to_owned()
-        }
-        What::SettingsDiffer { differ: false } => {
-            "both nodes have the same pair settings".to_owned()
-        }
+        What::SettingsDiffer { differ } => settings(*differ).to_owned(),
         What::TwoActive { peer } => {
             format!("both nodes served (the peer under epoch {peer}): the higher epoch stays")
         }
-        What::CableIsDirect { direct: true } => "the HA cable is direct".to_owned(),
-        What::CableIsDirect { direct: false } => {
-            "the HA cable is not direct: no early claim".to_owned()
-        }
+        What::CableIsDirect { direct } => cable(*direct).to_owned(),
         What::Restored { what } => format!("changed by somebody else and restored: {what}"),
         What::Protection { name, missing: true } => format!("protection missing: {name}"),
         What::Protection { name, missing: false } => format!("protection is back: {name}"),
@@ -100,6 +84,33 @@ pub fn refusal(why: Refusal) -> &'static str {
         Refusal::Busy => "another move is under way; wait for it to end",
         Refusal::NobodyElse => "nobody else could serve; bring the peer up first",
     }
+}
+
+fn leaving(why: Leaving) -> &'static str {
+    match why {
+        Leaving::ServiceStop => "its service stops",
+        Leaving::Shutdown => "it shuts down",
+    }
+}
+
+fn gate_refused(opening: bool) -> &'static str {
+    if opening {
+        "the gate could not be opened: trying again"
+    } else {
+        "the kernel's lease had run out: opening again if the peer allows it"
+    }
+}
+
+fn settings(differ: bool) -> &'static str {
+    if differ {
+        "the peer works with other pair settings: compare pair.toml"
+    } else {
+        "both nodes have the same pair settings"
+    }
+}
+
+fn cable(direct: bool) -> &'static str {
+    if direct { "the HA cable is direct" } else { "the HA cable is not direct: no early claim" }
 }
 
 fn addresses(present: bool, outcome: Applied) -> String {

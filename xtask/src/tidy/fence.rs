@@ -16,6 +16,7 @@ struct Crate {
 const CRATES: [Crate; 5] = [
     Crate {
         folder: "core",
+        // schemars only with the feature `schema`, which the guard leaves off.
         uses: &["chacha20poly1305", "hkdf", "schemars", "serde", "sha2", "toml", "zeroize"],
         tests_use: &["serde_json", "stateright"],
     },
