@@ -149,6 +149,13 @@ impl Peer {
         Received { restarted, fresh }
     }
 
+    /// Whether a path with carrier, where the peer was heard, lacks the last beat
+    /// but one: lost there, or the carrier is gone and the kernel has not said so yet.
+    pub(crate) fn misses_on_a_path(&self) -> bool {
+        let behind = |path: &Path| path.carrier && path.told && path.sequence.0 + 1 < self.newest.0;
+        self.paths.iter().take(self.count).any(behind)
+    }
+
     /// Sets a path's own carrier. The first carrier after none at all restarts the
     /// clock of silence: nobody could have been heard before.
     pub(crate) fn carrier(&mut self, now: Moment, path: PathId, up: bool) -> bool {

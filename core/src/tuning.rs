@@ -33,6 +33,8 @@ pub(crate) const OPEN_LEAST: Duration = Duration::from_millis(2);
 pub(crate) const ANSWER_PAUSE: Duration = Duration::from_micros(500);
 /// How long the last beats of a leaving node are given to get out.
 pub(crate) const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+/// Beats that are missing on one path make this node look at its carriers, no more often than this.
+pub(crate) const CHECK_PAUSE: Duration = Duration::from_millis(250);
 /// A longer delay than this counts as waking late.
 pub(crate) const LATE: Duration = Duration::from_millis(5);
 

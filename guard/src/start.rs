@@ -12,7 +12,7 @@ use twinwall_core::api::Missing;
 use twinwall_core::beat::Leaving;
 use twinwall_core::config::{GateMode, Pair};
 use twinwall_core::event::Order;
-use twinwall_core::ids::BootId;
+use twinwall_core::ids::{BootId, MAX_PATHS};
 use twinwall_core::wire::Session;
 
 use crate::addresses::{self, Wanted};
@@ -30,7 +30,7 @@ use crate::rtnetlink::InterfaceName;
 use crate::server::{self, Context};
 use crate::settings::{self, Settings};
 use crate::signals;
-use crate::threads::{self, GateKeeping, GateOrders, gate_spec, no_gate};
+use crate::threads::{self, GateKeeping, GateOrders, Links, gate_spec, no_gate};
 
 /// The least time that VIPs live without renewal where there is no gate.
 const BACKSTOP: std::time::Duration = std::time::Duration::from_secs(10);
@@ -214,10 +214,15 @@ fn start_links(
     ends: &Arc<HaEnds>,
     urgent: &Sender<Mail>,
 ) -> io::Result<()> {
-    let (pair, designation, ends, urgent) =
-        (pair.clone(), node.designation, Arc::clone(ends), urgent.clone());
+    let work = Links {
+        pair: pair.clone(),
+        designation: node.designation,
+        ends: Arc::clone(ends),
+        mail: urgent.clone(),
+        opened: [None; MAX_PATHS],
+    };
     links.check();
-    threads::start("links", true, move || threads::links(watch, &pair, designation, &ends, &urgent))
+    threads::start("links", true, move || work.run(watch))
 }
 
 fn start_others(

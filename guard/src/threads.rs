@@ -11,7 +11,7 @@ use std::time::Duration;
 use twinwall_core::api::Missing;
 use twinwall_core::config::Pair;
 use twinwall_core::event::Event;
-use twinwall_core::ids::{Designation, InterfaceId, PathId};
+use twinwall_core::ids::{Designation, InterfaceId, MAX_PATHS, PathId};
 use twinwall_core::node::path_of;
 use twinwall_core::note::{Note, What};
 
@@ -54,73 +54,69 @@ fn fatal(thread: &str, error: &io::Error) -> ! {
     std::process::abort()
 }
 
-/// Body of the link thread: carrier, and the sockets of every path.
-pub fn links(
-    watch: LinkWatch,
-    pair: &Pair,
-    designation: Designation,
-    ends: &HaEnds,
-    mail: &Sender<Mail>,
-) {
-    let ended = watch.run(&mut |report| match report {
-        LinkReport::Checked => {
-            mail.send(Mail::Event(Event::LinksChecked));
-        }
-        LinkReport::Changed(state) => {
-            if state.name.as_str() == pair.ha_link.interface {
-                ends.set_own(state.mac);
+/// The link thread's work: carrier, and the sockets of every path.
+pub struct Links {
+    /// The pair's settings.
+    pub pair: Pair,
+    /// This node's part.
+    pub designation: Designation,
+    /// Told our end's Ethernet address.
+    pub ends: Arc<HaEnds>,
+    /// To the beat thread.
+    pub mail: Sender<Mail>,
+    /// For which interfaces the sockets of each path were opened.
+    pub opened: [Option<(u32, Mac)>; MAX_PATHS],
+}
+
+impl Links {
+    /// Body of the thread.
+    pub fn run(mut self, watch: LinkWatch) {
+        let ended = watch.run(&mut |report| match report {
+            LinkReport::Checked => {
+                self.mail.send(Mail::Event(Event::LinksChecked));
             }
-            link_changed(&state, pair, designation, mail);
+            LinkReport::Changed(state) => self.changed(&state),
+        });
+        if let Err(error) = ended {
+            fatal("link", &error);
         }
-    });
-    if let Err(error) = ended {
-        fatal("link", &error);
     }
-}
 
-fn link_changed(state: &LinkState, pair: &Pair, designation: Designation, mail: &Sender<Mail>) {
-    let name = state.name.as_str();
-    if name == pair.ha_link.interface {
-        open_path(state, PathId::HA, pair, designation, mail);
-        mail.send(Mail::Event(Event::HaCarrier { up: state.up }));
-        return;
-    }
-    let Some(index) = pair.interfaces.iter().position(|interface| interface.name == name) else {
-        return;
-    };
-    let interface = InterfaceId(index as u8);
-    if let Some(path) = path_of(pair, interface) {
-        open_path(state, path, pair, designation, mail);
-    }
-    mail.send(Mail::Event(Event::Link { interface, up: state.up }));
-}
-
-/// Opens a path's sockets anew: the interface may be another one of the same name.
-fn open_path(
-    state: &LinkState,
-    path: PathId,
-    pair: &Pair,
-    designation: Designation,
-    mail: &Sender<Mail>,
-) {
-    let opened = match (state.index, state.mac) {
-        (Some(index), Some(mac)) => path_socket(state, index, mac, pair, designation),
-        (Some(_) | None, _) => {
-            mail.send(Mail::Path(path, None));
+    fn changed(&mut self, state: &LinkState) {
+        let name = state.name.as_str();
+        let up = state.up;
+        if name == self.pair.ha_link.interface {
+            self.ends.set_own(state.mac);
+            self.open_path(state, PathId::HA);
+            self.mail.send(Mail::Event(Event::HaCarrier { up }));
             return;
         }
-    };
-    match opened {
-        Ok(socket) => {
-            mail.send(Mail::Path(path, Some(Box::new(socket))));
+        let position = self.pair.interfaces.iter().position(|interface| interface.name == name);
+        let Some(interface) = position.map(|index| InterfaceId(index as u8)) else { return };
+        if let Some(path) = path_of(&self.pair, interface) {
+            self.open_path(state, path);
         }
-        Err(error) => {
+        self.mail.send(Mail::Event(Event::Link { interface, up }));
+    }
+
+    /// Opens a path's sockets if it is another interface, of the same name, than before.
+    fn open_path(&mut self, state: &LinkState, path: PathId) {
+        let is = state.index.zip(state.mac);
+        if is.is_some() && self.opened[path.index()] == is {
+            return;
+        }
+        self.opened[path.index()] = is;
+        let opened = is
+            .map(|(index, mac)| path_socket(state, index, mac, &self.pair, self.designation))
+            .transpose();
+        let socket = opened.unwrap_or_else(|error| {
             eprintln!(
                 "twinwall-guard: {}: no packet socket: {error}; no heartbeats there",
                 state.name.as_str()
             );
-            mail.send(Mail::Path(path, None));
-        }
+            None
+        });
+        self.mail.send(Mail::Path(path, socket.map(Box::new)));
     }
 }
 

@@ -124,6 +124,7 @@ impl Core {
     }
 
     fn served(&mut self, now: Moment, reason: Reason) {
+        self.push(Output::Announce { start: true });
         self.become_role(now, Input::Served, reason);
     }
 

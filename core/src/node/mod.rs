@@ -31,7 +31,7 @@ use crate::note::{Note, Reason, What};
 use crate::peer::{Peer, Phase};
 use crate::role::{self, Input};
 use crate::time::Moment;
-use crate::tuning::{LATE, Tuning};
+use crate::tuning::{CHECK_PAUSE, LATE, Tuning};
 
 pub use timers::Timer;
 
@@ -109,6 +109,8 @@ pub struct Core {
     beat_due: Moment,
     probe_due: Moment,
     probing: bool,
+    /// No carrier is looked up for a missing beat before this moment.
+    check_due: Moment,
     answer_due: bool,
     urgent: bool,
     sent_at: Moment,
@@ -163,6 +165,7 @@ impl Core {
             beat_due: now,
             probe_due: now,
             probing: false,
+            check_due: now,
             answer_due: false,
             urgent: false,
             sent_at: now,
@@ -393,6 +396,10 @@ impl Core {
         if !received.fresh {
             return;
         }
+        if self.peer.misses_on_a_path() && now >= self.check_due {
+            self.check_due = now + CHECK_PAUSE;
+            self.push(Output::CheckLinks);
+        }
         let beat = &heard.beat;
         if beat.leaving.is_some() {
             self.lease.forget();
@@ -478,6 +485,10 @@ impl Core {
                 (_, Phase::Alive | Phase::NeverHeard) => None,
             };
             self.phase_told = phase;
+            if phase == Phase::Doubted {
+                // The kernel may tell a lost carrier up to a second late.
+                self.push(Output::CheckLinks);
+            }
             if let Some(what) = what {
                 self.note(now, what);
             }
@@ -489,6 +500,7 @@ impl Core {
             if lost && phase != Phase::Doubted {
                 self.peer.paths[index].told = false;
                 if phase == Phase::Alive {
+                    self.push(Output::CheckLinks);
                     self.note(now, What::PathSilent { path });
                 }
             }

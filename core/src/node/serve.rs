@@ -59,11 +59,8 @@ impl Core {
             Some(claim) => !std::mem::replace(&mut claim.opened, true),
             None => false,
         };
-        if first {
-            self.push(Output::Announce { start: true });
-            if !self.gate {
-                self.want(true);
-            }
+        if first && !self.gate {
+            self.want(true);
         }
     }
 

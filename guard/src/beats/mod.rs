@@ -187,6 +187,7 @@ impl Beats {
     }
 
     fn turn(&mut self, deadline: Moment) {
+        self.parts.wanted.alive();
         let late = clock::now().since(deadline);
         self.worst_late = self.worst_late.max(late);
         let was_late = late >= LATE;

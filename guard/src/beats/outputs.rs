@@ -34,7 +34,6 @@ impl Beats {
 
     /// Sends a beat; hellos go with it while the peer's run is not settled.
     fn send(&mut self, paths: PathSet, beat: &Beat) {
-        self.parts.wanted.alive();
         if self.parts.session.wants_hello() {
             say_hello(&mut self.parts.session, &self.paths, paths);
         }
