@@ -50,7 +50,7 @@ pub fn alarms(status: &Status) -> Vec<String> {
     }
     if snapshot.cable == Cable::Direct && !snapshot.cable_is_direct {
         alarms.push(
-            "The HA cable is declared direct but does not look so: lost carrier is not believed."
+            "The HA cable is declared direct, which is not confirmed (yet): lost carrier is not believed."
                 .to_owned(),
         );
     }
@@ -129,11 +129,7 @@ fn watched_links(interfaces: &[InterfaceView]) -> Option<String> {
     }
     let healthy =
         watched.iter().filter(|interface| interface.carrier && interface.held.is_none()).count();
-    Some(format!(
-        "{healthy} of its {} watched {} healthy.",
-        watched.len(),
-        plural(watched.len(), "interface is", "interfaces are")
-    ))
+    Some(format!("Healthy watched interfaces: {healthy} of {}.", watched.len()))
 }
 
 /// What the list of reasons for being unfit does not say.
@@ -246,13 +242,23 @@ fn which_role(snapshot: &Snapshot) -> Vec<String> {
     if role.alone {
         sentences.push("It serves alone: nobody could take over or confirm.".to_owned());
     }
-    sentences.extend(
-        snapshot
-            .timers
-            .iter()
-            .map(|timer| format!("Next: {} in {}.", timer.name, span(timer.left))),
-    );
+    sentences.extend(timers(snapshot));
     sentences
+}
+
+/// What runs, soonest first; of several with one name the soonest.
+fn timers(snapshot: &Snapshot) -> Option<String> {
+    let mut timers: Vec<(Duration, &str)> = Vec::new();
+    for timer in &snapshot.timers {
+        match timers.iter_mut().find(|(_, name)| *name == timer.name) {
+            Some((left, _)) => *left = timer.left.min(*left),
+            None => timers.push((timer.left, &timer.name)),
+        }
+    }
+    timers.sort();
+    let words: Vec<String> =
+        timers.iter().map(|(left, name)| format!("{name} in {}", span(*left))).collect();
+    (!words.is_empty()).then(|| format!("Next: {}.", words.join(", ")))
 }
 
 fn which_kernel(snapshot: &Snapshot) -> Vec<String> {
@@ -271,7 +277,7 @@ fn which_kernel(snapshot: &Snapshot) -> Vec<String> {
         "The kernel has not confirmed it yet"
     };
     vec![
-        format!("The {count} {ips} must be {place}; {gate}."),
+        format!("{count} {ips} must be {place}; {gate}."),
         format!("{applied} (state {}).", snapshot.desired.generation),
     ]
 }

@@ -92,7 +92,9 @@ fn healthy() -> Status {
         detection: ms(300),
         cable: Cable::Direct,
         cable_is_direct: true,
-        timers: vec![TimerView { name: "beat".into(), left: ms(43) }],
+        timers: [("path silent", 290), ("path silent", 280), ("beat", 43)]
+            .map(|(name, left)| TimerView { name: name.into(), left: ms(left) })
+            .into(),
     };
     Status { snapshot, guard: GuardView { addresses_present: 3, ..GuardView::default() } }
 }
@@ -114,7 +116,7 @@ fn a_healthy_active_node_explains_itself() {
 What is true?
   This node is gw-a, the primary.
   It is fit.
-  2 of its 2 watched interfaces are healthy.
+  Healthy watched interfaces: 2 of 2.
   Check synchronised is content for 25 s more.
   The peer is alive, last heard 12 ms ago.
   It says that it is passive, epoch 7.
@@ -126,9 +128,9 @@ Who should serve?
 Which role follows?
   This node has been active for 3 min 5 s, epoch 7: nobody served.
   Its lease lasts 278 ms more; each confirmed beat prolongs it.
-  Next: beat in 43 ms.
+  Next: beat in 43 ms, path silent in 280 ms.
 What must the kernel look like?
-  The 3 virtual IPs must be on its interfaces; the gate is open while the lease lasts.
+  3 virtual IPs must be on its interfaces; the gate is open while the lease lasts.
   The kernel confirmed it (state 2).
 ";
     assert_eq!(text(&healthy()), expected);
@@ -176,7 +178,7 @@ What is true?
   It is not fit: watched interface wan is down.
   It is not fit: in maintenance.
   Maintenance ends by itself in 1 h 30 min.
-  0 of its 2 watched interfaces are healthy.
+  Healthy watched interfaces: 0 of 2.
   lan flapped; it counts again after 42 s without a break.
   The peer is silent on every path, last heard 3.2 s ago.
   It counts itself unable to serve (maintenance), with 1 healthy watched interface.
@@ -187,7 +189,7 @@ Who should serve?
 Which role follows?
   This node has been passive for 1 h 0 min, epoch 8: the other node serves.
 What must the kernel look like?
-  The 3 virtual IPs must be on no interface; the gate is closed.
+  3 virtual IPs must be on no interface; the gate is closed.
   The kernel has not confirmed it yet (state 4).
 ";
     assert_eq!(text(&status), expected);
@@ -215,7 +217,7 @@ fn a_lost_ha_link_and_missing_protections_are_alarms() {
     let expected = [
         "The peer is not fit (a check failed): nobody could take over from this node.",
         "HA link lost: ha0 silent for 1 min 1 s.",
-        "The HA cable is declared direct but does not look so: lost carrier is not believed.",
+        "The HA cable is declared direct, which is not confirmed (yet): lost carrier is not believed.",
         "Only 2 of 3 virtual IPs are on the interfaces.",
         "Protection missing, persist: needs Linux 6.9 or newer.",
     ];

@@ -1,13 +1,14 @@
 //! `twinwall switchover`: gives the order, then stays until it is clear what came of it.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use twinwall_core::api::{Answer, Numbered, Request};
 use twinwall_core::beat::RoleWord;
 use twinwall_core::event::Order;
 use twinwall_core::explain::span;
 use twinwall_core::note::What;
+use twinwall_core::time::Moment;
 
 use crate::cli::SwitchoverArgs;
 use crate::client::{self, Client, Waited};
@@ -15,6 +16,9 @@ use crate::failure::Failure;
 use crate::show::{event_line, print};
 
 use super::events;
+
+/// Between two looks at the peer's role.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What an event means for the order.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,19 +37,13 @@ pub(super) fn switchover(root: &Path, args: &SwitchoverArgs) -> Result<(), Failu
     let begun = Instant::now();
     client::order(root, &Request::Order { order: Order::Switchover })?;
     let deadline = begun + args.timeout;
-    let mut first = None;
+    let mut course = Course::default();
     loop {
         let event = match client.wait(Some(deadline))? {
             Waited::Answer(Answer::Event(event)) => event,
             Waited::Answer(Answer::Done) => continue,
             Waited::Answer(other) => return Err(client.unexpected(&other)),
-            Waited::TooLong => {
-                let wrong = format!(
-                    "nothing is decided after {}; see 'twinwall status' and 'twinwall events'",
-                    span(args.timeout)
-                );
-                return Err(Failure::problem(wrong));
-            }
+            Waited::TooLong => return Err(undecided(args)),
             Waited::End => {
                 return Err(Failure::unreachable(
                     "the guard ended; see 'twinwall status' on the other node",
@@ -53,20 +51,68 @@ pub(super) fn switchover(root: &Path, args: &SwitchoverArgs) -> Result<(), Failu
             }
         };
         print(&event_line(&event))?;
-        let first = *first.get_or_insert(event.note.at);
-        match progress(&event) {
+        match course.follow(&event) {
             Progress::UnderWay => {}
-            Progress::Moved => {
-                return print(&format!(
-                    "The other node serves; it took {}.\n",
-                    span(event.note.at.since(first))
-                ));
-            }
+            Progress::Moved if peer_serves(root, deadline)? => return print(&course.told()),
+            Progress::Moved => return Err(undecided(args)),
             Progress::GivenUp => {
                 let wrong = "the other node did not become ready in time; this node goes on serving. See 'twinwall status' there";
                 return Err(Failure::problem(wrong));
             }
         }
+    }
+}
+
+fn undecided(args: &SwitchoverArgs) -> Failure {
+    Failure::problem(format!(
+        "nothing is decided after {}; see 'twinwall status' and 'twinwall events'",
+        span(args.timeout)
+    ))
+}
+
+/// Waits until the peer says that it is active: this node only knows that it let go.
+fn peer_serves(root: &Path, deadline: Instant) -> Result<bool, Failure> {
+    loop {
+        let peer = client::status(root)?.snapshot.peer;
+        if peer.role == Some(RoleWord::Active) {
+            return Ok(true);
+        }
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
+
+/// The moments of a switchover on the guard's clock.
+#[derive(Default)]
+struct Course {
+    begun: Option<Moment>,
+    let_go: Option<Moment>,
+    ended: Option<Moment>,
+}
+
+impl Course {
+    fn follow(&mut self, event: &Numbered) -> Progress {
+        let at = event.note.at;
+        self.begun.get_or_insert(at);
+        if matches!(event.note.what, What::Role { to: RoleWord::Releasing, .. }) {
+            self.let_go = Some(at);
+        }
+        self.ended = Some(at);
+        progress(event)
+    }
+
+    fn told(&self) -> String {
+        let (Some(begun), Some(ended)) = (self.begun, self.ended) else {
+            return "The other node serves.\n".to_owned();
+        };
+        let let_go = self.let_go.unwrap_or(ended);
+        format!(
+            "The other node serves: it was ready after {}, and this node forwarded for {} more what still came to it.\n",
+            span(let_go.since(begun)),
+            span(ended.since(let_go))
+        )
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn status(status: &Status, style: &Style) -> String {
     page.push('\n');
     row(
         &mut page,
-        "should",
+        "election",
         &[format!("{}: {}", snapshot.election.should_serve, snapshot.election.reason)],
     );
     row(&mut page, "peer", &[peer(snapshot)]);
@@ -144,10 +144,9 @@ fn guard(status: &Status) -> Vec<String> {
     let guard = &status.guard;
     let present = guard.addresses_present;
     let late = span(Duration::from_micros(guard.worst_late_us));
-    let mut lines = vec![format!(
-        "version {}, {present} virtual IPs present, at worst {late} late",
-        guard.version
-    )];
+    let ips = if present == 1 { "virtual IP" } else { "virtual IPs" };
+    let mut lines =
+        vec![format!("version {}, {present} {ips} present, at worst {late} late", guard.version)];
     let refused: Vec<String> =
         guard.refused_frames.iter().map(|one| format!("{} {}", one.count, one.name)).collect();
     if !refused.is_empty() {

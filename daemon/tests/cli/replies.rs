@@ -10,22 +10,30 @@ use twinwall_core::ids::Epoch;
 use twinwall_core::note::{Reason, What};
 use twinwall_core::time::Moment;
 
-use crate::support::{Root, Socket, event};
+use crate::support::{Root, Socket, event, healthy};
 
 fn role(from: RoleWord, to: RoleWord) -> What {
     What::Role { from, to, epoch: Epoch(8), reason: Reason::Switchover }
 }
 
-/// The four connections of a switchover.
+/// A status in which the peer has this role.
+fn look(peer: RoleWord) -> Vec<Answer> {
+    let mut status = healthy();
+    status.snapshot.peer.role = Some(peer);
+    vec![Answer::Status(Box::new(status))]
+}
+
+/// A switchover with these answers: events kept, events that follow, the order, each look at the status.
 fn switchover(
     follow: Vec<Answer>,
     order: Answer,
-    arguments: &[&str],
+    looks: Vec<Vec<Answer>>,
 ) -> (crate::support::Ran, Vec<Request>) {
     let root = Root::new();
     let kept = vec![event(4, 0, What::Reloaded, "old"), Answer::Done];
-    let socket = Socket::answering(&root, vec![kept, follow, vec![order]]);
-    let ran = root.run(&[&["switchover"], arguments].concat());
+    let connections = [vec![kept, follow, vec![order]], looks].concat();
+    let socket = Socket::answering(&root, connections);
+    let ran = root.run(&["switchover"]);
     (ran, socket.requests())
 }
 
@@ -42,22 +50,24 @@ fn a_switchover_says_what_happened_and_how_long_it_took() {
         event(6, 1_004, role(RoleWord::Active, RoleWord::Releasing), "active -> releasing"),
         event(7, 1_305, role(RoleWord::Releasing, RoleWord::Passive), "releasing -> passive"),
     ];
-    let (ran, requests) = switchover(follow, Answer::Done, &[]);
+    let (ran, requests) =
+        switchover(follow, Answer::Done, vec![look(RoleWord::Claiming), look(RoleWord::Active)]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     assert!(
         ran.out.contains("handover asked\n")
-            && ran.out.ends_with("The other node serves; it took 305 ms.\n"),
+            && ran.out.ends_with("The other node serves: it was ready after 4 ms, and this node forwarded for 301 ms more what still came to it.\n"),
         "{}",
         ran.out
     );
     let order = Request::Order { order: Order::Switchover };
-    assert_eq!(requests, [Request::Events { after: 0 }, Request::Follow { after: 4 }, order]);
+    let first = [Request::Events { after: 0 }, Request::Follow { after: 4 }, order];
+    assert_eq!(requests, [first.as_slice(), &[Request::Status, Request::Status]].concat());
 }
 
 #[test]
 fn a_switchover_that_is_given_up_or_refused_or_stuck_is_a_problem() {
     let given_up = vec![event(5, 1_000, What::HandoverGivenUp { epoch: Epoch(8) }, "given up")];
-    let (ran, _) = switchover(given_up, Answer::Done, &[]);
+    let (ran, _) = switchover(given_up, Answer::Done, Vec::new());
     assert_eq!(ran.code, Some(1));
     assert_eq!(
         ran.err,
@@ -65,7 +75,7 @@ fn a_switchover_that_is_given_up_or_refused_or_stuck_is_a_problem() {
     );
 
     let refused = Answer::Refused { why: Refusal::NotActive };
-    let (ran, _) = switchover(Vec::new(), refused, &[]);
+    let (ran, _) = switchover(Vec::new(), refused, Vec::new());
     ran.assert(
         1,
         "",

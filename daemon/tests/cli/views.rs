@@ -26,7 +26,7 @@ gw-a, the primary: active for 3 min 5 s, epoch 7
   because: nobody served
 No alarm.
 
-should      this node: serving
+election    this node: serving
 peer        alive, passive in epoch 7, heard 12 ms ago, 0.4 ms there and back
 lease       278 ms left
 heartbeat   every 100 ms, peer dead after 300 ms; HA link ha0, a direct cable
@@ -73,7 +73,7 @@ ALARM  This node is not fit: watched interface wan is down.
 ALARM  HA link lost: ha0 silent for 1 min 30 s.
 ALARM  Protection missing, realtime: give it CAP_SYS_NICE.
 
-should      the peer: the other node serves
+election    the peer: the other node serves
 peer        alive, passive in epoch 7, heard 12 ms ago, 0.4 ms there and back
 lease       none
 heartbeat   every 100 ms, peer dead after 300 ms; HA link ha0, a direct cable
