@@ -81,3 +81,22 @@ pub(crate) fn explained(answers: &[Answer], style: &Style) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_only_stresses_what_the_words_say_already() {
+        let colour = Style { terminal: true, colour: true };
+        let plain = Style { terminal: true, colour: false };
+        for paint in [Style::good, Style::bad, Style::strong] {
+            assert_eq!(paint(&plain, "ALARM"), "ALARM");
+            let painted = paint(&colour, "ALARM");
+            assert!(
+                painted.starts_with("\x1b[") && painted.ends_with("ALARM\x1b[0m"),
+                "{painted:?}"
+            );
+        }
+    }
+}
