@@ -9,6 +9,7 @@
 mod consts;
 mod found;
 mod ladder;
+mod look;
 mod netlink;
 mod plan;
 mod rule;

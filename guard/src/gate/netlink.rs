@@ -14,9 +14,6 @@ use super::wire::{self, HEADER, Head, Message, Messages, Writer};
 
 /// The kernel fills at most 32 kB of a dump into one datagram.
 const RECEIVE_BUFFER: usize = 64 << 10;
-/// How often a dump that another program's change interrupted is begun again.
-const DUMP_TRIES: u32 = 5;
-
 /// A change that the kernel refused.
 #[derive(Debug)]
 pub(super) struct Refused {
@@ -169,25 +166,9 @@ impl Netlink {
         }
     }
 
-    /// Every answer to a question that lists things; `fill` narrows it down.
-    /// `each` is called with every message; on an interrupted dump `restart` is, and all come again.
-    pub(super) fn dump<T: Default>(
-        &mut self,
-        kind: u16,
-        fill: impl Fn(&mut Writer<'_>),
-        mut each: impl FnMut(&mut T, &Message<'_>),
-    ) -> io::Result<T> {
-        for _ in 0..DUMP_TRIES {
-            let mut found = T::default();
-            if self.list(kind, &fill, |message| each(&mut found, message))? {
-                return Ok(found);
-            }
-        }
-        Err(io::Error::new(io::ErrorKind::Interrupted, "the tables changed during every listing"))
-    }
-
-    /// One listing; `false` when it was interrupted by a change.
-    fn list(
+    /// Calls `each` with every answer to a question that lists things, which `fill`
+    /// narrows down. `false`: somebody changed the tables meanwhile, ask again.
+    pub(super) fn list(
         &mut self,
         kind: u16,
         fill: impl FnOnce(&mut Writer<'_>),
@@ -211,23 +192,25 @@ impl Netlink {
         }
     }
 
-    /// The answer to a question about one thing.
-    pub(super) fn get<T>(
+    /// Calls `read` with the answer to a question about one thing.
+    pub(super) fn get(
         &mut self,
         kind: u16,
         fill: impl FnOnce(&mut Writer<'_>),
-        read: impl Fn(&Message<'_>) -> T,
-    ) -> io::Result<T> {
+        read: impl FnOnce(&Message<'_>),
+    ) -> io::Result<()> {
         let sequence = self.ask(kind, 0, fill)?;
         loop {
             let length = self.receive()?;
-            for message in Messages(&self.buffer[..length]) {
-                match message.head {
-                    Head { sequence: other, .. } if other != sequence => {}
-                    Head { kind: NLMSG_ERROR, .. } => answer(&message)?,
-                    Head { .. } => return Ok(read(&message)),
-                }
+            let mut messages = Messages(&self.buffer[..length]);
+            let Some(message) = messages.find(|message| message.head.sequence == sequence) else {
+                continue;
+            };
+            if message.head.kind == NLMSG_ERROR {
+                return answer(&message);
             }
+            read(&message);
+            return Ok(());
         }
     }
 

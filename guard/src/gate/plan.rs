@@ -14,10 +14,10 @@ use super::consts::{
     SET_KEY_TYPE, SET_NAME, TABLE_F_PERSIST, TABLE_FLAGS, TABLE_NAME, TABLE_USERDATA,
     VERDICT_ACCEPT,
 };
-use super::found::{Elements, Found, FoundTable};
+use super::found::{Elements, Found, FoundTable, Hook};
 use super::netlink::Batch;
 use super::rule::{self, Rule};
-use super::wanted::{Chain, Content, Hook, LIVE_SET_SIZE, Set, Wanted};
+use super::wanted::{Chain, Content, LIVE_SET_SIZE, Set, Wanted};
 
 /// Elements in one message: far below the 64 kB that an attribute can hold.
 const ELEMENTS_AT_ONCE: usize = 512;

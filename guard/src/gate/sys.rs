@@ -3,8 +3,13 @@
 
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
+
+use crate::rtnetlink::InterfaceName;
+use crate::syscall::{
+    bind, check, check_size, open_socket, set_option, set_timeout, socket_length,
+};
 
 /// Longest wait for an answer of the kernel: another program's transaction may
 /// hold nf_tables for most of a second.
@@ -12,41 +17,26 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Buffer for one whole transaction, and for a burst of notices: 4096 addresses of each family need 0.2 MB.
 const BUFFER: libc::c_int = 2 << 20;
 
-fn socket(domain: libc::c_int, kind: libc::c_int, protocol: libc::c_int) -> io::Result<OwnedFd> {
-    // SAFETY: no pointers; the descriptor is ours alone when it is not negative.
-    let fd = unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: just opened, owned by nobody else.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
 /// A packet socket that only sends: protocol 0 receives nothing.
 pub(super) fn packet_socket() -> io::Result<OwnedFd> {
-    socket(libc::AF_PACKET, libc::SOCK_RAW, 0)
+    open_socket(libc::AF_PACKET, libc::SOCK_RAW, 0)
 }
 
 /// A netfilter netlink socket with its port; the given multicast group joined (0: none).
 pub(super) fn netlink_socket(group: libc::c_int) -> io::Result<(OwnedFd, u32)> {
-    let fd = socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_NETFILTER)?;
+    let fd = open_socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_NETFILTER)?;
     let raw = fd.as_raw_fd();
     // SAFETY: all zeros is a valid sockaddr_nl.
     let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
     address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
-    let length = mem::size_of::<libc::sockaddr_nl>() as libc::socklen_t;
-    // SAFETY: `address` lives across the call and `length` is its size.
-    if unsafe { libc::bind(raw, (&raw const address).cast(), length) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    option(raw, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, &BUFFER)?;
-    option(raw, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &BUFFER)?;
+    bind(raw, &address)?;
+    set_option(raw, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, &BUFFER)?;
+    set_option(raw, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &BUFFER)?;
     // Without it an error repeats the whole message that it is about, which is only longer.
-    let _ = option(raw, libc::SOL_NETLINK, libc::NETLINK_CAP_ACK, &1);
-    let timeout = libc::timeval { tv_sec: ANSWER_TIMEOUT.as_secs() as libc::time_t, tv_usec: 0 };
-    option(raw, libc::SOL_SOCKET, libc::SO_RCVTIMEO, &timeout)?;
+    let _ = set_option(raw, libc::SOL_NETLINK, libc::NETLINK_CAP_ACK, &1);
+    set_timeout(raw, libc::SO_RCVTIMEO, ANSWER_TIMEOUT)?;
     if group != 0 {
-        option(raw, libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, &group)?;
+        set_option(raw, libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, &group)?;
     }
     let port = netfilter_port(&fd)?;
     Ok((fd, port))
@@ -55,10 +45,10 @@ pub(super) fn netlink_socket(group: libc::c_int) -> io::Result<(OwnedFd, u32)> {
 /// The port of a netfilter netlink socket; an error for any other descriptor.
 pub(super) fn netfilter_port(fd: &OwnedFd) -> io::Result<u32> {
     let mut protocol: libc::c_int = 0;
-    let mut size = mem::size_of::<libc::c_int>() as libc::socklen_t;
+    let mut size = socket_length::<libc::c_int>();
     // SAFETY: all zeros is a valid sockaddr_nl.
     let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
-    let mut length = mem::size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+    let mut length = socket_length::<libc::sockaddr_nl>();
     // SAFETY: each pointer is to something that lives across the calls, with its size beside it.
     let failed = unsafe {
         let raw = fd.as_raw_fd();
@@ -77,18 +67,10 @@ pub(super) fn netfilter_port(fd: &OwnedFd) -> io::Result<u32> {
     Ok(address.nl_pid)
 }
 
-fn option<T>(fd: RawFd, level: libc::c_int, name: libc::c_int, value: &T) -> io::Result<()> {
-    let size = mem::size_of::<T>() as libc::socklen_t;
-    // SAFETY: `value` is valid for `size` bytes for the time of the call.
-    let done = unsafe { libc::setsockopt(fd, level, name, std::ptr::from_ref(value).cast(), size) };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
 /// Sends all of `bytes` to the kernel.
 pub(super) fn send(fd: RawFd, bytes: &[u8]) -> io::Result<()> {
     // SAFETY: `bytes` is valid for its length.
-    let sent = unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), 0) };
-    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    check_size(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), 0) }).map(drop)
 }
 
 /// Receives one datagram; its true length, which may exceed the buffer's. `flags` as for recv(2).
@@ -97,43 +79,36 @@ pub(super) fn receive(fd: RawFd, buffer: &mut [u8], flags: libc::c_int) -> io::R
     let got = unsafe {
         libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags | libc::MSG_TRUNC)
     };
-    usize::try_from(got).map_err(|_| io::Error::last_os_error())
+    check_size(got)
 }
 
 /// Index of an interface in the calling thread's network namespace.
-pub(super) fn interface_index(name: &str) -> io::Result<i32> {
-    let name = std::ffi::CString::new(name)?;
-    // SAFETY: `name` ends with NUL and lives across the call.
-    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
-        0 => Err(io::Error::last_os_error()),
-        index => Ok(index.cast_signed()),
-    }
+pub(super) fn interface_index(name: &str) -> io::Result<u32> {
+    interface(name)?.index()
 }
 
 /// Whether an interface is set up (IFF_UP).
 pub(super) fn interface_up(name: &str) -> io::Result<bool> {
-    let fd = socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
-    // SAFETY: all zeros is a valid ifreq.
-    let mut request: libc::ifreq = unsafe { mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes().take(libc::IFNAMSIZ - 1)) {
-        *to = from as libc::c_char;
-    }
+    let fd = open_socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
+    let mut request = interface(name)?.request();
     // SAFETY: `request` is an ifreq with a name that ends with NUL, as SIOCGIFFLAGS wants.
-    if unsafe { libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFFLAGS, &raw mut request) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFFLAGS, &raw mut request) })?;
     // SAFETY: SIOCGIFFLAGS filled in the flags.
     let flags = unsafe { request.ifr_ifru.ifru_flags };
     Ok(libc::c_int::from(flags) & libc::IFF_UP != 0)
 }
 
+fn interface(name: &str) -> io::Result<InterfaceName> {
+    name.parse().map_err(|_| io::Error::from_raw_os_error(libc::ENODEV))
+}
+
 /// Where a raw frame goes.
-pub(super) fn link_address(index: i32, ethertype: u16) -> libc::sockaddr_ll {
+pub(super) fn link_address(index: u32, ethertype: u16) -> libc::sockaddr_ll {
     // SAFETY: all zeros is a valid sockaddr_ll.
     let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
     address.sll_family = libc::AF_PACKET as libc::c_ushort;
     address.sll_protocol = ethertype.to_be();
-    address.sll_ifindex = index;
+    address.sll_ifindex = index.cast_signed();
     address.sll_halen = 6;
     address
 }
@@ -163,13 +138,12 @@ pub(super) fn send_marked(
     // SAFETY: all zeros is a valid msghdr.
     let mut message: libc::msghdr = unsafe { mem::zeroed() };
     message.msg_name = std::ptr::from_ref(to).cast_mut().cast();
-    message.msg_namelen = mem::size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    message.msg_namelen = socket_length::<libc::sockaddr_ll>();
     message.msg_iov = &raw mut parts;
     message.msg_iovlen = 1;
     message.msg_control = (&raw mut control).cast();
     message.msg_controllen = mem::size_of::<MarkControl>() as _;
     // SAFETY: every pointer in `message` is to something that lives across the call;
     // sendmsg writes through none of them.
-    let sent = unsafe { libc::sendmsg(fd, &raw const message, libc::MSG_DONTWAIT) };
-    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    check_size(unsafe { libc::sendmsg(fd, &raw const message, libc::MSG_DONTWAIT) }).map(drop)
 }

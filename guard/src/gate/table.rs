@@ -6,11 +6,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use twinwall_core::config::GateMode;
 
 use super::consts::{HOOK_EGRESS, TABLE_F_OWNER, TABLE_F_PERSIST};
-use super::found::{self, Found, FoundTable};
+use super::found::{Found, FoundTable, Hook};
+use super::look::look;
 use super::netlink::{Batch, Netlink, Refused};
 use super::plan::{self, Plan};
 use super::sys;
-use super::wanted::{self, ANSWER, ANSWERING, FORWARD, FORWARDING, Hook, Wanted};
+use super::wanted::{self, ANSWER, ANSWERING, FORWARD, FORWARDING, Wanted};
 use super::{Audit, Capabilities, Ensured, GateError, GateSpec, TABLE};
 
 /// How often a change is planned anew when the table changed under it.
@@ -107,7 +108,7 @@ impl GateTable {
     /// # Errors
     /// [`GateError::Unreadable`].
     pub fn audit(&mut self, spec: &GateSpec) -> Result<Audit, GateError> {
-        let found = found::read(&mut self.netlink, TABLE).map_err(GateError::Unreadable)?;
+        let found = look(&mut self.netlink, TABLE).map_err(GateError::Unreadable)?;
         let (wanted, _) = self.wanted(spec, &found);
         let plan = plan::plan(&found, &wanted, self.flags());
         let left = |set: &str| {
@@ -146,7 +147,7 @@ impl GateTable {
     }
 
     fn plan(&mut self, spec: &GateSpec) -> Result<(Plan, Vec<String>), GateError> {
-        let found = found::read(&mut self.netlink, TABLE).map_err(GateError::Unreadable)?;
+        let found = look(&mut self.netlink, TABLE).map_err(GateError::Unreadable)?;
         if let Some(port) =
             found.table.as_ref().and_then(|table| table.owner).filter(|port| *port != self.port())
         {

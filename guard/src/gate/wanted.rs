@@ -10,6 +10,7 @@ use super::consts::{
     CMP_EQ, CMP_GTE, CMP_LT, CMP_LTE, CMP_NEQ, HOOK_EGRESS, HOOK_INGRESS, VERDICT_ACCEPT,
     VERDICT_GOTO, VERDICT_JUMP, VERDICT_RETURN,
 };
+use super::found::Hook;
 use super::ladder::{ARMED, FORWARD_AFTER_CLOSE, Ladder, ORDER_ETHERTYPE, Order};
 use super::rule::Rule;
 
@@ -78,17 +79,6 @@ pub(super) struct Set {
     pub(super) key_len: u32,
     /// What is in it.
     pub(super) content: Content,
-}
-
-/// Where a base chain hangs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Hook {
-    /// Ingress or egress.
-    pub(super) number: u32,
-    /// Its place among other chains there.
-    pub(super) priority: i32,
-    /// The interface.
-    pub(super) device: String,
 }
 
 /// A chain.
