@@ -39,11 +39,10 @@ impl GateTable {
     /// # Errors
     /// [`GateError::Off`], or [`GateError::Unsupported`] when there can be no gate.
     pub fn new(mode: GateMode) -> Result<GateTable, GateError> {
-        let netlink = Netlink::open().map_err(|error| GateError::Unsupported {
-            what: "open a netfilter socket".to_owned(),
-            error,
-        })?;
-        GateTable::with(mode, netlink)
+        if mode == GateMode::Off {
+            return Err(GateError::Off);
+        }
+        GateTable::with(mode, open()?)
     }
 
     /// The same with the descriptor of a predecessor that is its owner still: what
@@ -136,14 +135,16 @@ impl GateTable {
     /// # Errors
     /// Why it is still there. A table that does not exist is removed.
     pub fn remove(&mut self) -> Result<(), GateError> {
-        let mut batch = Batch::default();
-        plan::del_table(&mut batch);
-        match self.netlink.commit(&batch) {
-            Err(refused) if !refused.is(libc::ENOENT) => {
-                Err(GateError::Refused { what: refused.what, error: refused.error })
-            }
-            Ok(()) | Err(_) => Ok(()),
-        }
+        remove(&mut self.netlink)
+    }
+
+    /// Removes the table that a dead predecessor left, where this guard works
+    /// without a gate: closed for ever, it would silence this node.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove); that there is no nf_tables is none.
+    pub fn remove_leftover() -> Result<(), GateError> {
+        open().map_or(Ok(()), |mut netlink| remove(&mut netlink))
     }
 
     fn plan(&mut self, spec: &GateSpec) -> Result<(Plan, Vec<String>), GateError> {
@@ -179,6 +180,22 @@ impl GateTable {
 impl AsFd for GateTable {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.netlink.as_fd()
+    }
+}
+
+fn open() -> Result<Netlink, GateError> {
+    let what = "open a netfilter socket".to_owned();
+    Netlink::open().map_err(|error| GateError::Unsupported { what, error })
+}
+
+fn remove(netlink: &mut Netlink) -> Result<(), GateError> {
+    let mut batch = Batch::default();
+    plan::del_table(&mut batch);
+    match netlink.commit(&batch) {
+        Err(refused) if !refused.is(libc::ENOENT) => {
+            Err(GateError::Refused { what: refused.what, error: refused.error })
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -118,6 +118,19 @@ fn a_successor_takes_over_with_the_lease_alive() {
 }
 
 #[test]
+fn a_guard_without_a_gate_removes_a_dead_predecessors_table_and_no_others() {
+    let _space = Space::enter_new();
+    let (table, mut switch) = gate(&spec(ms(90)));
+    assert!(matches!(GateTable::remove_leftover(), Err(GateError::Refused { .. })));
+    assert!(switch.present(), "its owner lives");
+    drop(table);
+    assert!(switch.present());
+    GateTable::remove_leftover().unwrap();
+    assert!(!switch.present());
+    GateTable::remove_leftover().unwrap();
+}
+
+#[test]
 fn a_copy_of_the_owners_descriptor_protects_the_table_of_a_dead_owner() {
     let _space = Space::enter_new();
     let (table, mut switch) = gate(&spec(ms(90)));
