@@ -15,7 +15,19 @@ mod rtnetlink {
 #[allow(dead_code, missing_docs)]
 #[path = "../../guard/src/gate"]
 mod gate {
+    pub(crate) mod consts;
+    pub(crate) mod found;
     pub(crate) mod wire;
+
+    /// What a datagram leaves in the gate's picture of its table: sets, elements, rules.
+    pub(crate) fn read(data: &[u8]) -> [usize; 3] {
+        let mut found = found::Found::default();
+        for message in wire::Messages(data) {
+            found.take(&message, "twinwall");
+        }
+        let elements = found.sets.values().map(|set| set.elements.len()).sum();
+        [found.sets.len(), elements, found.rules.values().map(Vec::len).sum()]
+    }
 }
 
 use gate::wire::{Attributes, Messages};
@@ -40,6 +52,9 @@ pub fn nf_tables(data: &[u8]) {
         walk(message.attributes(), NESTING);
     }
     assert!(read <= data.len(), "more was read than there was");
+    let [sets, elements, rules] = gate::read(data);
+    assert!(sets + rules <= data.len() / 16, "more messages than there is room for");
+    assert!(elements <= data.len() / 4, "more elements than there is room for");
 }
 
 /// Deeper than any attribute of nf_tables lies.
