@@ -41,6 +41,8 @@ pub struct Outcome {
     pub active: &'static str,
     /// What happened, in words.
     pub fault: String,
+    /// The moment before its first effect, on `CLOCK_MONOTONIC`.
+    pub fault_at_ns: u64,
     /// How long the lab took to bring the fault about.
     pub fault_took_ms: f64,
     /// What the client saw; nothing without traffic.
@@ -92,6 +94,7 @@ impl Outcome {
             rep,
             active: [plan::GATEWAY_A, plan::GATEWAY_B][active],
             fault: scenario.fault.words(active),
+            fault_at_ns: fired.at.as_nanos(),
             fault_took_ms: millis(fired.took),
             traffic,
             detected_ms: detected.map(millis),
