@@ -237,7 +237,10 @@ impl Session {
         let hello = Hello::decode(body)?;
         self.remember(Sighting { boot: hello.own, counter: header.counter });
         let new_run = self.take_candidate(&hello);
-        let answer = hello.wants_answer && self.may_answer(now, header.path);
+        // Who is not held gets an answer unasked: what it echoed was too old to prove
+        // anything, and it may not know that.
+        let wanted = hello.wants_answer || !self.holds(hello.own);
+        let answer = wanted && self.may_answer(now, header.path);
         Ok(Received::Hello { answer, new_run })
     }
 
