@@ -39,6 +39,8 @@ pub(crate) struct Early {
     state: State,
     lost_at: Option<Moment>,
     up_since: Option<Moment>,
+    /// Since when only this end has carrier, as far as the peer says.
+    disagree_since: Option<Moment>,
     /// Nothing speaks against a direct cable.
     pub(crate) direct: bool,
 }
@@ -47,7 +49,7 @@ const IDLE: State = State::Waiting { until: Moment::ZERO, pause: EVIDENCE_PAUSE 
 
 impl Early {
     pub(crate) fn new() -> Early {
-        Early { state: IDLE, lost_at: None, up_since: None, direct: false }
+        Early { state: IDLE, lost_at: None, up_since: None, disagree_since: None, direct: false }
     }
 
     /// The HA link's carrier changed.
@@ -55,12 +57,18 @@ impl Early {
         self.state = IDLE;
         self.lost_at = (!up).then_some(now);
         self.up_since = up.then_some(now);
+        self.disagree_since = None;
     }
 
-    /// The peer says that its end has no carrier. Returns whether that disproves the cable.
-    pub(crate) fn peer_lacks_carrier(&mut self, now: Moment) -> bool {
-        let disagree = self.up_since.is_some_and(|since| now.since(since) > DISAGREE);
-        disagree && std::mem::take(&mut self.direct)
+    /// The peer says whether its end has carrier. Returns whether that disproves the
+    /// cable: two ends of one cable cannot disagree for long.
+    pub(crate) fn peer_carrier(&mut self, now: Moment, theirs: bool) -> bool {
+        if theirs || self.up_since.is_none() {
+            self.disagree_since = None;
+            return false;
+        }
+        let since = *self.disagree_since.get_or_insert(now);
+        now.since(since) > DISAGREE && std::mem::take(&mut self.direct)
     }
 
     /// Somebody answered, or this node was kept from listening: not yet.

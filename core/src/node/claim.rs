@@ -20,7 +20,7 @@ impl Core {
         // A grant that waits to be sent must not go out from behind an open gate.
         let granting =
             |output: &Output| matches!(output, Output::Send { beat, .. } if beat.grant > Epoch(0));
-        if self.out.iter().any(granting) {
+        if self.catching_up || self.out.iter().any(granting) {
             return None;
         }
         match self.role {
@@ -159,10 +159,14 @@ impl Core {
             return;
         }
         self.peer_restarted = false;
-        let offered = self.handover.as_ref().is_some_and(|handover| handover.epoch == beat.epoch);
-        if beat.role == RoleWord::Claiming
-            && (offered || self.role == RoleWord::Releasing && beat.epoch <= self.granted)
-        {
+        // A claim that we asked for, also when the offer was withdrawn meanwhile: the
+        // peer opens on our word only, and drops the claim when it hears of it.
+        let ours = match self.role {
+            RoleWord::Active => beat.epoch == self.offered,
+            RoleWord::Releasing => beat.epoch <= self.granted,
+            RoleWord::Starting | RoleWord::Passive | RoleWord::Claiming => false,
+        };
+        if beat.role == RoleWord::Claiming && ours {
             return;
         }
         if beat.role == RoleWord::Active && self.role == RoleWord::Active {

@@ -97,6 +97,8 @@ pub struct Core {
     granted: Epoch,
     claim: Option<Claim>,
     handover: Option<Handover>,
+    /// The epoch last offered to the peer in this term; 0: none.
+    offered: Epoch,
     handover_pause: Moment,
     release_until: Moment,
     /// Next try to reopen a gate that was found closed.
@@ -154,6 +156,7 @@ impl Core {
             granted: Epoch(0),
             claim: None,
             handover: None,
+            offered: Epoch(0),
             handover_pause: now,
             release_until: now,
             reopen_at: now,
@@ -319,6 +322,7 @@ impl Core {
         }
         if to != RoleWord::Active {
             self.handover = None;
+            self.offered = Epoch(0);
             self.switchover = false;
         }
         self.note(now, What::Role { from, to, epoch: self.epoch, reason });
@@ -405,7 +409,7 @@ impl Core {
             self.lease.forget();
         }
         let theirs = beat.heard[PathId::HA.index()].carrier;
-        if !theirs && self.early.peer_lacks_carrier(now) {
+        if self.early.peer_carrier(now, theirs) {
             self.note(now, What::CableIsDirect { direct: false });
         }
         self.compare_settings(now, beat.settings);

@@ -113,6 +113,7 @@ impl Core {
                 self.reopen_at = now + OPEN_PAUSE;
                 self.push(Output::Gate(GateOrder::Open { until }));
             }
+            None if self.woke_late => self.yield_now(now, Reason::WokeLate),
             None => self.yield_now(now, Reason::LeaseRanOut),
         }
     }
@@ -131,6 +132,7 @@ impl Core {
             if now >= self.handover_pause {
                 let epoch = self.epoch.next();
                 self.handover = Some(Handover { epoch, reason, since: now });
+                self.offered = epoch;
                 self.urgent = true;
                 self.note(now, What::HandoverAsked { epoch, reason });
             }
@@ -203,7 +205,8 @@ impl Core {
             Step::Nothing => {}
             Step::Ask(round) => {
                 self.note(now, What::EvidenceRound { round });
-                self.push(Output::AskKernel { paths: sides });
+                // Every path with carrier may bring the answer, also one that was silent so far.
+                self.push(Output::AskKernel { paths: self.peer.connected() });
                 self.urgent = true;
             }
         }

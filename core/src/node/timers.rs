@@ -49,6 +49,8 @@ pub enum Timer {
     Leave,
     /// The starting node knows its place.
     Boot,
+    /// A node that woke late has read what waited.
+    CatchUp,
     /// Nothing is waited for.
     Idle,
 }
@@ -74,6 +76,7 @@ impl fmt::Display for Timer {
             Timer::Ping => "ping",
             Timer::Leave => "leave",
             Timer::Boot => "boot",
+            Timer::CatchUp => "catch up",
             Timer::Idle => "idle",
         })
     }
@@ -82,6 +85,10 @@ impl fmt::Display for Timer {
 impl Core {
     /// When [`Event::Deadline`](crate::event::Event::Deadline) is due at the latest, and what for.
     pub fn deadline(&self) -> (Moment, Timer) {
+        if self.catching_up {
+            // As soon as everything that waited is read.
+            return (self.settled_at, Timer::CatchUp);
+        }
         let mut next = (Moment::NEVER, Timer::Idle);
         self.each_timer(&mut |timer, at| {
             // What was due at the last settling had its chance then.
