@@ -1,5 +1,6 @@
 //! Everything that can be done to the world, by a plan or by a transcript.
 
+use std::fmt;
 use std::time::Duration;
 
 use twinwall_core::beat::Leaving;
@@ -86,8 +87,58 @@ impl Fault {
     }
 }
 
-impl std::fmt::Display for Fault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{self:?}")
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on = |on: &bool, yes: &'static str, no: &'static str| if *on { yes } else { no };
+        match self {
+            Fault::PowerOff(side) => write!(f, "{} loses power", letter(*side)),
+            Fault::PowerOn(side) => write!(f, "{} gets power", letter(*side)),
+            Fault::Crash(side) => write!(f, "the guard of {} is killed", letter(*side)),
+            Fault::Start(side) => write!(f, "the guard of {} starts", letter(*side)),
+            Fault::Freeze(side) => write!(f, "the guard of {} is stopped", letter(*side)),
+            Fault::FreezeAtGate(side) => {
+                write!(f, "the guard of {} will stop before its next gate order", letter(*side))
+            }
+            Fault::Resume(side) => write!(f, "the guard of {} runs on", letter(*side)),
+            Fault::Slow(side, most) => {
+                write!(f, "{} wakes up to {} us late", letter(*side), most / 1_000)
+            }
+            Fault::Plug(side, medium, up) => {
+                let how = on(up, "plugged in", "pulled");
+                write!(f, "cable {medium} of {} is {how}", letter(*side))
+            }
+            Fault::SetUp(side, medium, up) => {
+                write!(f, "interface {medium} of {} is set {}", letter(*side), on(up, "up", "down"))
+            }
+            Fault::Switch(medium, up) => {
+                write!(f, "switch {medium} is {}", on(up, "on", "off"))
+            }
+            Fault::Lane(medium, from, lane) => {
+                let (from, to) = (letter(*from), letter(1 - *from));
+                write!(f, "cable {medium} from {from} to {to}: {lane}")
+            }
+            Fault::Applier(side, how, (_, most)) => {
+                write!(f, "addresses on {}: {how:?}, up to {} us", letter(*side), most / 1_000)
+            }
+            Fault::Order(side, order) => write!(f, "order to {}: {order:?}", letter(*side)),
+            Fault::Synchronised(side, good) => {
+                write!(f, "the agent of {} on synchronised: {good:?}", letter(*side))
+            }
+            Fault::Check(side, good) => {
+                write!(f, "the check of {} says {}", letter(*side), on(good, "yes", "no"))
+            }
+            Fault::Targets(side, answer) => {
+                let how = on(answer, "answer", "do not answer");
+                write!(f, "ping targets {how} {}", letter(*side))
+            }
+            Fault::CableIsDirect(side, direct) => {
+                let how = on(direct, "direct", "not direct");
+                write!(f, "{} sees that the HA cable is {how}", letter(*side))
+            }
+        }
     }
+}
+
+fn letter(side: Side) -> char {
+    if side == 0 { 'a' } else { 'b' }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use twinwall_core::beat::{Leaving, RoleWord};
 use twinwall_core::event::{Desired, Event, GateOrder};
-use twinwall_core::ids::{BootId, Epoch, PathId};
+use twinwall_core::ids::{BootId, Epoch, PathId, Sequence};
 use twinwall_core::note::Reason;
 use twinwall_core::time::Moment;
 use twinwall_core::{Core, Setup};
@@ -108,6 +108,8 @@ pub(crate) struct Machine {
     pub(crate) leaving: Option<Leaving>,
     /// The core said that it is in maintenance.
     pub(crate) maintained: bool,
+    /// Number of its last beat.
+    pub(crate) last_beat: Sequence,
     /// Number of guard runs so far.
     pub(crate) runs: u64,
 }
@@ -151,6 +153,7 @@ impl Machine {
             role_since: 0,
             leaving: None,
             maintained: false,
+            last_beat: Sequence(0),
             runs: 0,
         }
     }
@@ -175,6 +178,21 @@ impl Machine {
         self.epoch = Epoch(0);
         self.poll_at = Time::MAX;
         self.core = Core::new(self.clock.read(time), Setup { boot, ..self.setup.clone() });
+    }
+
+    /// The boot id of this run.
+    pub(crate) fn boot(&self) -> BootId {
+        self.core.setup().boot
+    }
+
+    /// Its role, or why it has none.
+    pub(crate) fn state(&self) -> &'static str {
+        match (self.powered, self.guard) {
+            (false, _) => "without power",
+            (true, Guard::Down) => "without guard",
+            (true, Guard::Frozen) => "stopped",
+            (true, Guard::Running) => self.role.word(),
+        }
     }
 
     /// `a` or `b`.

@@ -328,7 +328,7 @@ impl World {
             What::MaintenanceOff { .. } => machine.maintained = false,
             _ => {}
         }
-        if self.trace.wanted() {
+        if self.trace.wants(&note.what, self.machines[side].role) {
             let text = trace::words(&note.what);
             self.trace_line(side, &text);
         }

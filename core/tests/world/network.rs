@@ -33,6 +33,19 @@ impl Lane {
         Lane { loss: 0, doubled: 0, fast: us(20), slow: us(80), cut: false };
 }
 
+impl std::fmt::Display for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if *self == Lane::SOUND {
+            return f.write_str("sound");
+        }
+        if self.cut {
+            return f.write_str("cut");
+        }
+        let (loss, slow) = (self.loss / 10, self.slow / 1_000);
+        write!(f, "{loss} % lost, {} % doubled, up to {slow} us", self.doubled / 10)
+    }
+}
+
 /// One cable or segment that joins the two machines.
 #[derive(Clone, Debug)]
 pub(crate) struct Medium {

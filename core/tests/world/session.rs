@@ -1,6 +1,5 @@
 //! The real heartbeat session of `twinwall_core::wire`, used as the guard's shell
-//! uses it: hellos where one is wanted, answers at once, the last beat again for a
-//! peer that has just restarted.
+//! uses it: hellos where they are wanted, answers at once.
 
 use twinwall_core::beat::{Beat, Heard};
 use twinwall_core::ids::{BootId, Designation, PathId, PathSet};
@@ -19,8 +18,8 @@ pub(crate) type Frame = Vec<u8>;
 pub(crate) enum Opened {
     /// A beat for the core.
     Beat(Box<Heard>),
-    /// Frames to send at once, each on its path.
-    Replies(Vec<(PathId, Frame)>),
+    /// A hello, with the answer to send at once; it may prove a new run of the peer.
+    Hello { answer: Option<(PathId, Frame)>, new_run: bool },
     /// Nothing.
     Refused,
 }
@@ -28,18 +27,16 @@ pub(crate) enum Opened {
 /// One guard's end of the session.
 pub(crate) struct Session {
     seal: Seal,
-    last: Option<(PathSet, Beat)>,
 }
 
 impl Session {
     /// The session of one run of a guard.
     pub(crate) fn new(me: Designation, boot: BootId) -> Session {
-        Session { seal: Seal::new(&PairKey::from_bytes(KEY), PAIR, me, boot), last: None }
+        Session { seal: Seal::new(&PairKey::from_bytes(KEY), PAIR, me, boot) }
     }
 
     /// The frames that carry `beat`, and hellos where they are wanted.
     pub(crate) fn seal(&mut self, paths: PathSet, beat: &Beat) -> Vec<(PathId, Frame)> {
-        self.last = Some((paths, beat.clone()));
         let mut frames = Vec::new();
         for path in paths.iter() {
             if self.seal.wants_hello() {
@@ -55,14 +52,7 @@ impl Session {
         match self.seal.receive(now, path, frame) {
             Ok(Received::Beat(heard)) => Opened::Beat(heard),
             Ok(Received::Hello { answer, new_run }) => {
-                let mut replies = Vec::new();
-                if answer {
-                    replies.push(self.hello(path));
-                }
-                if let Some((paths, beat)) = self.last.clone().filter(|_| new_run) {
-                    replies.extend(paths.iter().filter_map(|path| self.beat(path, &beat)));
-                }
-                Opened::Replies(replies)
+                Opened::Hello { answer: answer.then(|| self.hello(path)), new_run }
             }
             Err(_) => Opened::Refused,
         }

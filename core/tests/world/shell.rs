@@ -12,8 +12,8 @@ use super::network::Side;
 use super::session::{Frame, Opened};
 use super::{Item, SHUTDOWN, World, boot_id};
 
-/// Lateness that the shell tells the core, which weighs it.
-const LATE: Time = ms(1);
+/// Lateness that the shell tells the core.
+const LATE: Time = ms(5);
 /// Outputs that one event may cause at the most.
 const MOST_OUTPUTS: usize = 64;
 /// Deadlines that may be due at one moment, one after the other.
@@ -28,32 +28,42 @@ impl World {
             return;
         }
         let late = machine.now(self.time).since(machine.core.deadline().0);
-        if nanos(late) > LATE {
+        let was_late = nanos(late) >= LATE;
+        if was_late {
             self.coverage.count("told of lateness");
             self.feed(side, Event::Late { by: late });
         }
+        self.read_all(side);
+        if was_late {
+            self.feed(side, Event::Deadline);
+        }
+        self.meet_deadlines(side);
+        self.sleep(side);
+    }
+
+    fn read_all(&mut self, side: Side) {
         while self.machines[side].runs() {
-            let Some(what) = self.machines[side].waiting.pop_front() else { break };
+            let Some(what) = self.machines[side].waiting.pop_front() else { return };
             for event in self.read(side, what) {
                 self.feed(side, event);
             }
         }
+    }
+
+    fn meet_deadlines(&mut self, side: Side) {
         for round in 0.. {
             let machine = &self.machines[side];
-            if !machine.runs() || machine.core.deadline().0 > machine.now(self.time) {
-                break;
+            let (due, timer) = machine.core.deadline();
+            if !machine.runs() || due > machine.now(self.time) {
+                return;
             }
             if round == MOST_DEADLINES {
-                let timer = machine.core.deadline().1;
-                self.judge.object(format!(
-                    "{}: the timer '{timer}' is due again and again",
-                    machine.letter()
-                ));
+                let letter = machine.letter();
+                self.judge.object(format!("{letter}: the timer '{timer}' is due again and again"));
                 return;
             }
             self.feed(side, Event::Deadline);
         }
-        self.sleep(side);
     }
 
     /// Sleeps until the core's deadline.
@@ -94,9 +104,10 @@ impl World {
         let now = machine.now(self.time);
         match machine.session.open(now, path, frame) {
             Opened::Beat(heard) => Some(Event::Heard(heard)),
-            Opened::Replies(replies) => {
-                self.launch(side, &replies);
-                None
+            Opened::Hello { answer, new_run } => {
+                let frames: Vec<_> = answer.into_iter().collect();
+                self.launch(side, &frames);
+                new_run.then_some(Event::Greeted)
             }
             Opened::Refused => None,
         }
@@ -181,6 +192,7 @@ impl World {
 
     fn send(&mut self, side: Side, paths: PathSet, beat: &Beat) {
         self.judge.sent(self.time, &self.machines[side], beat);
+        self.machines[side].last_beat = beat.sequence;
         let frames = self.machines[side].session.seal(paths, beat);
         self.launch(side, &frames);
     }

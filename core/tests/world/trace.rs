@@ -1,5 +1,7 @@
 //! The story of a run: one line per transition in fixed columns.
 
+use twinwall_core::beat::RoleWord;
+use twinwall_core::event::Applied;
 use twinwall_core::note::What;
 
 use super::clock::Time;
@@ -9,22 +11,38 @@ use super::machine::Machine;
 pub(crate) struct Trace {
     /// Lines of the run so far; `None`: nobody wants them.
     lines: Option<Vec<String>>,
+    /// Without what every start repeats.
+    brief: bool,
 }
 
 impl Trace {
     /// A trace that keeps its lines.
     pub(crate) fn kept() -> Trace {
-        Trace { lines: Some(Vec::new()) }
+        Trace { lines: Some(Vec::new()), brief: false }
+    }
+
+    /// A trace without what every start repeats.
+    pub(crate) fn brief() -> Trace {
+        Trace { lines: Some(Vec::new()), brief: true }
     }
 
     /// A trace that keeps nothing.
     pub(crate) fn none() -> Trace {
-        Trace { lines: None }
+        Trace { lines: None, brief: false }
     }
 
-    /// Whether lines are kept.
-    pub(crate) fn wanted(&self) -> bool {
-        self.lines.is_some()
+    /// Whether a note is kept.
+    pub(crate) fn wants(&self, what: &What, role: RoleWord) -> bool {
+        let routine = match what {
+            What::Started { .. } | What::PathHeard { .. } => true,
+            What::Link { .. }
+            | What::HaCarrier { .. }
+            | What::CableIsDirect { .. }
+            | What::Check { .. } => role == RoleWord::Starting,
+            What::Addresses { present, outcome } => !present && *outcome == Applied::Done,
+            _ => false,
+        };
+        self.lines.is_some() && !(self.brief && routine)
     }
 
     /// The lines so far.
