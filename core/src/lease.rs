@@ -30,8 +30,6 @@ pub(crate) struct Lease {
     pub(crate) until: Option<Moment>,
     /// Renewed without confirmation.
     pub(crate) alone: bool,
-    /// Next renewal while alone.
-    pub(crate) renew_at: Moment,
 }
 
 /// What a confirmation told.
@@ -50,7 +48,6 @@ impl Lease {
             confirmed: None,
             until: None,
             alone: false,
-            renew_at: Moment::NEVER,
         }
     }
 
@@ -96,6 +93,5 @@ impl Lease {
     pub(crate) fn close(&mut self) {
         self.until = None;
         self.alone = false;
-        self.renew_at = Moment::NEVER;
     }
 }

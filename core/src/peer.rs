@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::beat::{Beat, Fitness, Heard, Leaving, PathHeard, RoleWord};
 use crate::ids::{BootId, Epoch, MAX_PATHS, PathId, PathSet, Sequence};
 use crate::time::Moment;
-use crate::tuning::Tuning;
+use crate::tuning::{ANSWER_ALL, Tuning};
 
 /// What the peer said in its newest beat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -149,10 +149,14 @@ impl Peer {
         Received { restarted, fresh }
     }
 
-    /// Whether a path with carrier, where the peer was heard, lacks the last beat
-    /// but one: lost there, or the carrier is gone and the kernel has not said so yet.
+    /// Whether a path with carrier, where the peer was heard, lacks more beats than a
+    /// delay explains: lost there, or the carrier is gone and the kernel has not said
+    /// so yet. A peer that only answers uses all paths every so many times.
     pub(crate) fn misses_on_a_path(&self) -> bool {
-        let behind = |path: &Path| path.carrier && path.told && path.sequence.0 + 1 < self.newest.0;
+        let speaks = self.said.as_ref().is_some_and(|said| said.role == RoleWord::Active);
+        let lag = if speaks { 1 } else { u64::from(ANSWER_ALL) + 1 };
+        let behind =
+            |path: &Path| path.carrier && path.told && path.sequence.0 + lag < self.newest.0;
         self.paths.iter().take(self.count).any(behind)
     }
 
@@ -236,6 +240,12 @@ impl Peer {
     /// Whether the peer was heard on this path within T.
     pub(crate) fn alive_on(&self, now: Moment, path: PathId, tuning: &Tuning) -> bool {
         self.paths[path.index()].heard_at.is_some_and(|at| now.since(at) < tuning.detection)
+    }
+
+    /// Whether a path delivers, for people: silence there is told later than a
+    /// passive's next answer on all paths.
+    pub(crate) fn delivers(&self, now: Moment, path: PathId, tuning: &Tuning) -> bool {
+        self.paths[path.index()].heard_at.is_some_and(|at| now.since(at) < tuning.path)
     }
 
     /// What to tell the peer about what was heard from it.

@@ -33,6 +33,9 @@ pub(crate) const OPEN_LEAST: Duration = Duration::from_millis(2);
 pub(crate) const ANSWER_PAUSE: Duration = Duration::from_micros(500);
 /// How long the last beats of a leaving node are given to get out.
 pub(crate) const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+/// A passive node answers each beat of the active on the path that brought it first,
+/// and every so many times on all: enough to know that they deliver, at a third of the cost.
+pub(crate) const ANSWER_ALL: u32 = 4;
 /// Beats that are missing on one path make this node look at its carriers, no more often than this.
 pub(crate) const CHECK_PAUSE: Duration = Duration::from_millis(250);
 /// A longer delay than this counts as waking late.
@@ -46,6 +49,8 @@ const PING_FASTEST: Duration = Duration::from_millis(20);
 pub(crate) struct Tuning {
     /// T: silence on every path after which the peer counts as dead.
     pub(crate) detection: Duration,
+    /// Silence after which one path counts as silent while others deliver.
+    pub(crate) path: Duration,
     /// L: life of the lease from the sending of a confirmed beat.
     pub(crate) lease: Duration,
     /// Distance of own beats: the interval, or less where the lease is so short
@@ -59,8 +64,6 @@ pub(crate) struct Tuning {
     pub(crate) decide: Duration,
     /// Silence that makes 'alone' believable at that moment.
     pub(crate) believable: Duration,
-    /// Renewal distance while alone.
-    pub(crate) renew: Duration,
     /// Silence after a start before anything is claimed.
     pub(crate) boot: Duration,
     /// Distance of pings to the targets while in doubt; four times that otherwise.
@@ -78,13 +81,13 @@ impl Tuning {
         let ping = interval.clamp(PING_FASTEST, Duration::from_millis(500)).min(detection / 4);
         Tuning {
             detection,
+            path: detection.max(interval * (ANSWER_ALL + 2)),
             lease,
             period: interval.min(lease * 2 / 5),
             doubt: interval + (interval / 4).max(Duration::from_millis(2)),
             probe: PROBE.min(interval / 4),
             decide: Duration::from_millis(12).min(lease / 5),
             believable: lease / 2,
-            renew: lease / 3,
             boot: pair.boot_hold.max(detection),
             ping,
             ping_valid: detection.max(ping * 2),

@@ -30,7 +30,7 @@ use crate::rtnetlink::InterfaceName;
 use crate::server::{self, Context};
 use crate::settings::{self, Settings};
 use crate::signals;
-use crate::threads::{self, GateKeeping, GateOrders, Links, gate_spec, no_gate};
+use crate::threads::{self, GateKeeping, GateOrders, Links, gate_spec};
 
 /// The least time that VIPs live without renewal where there is no gate.
 const BACKSTOP: std::time::Duration = std::time::Duration::from_secs(10);
@@ -175,24 +175,22 @@ fn make_gate(
         let ensured = table.ensure(&spec)?;
         Ok((table, ensured))
     });
+    let none = |missing| (Gatekeeper::new(None), None, missing);
     let (table, ensured) = match made {
         Ok(made) => made,
         Err(error) => {
-            missing.push(no_gate(&error.to_string()));
-            return (Gatekeeper::new(None), None, missing);
+            // An orphan of a predecessor would stay closed for ever.
+            if let Err(error) = GateTable::remove_leftover() {
+                eprintln!("twinwall-guard: {error}");
+            }
+            missing.push(error.missing());
+            return none(missing);
         }
     };
-    if !table.capabilities().persist {
-        missing.push(Missing {
-            name: "persist".to_owned(),
-            remedy: "the gate's table can be flushed by others and is then restored at once; \
-                     Linux 6.9 or newer keeps it (and gate = \"auto\" in node.toml)"
-                .to_owned(),
-        });
-    }
+    missing.extend(table.capabilities().missing());
     if !ensured.loopback_up {
-        missing.push(no_gate("interface lo is down; set it up"));
-        return (Gatekeeper::new(None), None, missing);
+        missing.push(no_gate("interface lo is down; set it up and restart the guard"));
+        return none(missing);
     }
     let others = missing.clone();
     let parts = GateSwitch::open(pair.lease())
@@ -201,9 +199,15 @@ fn make_gate(
         Ok((switch, keeping)) => (Gatekeeper::new(Some(switch)), Some(keeping), missing),
         Err(error) => {
             missing.push(no_gate(&format!("no socket for the gate: {error}")));
-            (Gatekeeper::new(None), None, missing)
+            none(missing)
         }
     }
+}
+
+/// A gate that cannot be used although the kernel has one.
+fn no_gate(why: &str) -> Missing {
+    let remedy = format!("a guard that hangs or dies is not silenced by its kernel: {why}");
+    Missing { name: "gate".to_owned(), remedy }
 }
 
 fn start_links(

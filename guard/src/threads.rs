@@ -243,7 +243,7 @@ pub struct GateKeeping {
     watch: GateWatch,
     spec: GateSpec,
     others_missing: Vec<Missing>,
-    trouble: bool,
+    trouble: Option<Missing>,
 }
 
 impl GateKeeping {
@@ -256,7 +256,7 @@ impl GateKeeping {
         spec: GateSpec,
         others_missing: Vec<Missing>,
     ) -> io::Result<GateKeeping> {
-        Ok(GateKeeping { table, watch: GateWatch::open()?, spec, others_missing, trouble: false })
+        Ok(GateKeeping { table, watch: GateWatch::open()?, spec, others_missing, trouble: None })
     }
 
     /// Body of the thread: keeps the table as wanted.
@@ -309,39 +309,29 @@ impl GateKeeping {
             Ok(ensured) => {
                 if ensured.created {
                     let what = What::Restored { what: "the gate's table".to_owned() };
+                    mail.send(Mail::RestoreGate);
                     mail.send(Mail::Note(Note { at: clock::now(), what }));
                 }
-                self.set_trouble(false, mail);
+                // Also after the beat thread itself had found the table gone.
+                mail.send(Mail::Event(Event::GateWorks { works: true }));
+                self.set_trouble(None, mail);
             }
             Err(error) => {
                 eprintln!("twinwall-guard: {error}");
-                self.set_trouble(true, mail);
+                self.set_trouble(Some(error.missing()), mail);
             }
         }
     }
 
-    fn set_trouble(&mut self, trouble: bool, mail: &Sender<Mail>) {
+    fn set_trouble(&mut self, trouble: Option<Missing>, mail: &Sender<Mail>) {
         if self.trouble == trouble {
             return;
         }
-        self.trouble = trouble;
-        let what = What::Protection { name: "gate".to_owned(), missing: trouble };
+        let what = What::Protection { name: "gate".to_owned(), missing: trouble.is_some() };
         mail.send(Mail::Note(Note { at: clock::now(), what }));
-        let mut missing = self.others_missing.clone();
-        if trouble {
-            missing.push(no_gate("the gate's table cannot be kept as it must be; see the log"));
-        }
+        let missing = self.others_missing.iter().cloned().chain(trouble.clone()).collect();
         mail.send(Mail::Missing(missing));
-    }
-}
-
-/// How a missing gate is shown.
-pub fn no_gate(why: &str) -> Missing {
-    Missing {
-        name: "gate".to_owned(),
-        remedy: format!(
-            "{why}: a hung guard keeps answering until its addresses run out after 10 s or more"
-        ),
+        self.trouble = trouble;
     }
 }
 

@@ -70,6 +70,15 @@ struct Handover {
     since: Moment,
 }
 
+/// An answer that is owed to the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum Answer {
+    /// On a path that brought our last beat to it, if there is one.
+    OnOne(Option<PathId>),
+    /// Everywhere: it asked.
+    OnAllPaths,
+}
+
 /// Going away for good.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Leave {
@@ -113,7 +122,8 @@ pub struct Core {
     probing: bool,
     /// No carrier is looked up for a missing beat before this moment.
     check_due: Moment,
-    answer_due: bool,
+    answer: Option<Answer>,
+    answers: u32,
     urgent: bool,
     sent_at: Moment,
     generation: Generation,
@@ -169,7 +179,8 @@ impl Core {
             probe_due: now,
             probing: false,
             check_due: now,
-            answer_due: false,
+            answer: None,
+            answers: 0,
             urgent: false,
             sent_at: now,
             generation: Generation(0),
@@ -419,7 +430,13 @@ impl Core {
             self.renew_confirmed(now, confirmation.sent);
         }
         let serves = matches!(beat.role, RoleWord::Active | RoleWord::Claiming);
-        self.answer_due |= beat.wants_answer || (serves && !self.serving());
+        if beat.wants_answer {
+            self.answer = Some(Answer::OnAllPaths);
+        } else if serves && !self.serving() {
+            let arrived = beat.heard.iter().position(|path| path.sequence == self.sequence);
+            let proven = arrived.map(|index| PathId(index as u8));
+            self.answer = self.answer.or(Some(Answer::OnOne(proven)));
+        }
     }
 
     fn ha_carrier(&mut self, now: Moment, up: bool) {
@@ -499,7 +516,7 @@ impl Core {
         }
         for index in 0..self.peer.path_count() {
             let path = PathId(index as u8);
-            let lost = self.peer.paths[index].told && !self.peer.alive_on(now, path, &self.tuning);
+            let lost = self.peer.paths[index].told && !self.peer.delivers(now, path, &self.tuning);
             // While the peer itself is in doubt it is not the path that is to blame.
             if lost && phase != Phase::Doubted {
                 self.peer.paths[index].told = false;

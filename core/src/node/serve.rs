@@ -54,7 +54,6 @@ impl Core {
         };
         self.lease.until = Some(until);
         self.lease.alone = absent;
-        self.lease.renew_at = now + self.tuning.renew;
         let first = match &mut self.claim {
             Some(claim) => !std::mem::replace(&mut claim.opened, true),
             None => false,
@@ -96,10 +95,14 @@ impl Core {
             && self.targets_answer(now)
         {
             self.lease.alone = true;
-            self.lease.renew_at = now;
+            self.urgent = true;
         }
-        if self.lease.alone && now >= self.lease.renew_at && self.targets_answer(now) {
-            self.lease.renew_at = now + self.tuning.renew;
+    }
+
+    /// While alone every beat renews: a peer that hears us although we do not hear
+    /// it counts its patience from that very beat.
+    pub(super) fn renew_alone(&mut self, now: Moment) {
+        if self.lease.alone && self.answering() && self.targets_answer(now) {
             self.push(Output::Gate(GateOrder::Renew { until: now + self.tuning.lease }));
         }
     }

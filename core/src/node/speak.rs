@@ -2,12 +2,12 @@
 
 use crate::beat::{Beat, RoleWord};
 use crate::event::Output;
-use crate::ids::Epoch;
+use crate::ids::{Epoch, PathId, PathSet};
 use crate::peer::Phase;
 use crate::time::Moment;
-use crate::tuning::ANSWER_PAUSE;
+use crate::tuning::{ANSWER_ALL, ANSWER_PAUSE};
 
-use super::Core;
+use super::{Answer, Core};
 
 impl Core {
     /// Sends a beat if one is due, asked for, or urgent.
@@ -17,24 +17,40 @@ impl Core {
             self.probe_due = now;
         }
         self.probing = probing;
-        let answer = self.answer_due && now.since(self.sent_at) >= ANSWER_PAUSE;
+        let answer = self.answer.filter(|_| now.since(self.sent_at) >= ANSWER_PAUSE);
         let due = now >= self.beat_due || (probing && now >= self.probe_due);
-        if !(due || answer || self.urgent) {
-            return;
-        }
-        self.answer_due = false;
+        let paths = match answer {
+            _ if due || self.urgent => self.peer.connected(),
+            None => return,
+            Some(Answer::OnAllPaths) => self.peer.connected(),
+            Some(Answer::OnOne(proven)) => self.answer_on(proven),
+        };
+        self.answer = None;
         self.urgent = false;
-        self.send(now);
+        self.send(now, paths);
     }
 
-    fn send(&mut self, now: Moment) {
+    /// The path that is known to have brought our last beat to the peer; all of them
+    /// when that is not known, and every so many times.
+    fn answer_on(&mut self, proven: Option<PathId>) -> PathSet {
+        self.answers = self.answers.wrapping_add(1);
+        let connected = self.peer.connected();
+        match proven {
+            Some(path) if connected.contains(path) && !self.answers.is_multiple_of(ANSWER_ALL) => {
+                PathSet::only(path)
+            }
+            Some(_) | None => connected,
+        }
+    }
+
+    fn send(&mut self, now: Moment, paths: PathSet) {
         // A node that does not serve speaks a little later than asked, so that its
         // answers to the active's beats are its beats.
         let slack = if self.serving() { self.tuning.period } else { self.tuning.period * 5 / 4 };
         self.beat_due = now + slack;
         self.probe_due = now + self.tuning.probe;
         self.sent_at = now;
-        let paths = self.peer.connected();
+        self.renew_alone(now);
         if paths.is_empty() {
             return;
         }

@@ -29,8 +29,8 @@ pub enum Timer {
     LeaseDecision,
     /// The lease ends.
     LeaseEnd,
-    /// The lease is renewed while alone.
-    LeaseRenewal,
+    /// A gate that was found closed is opened again.
+    Reopening,
     /// The next round of evidence.
     Evidence,
     /// Forwarding without answering ends.
@@ -66,7 +66,7 @@ impl fmt::Display for Timer {
             Timer::PathSilent => "path silent",
             Timer::LeaseDecision => "lease decision",
             Timer::LeaseEnd => "lease end",
-            Timer::LeaseRenewal => "lease renewal",
+            Timer::Reopening => "reopening",
             Timer::Evidence => "evidence",
             Timer::ForwardEnd => "forward end",
             Timer::Handover => "handover",
@@ -105,7 +105,7 @@ impl Core {
         if self.probing {
             tell(Timer::Probe, self.probe_due);
         }
-        if self.answer_due {
+        if self.answer.is_some() {
             tell(Timer::Answer, self.sent_at + ANSWER_PAUSE);
         }
         let silent_since = self.peer.silent_since();
@@ -119,7 +119,7 @@ impl Core {
         for index in 0..self.peer.path_count() {
             let path = self.peer.paths[PathId(index as u8).index()];
             if let Some(at) = path.heard_at.filter(|_| path.told) {
-                tell(Timer::PathSilent, at + self.tuning.detection);
+                tell(Timer::PathSilent, at + self.tuning.path);
             }
         }
         self.role_timers(tell);
@@ -158,13 +158,11 @@ impl Core {
 
     fn lease_timers(&self, tell: &mut dyn FnMut(Timer, Moment)) {
         let Some(until) = self.lease.until else {
-            tell(Timer::LeaseRenewal, self.reopen_at);
+            tell(Timer::Reopening, self.reopen_at);
             return;
         };
         tell(Timer::LeaseEnd, until);
-        if self.lease.alone {
-            tell(Timer::LeaseRenewal, self.lease.renew_at);
-        } else {
+        if !self.lease.alone {
             let believable = self.peer.silent_since() + self.tuning.believable;
             tell(Timer::LeaseDecision, until.before(self.tuning.decide).max(believable));
             if let Some(at) = self.lease.confirmed_until(self.tuning.doubt) {

@@ -147,7 +147,7 @@ impl Core {
             interface: name.clone(),
             carrier: path.carrier,
             peer_carrier: path.peer_carrier,
-            alive: path.heard_at.is_some_and(|at| now.since(at) < self.tuning.detection),
+            alive: path.heard_at.is_some_and(|at| now.since(at) < self.tuning.path),
             silence: path.heard_at.map(|at| now.since(at)),
             heard: path.count,
         };

@@ -63,6 +63,18 @@ impl Gatekeeper {
         }
     }
 
+    /// The table was made anew: opens again until the end that the lease had.
+    pub fn restore(&mut self) {
+        if let Some(switch) = self.active() {
+            switch.restore();
+        }
+    }
+
+    /// Whether there should be a gate and its table is gone.
+    pub fn is_lost(&mut self) -> bool {
+        self.active().is_some_and(|switch| !switch.present())
+    }
+
     fn active(&mut self) -> Option<&mut GateSwitch> {
         self.switch.as_mut().filter(|_| self.works)
     }

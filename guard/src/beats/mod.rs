@@ -13,6 +13,7 @@
 mod gatekeeper;
 mod outputs;
 mod paths;
+mod readiness;
 
 use std::io;
 use std::os::fd::AsFd;
@@ -41,10 +42,10 @@ use crate::mailbox::{Receiver, Taken};
 use crate::notify::Notifier;
 use crate::ping::Pinger;
 use crate::rtnetlink::Mac;
-use crate::syscall::{readable, wait};
 
 pub use gatekeeper::Gatekeeper;
 pub use paths::{PathSocket, Paths, group};
+use readiness::{Ready, Source, Waiting};
 
 /// Frames taken from one path in one turn, so that a flood on one path starves
 /// neither the others nor the deadline. An honest peer sends a few.
@@ -75,6 +76,8 @@ pub enum Mail {
     Reload(Box<Pair>),
     /// The length of the gate's lease has changed in the kernel's table.
     Lease(Duration),
+    /// The gate's table was made anew: open again for what is left of the lease.
+    RestoreGate,
     /// The protections that are missing.
     Missing(Vec<Missing>),
     /// The number of VIPs seen in the kernel.
@@ -130,9 +133,11 @@ pub struct Beats {
     missing: Vec<Missing>,
     present: u32,
     worst_late: Duration,
+    /// A box could not be emptied in the last turn.
+    mail_waits: bool,
     watchdog_at: Moment,
     stop: bool,
-    fds: Vec<libc::pollfd>,
+    waiting: Waiting,
 }
 
 impl Beats {
@@ -158,9 +163,10 @@ impl Beats {
             missing,
             present: 0,
             worst_late: Duration::ZERO,
+            mail_waits: false,
             watchdog_at: Moment::ZERO,
             stop: false,
-            fds: Vec::with_capacity(64),
+            waiting: Waiting::default(),
         };
         beats.carry_out();
         for mail in early {
@@ -178,15 +184,15 @@ impl Beats {
         while !self.stop {
             let (deadline, _) = self.core.deadline();
             let busy = !self.writer.flush(&self.parts.journal);
-            self.wait(deadline, busy)?;
-            self.turn(deadline);
+            let ready = self.wait(deadline, busy)?;
+            self.turn(deadline, ready);
         }
         self.parts.notifier.stopping();
         self.writer.flush(&self.parts.journal);
         Ok(())
     }
 
-    fn turn(&mut self, deadline: Moment) {
+    fn turn(&mut self, deadline: Moment, ready: Ready) {
         self.parts.wanted.alive();
         let late = clock::now().since(deadline);
         self.worst_late = self.worst_late.max(late);
@@ -194,9 +200,11 @@ impl Beats {
         if was_late {
             self.feed(Event::Late { by: late });
         }
-        self.read_frames();
-        self.read_answers();
-        self.read_mail();
+        self.each_frame(ready.frames, &mut |beats, event| beats.feed(event));
+        self.read_answers(ready);
+        if ready.mail || self.mail_waits {
+            self.read_mail();
+        }
         let (due, _) = self.core.deadline();
         if was_late || clock::now() >= due {
             self.feed(Event::Deadline);
@@ -204,20 +212,20 @@ impl Beats {
         self.watchdog();
     }
 
-    fn wait(&mut self, deadline: Moment, busy: bool) -> io::Result<()> {
-        self.fds.clear();
-        self.fds.push(readable(self.parts.urgent.as_fd()));
-        self.fds.push(readable(self.parts.mail.as_fd()));
-        self.paths.descriptors(&mut self.fds);
-        if let Some(pinger) = &self.parts.pinger {
-            self.fds.extend(pinger.descriptors().map(readable));
+    fn wait(&mut self, deadline: Moment, busy: bool) -> io::Result<Ready> {
+        self.waiting.clear();
+        self.waiting.add(self.parts.urgent.as_fd(), Source::Mail);
+        self.waiting.add(self.parts.mail.as_fd(), Source::Mail);
+        self.paths.wait_for(&mut self.waiting);
+        for fd in self.parts.pinger.iter().flat_map(Pinger::descriptors) {
+            self.waiting.add(fd, Source::Targets);
         }
         let mut span =
             deadline.min(self.watchdog_at.max(Moment::from_nanos(1))).since(clock::now());
-        if busy {
+        if busy || self.mail_waits {
             span = span.min(BUSY);
         }
-        wait(&mut self.fds, Some(span))
+        self.waiting.wait(span)
     }
 
     /// Gives the core an event and does what it says.
@@ -237,14 +245,9 @@ impl Beats {
         }
     }
 
-    fn read_frames(&mut self) {
-        self.each_frame(&mut |beats, event| beats.feed(event));
-    }
-
     /// Takes every waiting frame in; `take` gets what the core must know.
-    fn each_frame(&mut self, take: &mut dyn FnMut(&mut Beats, Event)) {
-        for index in 0..self.paths.count() {
-            let path = PathId(index as u8);
+    fn each_frame(&mut self, on: PathSet, take: &mut dyn FnMut(&mut Beats, Event)) {
+        for path in on.iter() {
             for _ in 0..FRAMES_A_TURN {
                 let mut frame = [0; ETHERNET_HEADER + MAX_FRAME];
                 let Some((length, source)) = self.paths.receive(path, &mut frame) else { break };
@@ -277,31 +280,37 @@ impl Beats {
         }
     }
 
-    fn read_answers(&mut self) {
-        for path in self.paths.answering_kernels() {
+    fn read_answers(&mut self, ready: Ready) {
+        for path in self.paths.answering_kernels(ready.kernels) {
             self.feed(Event::KernelAnswered { path });
         }
-        while let Some(pinger) = &self.parts.pinger {
+        while let Some(pinger) = self.parts.pinger.as_ref().filter(|_| ready.targets) {
             let Ok(Some(target)) = pinger.recv() else { break };
             self.feed(Event::TargetAnswered { target: target as u8 });
         }
     }
 
+    /// Takes letters, the realtime threads' first. What is left, because there was
+    /// too much or somebody held the box, is looked at again within [`BUSY`].
     fn read_mail(&mut self) {
         self.parts.urgent.clear();
         self.parts.mail.clear();
+        self.mail_waits = false;
+        for urgent in [true, false] {
+            self.mail_waits |= !self.empty_box(urgent);
+        }
+    }
+
+    fn empty_box(&mut self, urgent: bool) -> bool {
         for _ in 0..LETTERS_A_TURN {
-            match self.parts.urgent.take() {
+            let taken = if urgent { self.parts.urgent.take() } else { self.parts.mail.take() };
+            match taken {
                 Taken::Letter(mail) => self.open(mail),
-                Taken::Nothing | Taken::Busy => break,
+                Taken::Nothing => return true,
+                Taken::Busy => return false,
             }
         }
-        for _ in 0..LETTERS_A_TURN {
-            match self.parts.mail.take() {
-                Taken::Letter(mail) => self.open(mail),
-                Taken::Nothing | Taken::Busy => break,
-            }
-        }
+        false
     }
 
     fn open(&mut self, mail: Mail) {
@@ -334,6 +343,7 @@ impl Beats {
                 self.carry_out();
             }
             Mail::Lease(lease) => self.parts.gate.set_lease(lease),
+            Mail::RestoreGate => self.parts.gate.restore(),
             Mail::Missing(missing) => self.missing = missing,
             Mail::Present(present) => self.present = present,
             Mail::Note(note) => self.writer.push(note),
@@ -406,8 +416,10 @@ fn greet(parts: &mut Parts, paths: &mut Paths, early: &mut Vec<Mail>) -> io::Res
                 }
             }
         }
-        let mut fds = vec![readable(parts.urgent.as_fd()), readable(parts.mail.as_fd())];
-        paths.descriptors(&mut fds);
-        wait(&mut fds, Some(hello_at.min(end).since(clock::now())))?;
+        let mut waiting = Waiting::default();
+        waiting.add(parts.urgent.as_fd(), Source::Mail);
+        waiting.add(parts.mail.as_fd(), Source::Mail);
+        paths.wait_for(&mut waiting);
+        waiting.wait(hello_at.min(end).since(clock::now()))?;
     }
 }

@@ -60,12 +60,18 @@ impl Beats {
             }
         };
         self.tell_core(Event::GateAnswered { order, took });
+        if !took && self.parts.gate.is_lost() {
+            // Until the gate's thread has put it back, only addresses hold this node back.
+            self.parts.gate.works(false);
+            self.tell_core(Event::GateWorks { works: false });
+        }
     }
 
     /// Feeds the core all that waits in the sockets, without acting on it yet.
     fn refresh(&mut self) {
-        self.each_frame(&mut |beats, event| beats.tell_core(event));
-        for path in self.paths.answering_kernels() {
+        let all = PathSet::first(self.paths.count());
+        self.each_frame(all, &mut |beats, event| beats.tell_core(event));
+        for path in self.paths.answering_kernels(all) {
             self.tell_core(Event::KernelAnswered { path });
         }
     }

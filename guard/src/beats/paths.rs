@@ -1,12 +1,15 @@
 //! The sockets of every path, and the Ethernet around a frame.
 
+use std::os::fd::AsFd;
+
 use twinwall_core::ids::{MAX_PATHS, PathId, PathSet};
 use twinwall_core::wire::{ETHERTYPE, MAX_FRAME};
 
 use crate::ask::Asker;
 use crate::frames::{ETHERNET_HEADER, FrameSocket};
 use crate::rtnetlink::Mac;
-use crate::syscall::readable;
+
+use super::readiness::{Source, Waiting};
 
 /// One path's sockets, opened by the link thread (opening takes locks of the kernel's).
 pub struct PathSocket {
@@ -54,12 +57,13 @@ impl Paths {
     }
 
     /// Adds what to wait for.
-    pub fn descriptors(&self, fds: &mut Vec<libc::pollfd>) {
-        use std::os::fd::AsFd;
-        for socket in self.sockets.iter().flatten() {
-            fds.push(readable(socket.frames.as_fd()));
-            if let Some(asker) = &socket.asker {
-                fds.extend(asker.descriptors().map(readable));
+    pub(super) fn wait_for(&self, waiting: &mut Waiting) {
+        for (index, socket) in self.sockets.iter().enumerate() {
+            let Some(socket) = socket else { continue };
+            let path = PathId(index as u8);
+            waiting.add(socket.frames.as_fd(), Source::Frames(path));
+            for fd in socket.asker.iter().flat_map(Asker::descriptors) {
+                waiting.add(fd, Source::Kernel(path));
             }
         }
     }
@@ -110,13 +114,14 @@ impl Paths {
         }
     }
 
-    /// The paths on which the peer's kernel answered since the last call.
-    pub fn answering_kernels(&self) -> impl Iterator<Item = PathId> + use<> {
+    /// The paths among `of` on which the peer's kernel answered since the last call.
+    pub fn answering_kernels(&self, of: PathSet) -> impl Iterator<Item = PathId> + use<> {
         let mut answered = PathSet::EMPTY;
-        for (index, socket) in self.sockets.iter().enumerate() {
-            let asker = socket.as_ref().and_then(|socket| socket.asker.as_ref());
+        for path in of.iter() {
+            let socket = self.sockets[path.index()].as_ref();
+            let asker = socket.and_then(|socket| socket.asker.as_ref());
             if asker.is_some_and(|asker| matches!(asker.recv(), Ok(Some(_)))) {
-                answered.insert(PathId(index as u8));
+                answered.insert(path);
             }
         }
         answered.iter()
