@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use twinwall_core::beat::RoleWord;
@@ -196,6 +197,11 @@ impl Gateway {
         )
     }
 
+    /// Its file tree, the root of what runs on it.
+    pub fn tree(&self) -> &Path {
+        &self.tree
+    }
+
     /// The guard's socket.
     pub fn guard(&self) -> guard::Client {
         guard::Client::new(self.node, &self.tree)
@@ -250,12 +256,9 @@ impl Gateway {
         self.off = true;
     }
 
-    /// Waits for the end of a service that was told to stop.
-    pub fn await_stopped(&mut self) -> Result<()> {
-        match self.running.take() {
-            Some(mut running) => running.wait_end(STOP_WITHIN),
-            None => Ok(()),
-        }
+    /// Waits for the end of a service that was told to stop; how it ended, where one ran.
+    pub fn await_stopped(&mut self) -> Result<Option<ExitStatus>> {
+        self.running.take().map(|mut running| running.wait_end(STOP_WITHIN)).transpose()
     }
 
     /// Whatever befell it: has power, addresses, links, a running service. A gateway

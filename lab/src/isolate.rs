@@ -4,6 +4,7 @@
 //! code that could be skipped. Called by `main` before anything else.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -33,13 +34,20 @@ pub enum Side {
 
 /// Outside: runs this program again inside and waits for its end. Inside: prepares the mounts.
 pub fn cross() -> Result<Side> {
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    cross_with(&arguments)
+}
+
+/// As [`cross`], with other arguments for the inner process: a test runs itself alone
+/// inside. Outside, the calling thread makes no threads afterwards and crosses once.
+pub fn cross_with(arguments: &[OsString]) -> Result<Side> {
     match env::var(LIFELINE) {
         Ok(fd) => settle(&fd).map(|outer_pid| Side::Inside { outer_pid }),
-        Err(_) => run_inside().map(Side::Done),
+        Err(_) => run_inside(arguments).map(Side::Done),
     }
 }
 
-fn run_inside() -> Result<ExitCode> {
+fn run_inside(arguments: &[OsString]) -> Result<ExitCode> {
     // SAFETY: no arguments, cannot fail.
     if unsafe { libc::geteuid() } != 0 {
         return Err(LabError::Usage("the lab makes network namespaces: run it as root".into()));
@@ -50,7 +58,7 @@ fn run_inside() -> Result<ExitCode> {
         return Err(io::Error::last_os_error()).doing("make a PID namespace");
     }
     let saved = Saved::of_stdin();
-    let mut child = spawn_inner(reader.as_raw_fd())?;
+    let mut child = spawn_inner(reader.as_raw_fd(), arguments)?;
     drop(reader);
     let mut lifeline = writer;
     writeln!(lifeline, "{}", child.id()).doing("tell the inner process its id")?;
@@ -64,9 +72,9 @@ fn run_inside() -> Result<ExitCode> {
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
-fn spawn_inner(lifeline: i32) -> Result<Child> {
+fn spawn_inner(lifeline: i32, arguments: &[OsString]) -> Result<Child> {
     let mut command = Command::new("/proc/self/exe");
-    command.args(env::args_os().skip(1)).env(LIFELINE, lifeline.to_string());
+    command.args(arguments).env(LIFELINE, lifeline.to_string());
     // SAFETY: between fork and exec only system calls are made; nothing is allocated.
     unsafe {
         command.pre_exec(move || {

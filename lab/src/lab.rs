@@ -83,6 +83,15 @@ pub struct Lab {
 impl Lab {
     /// Builds everything and boots both gateways. One lab at a time in a process.
     pub fn build(form: Form) -> Result<Lab> {
+        let mut lab = Lab::assemble(form)?;
+        for gateway in &mut lab.gateways {
+            gateway.boot()?;
+        }
+        Ok(lab)
+    }
+
+    /// Builds everything; the gateways have their files and no power yet.
+    pub fn assemble(form: Form) -> Result<Lab> {
         let wiring = form.ha.wiring();
         let topology = Topology::build(wiring, plan::lan_prefix(form.further_vips))?;
         let settings = Settings {
@@ -100,11 +109,7 @@ impl Lab {
         };
         let [a, b] = topology.gateways.clone();
         let gateways = [Gateway::new(0, a, &blueprint)?, Gateway::new(1, b, &blueprint)?];
-        let mut lab = Lab { form, topology, gateways, timeline, hogs: Vec::new() };
-        for gateway in &mut lab.gateways {
-            gateway.boot()?;
-        }
-        Ok(lab)
+        Ok(Lab { form, topology, gateways, timeline, hogs: Vec::new() })
     }
 
     /// Where the probes run.

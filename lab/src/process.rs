@@ -2,7 +2,7 @@
 //! within a bound.
 
 use std::fs;
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use crate::error::{Doing, Result};
@@ -50,11 +50,11 @@ impl Running {
         signal_all(&[self.child.id().cast_signed()], signal);
     }
 
-    /// Waits for the program's end.
-    pub fn wait_end(&mut self, bound: Duration) -> Result<()> {
+    /// Waits for the program's end; how it ended.
+    pub fn wait_end(&mut self, bound: Duration) -> Result<ExitStatus> {
         let child = &mut self.child;
         wait::until("the end of a process", bound, || match child.try_wait() {
-            Ok(Some(_)) => Ok(()),
+            Ok(Some(status)) => Ok(status),
             Ok(None) => Err("it runs".to_owned()),
             Err(cause) => Err(cause.to_string()),
         })
