@@ -10,10 +10,10 @@ use std::thread::{self, JoinHandle};
 use twinwall_core::Setup;
 use twinwall_core::api::Missing;
 use twinwall_core::beat::Leaving;
-use twinwall_core::config::{GateMode, Pair};
+use twinwall_core::config::{GateMode, Node, Pair};
 use twinwall_core::event::Order;
 use twinwall_core::ids::{BootId, MAX_PATHS};
-use twinwall_core::wire::Session;
+use twinwall_core::wire::{PairKey, Session};
 
 use crate::addresses::{self, Wanted};
 use crate::announce::{self, Announce};
@@ -78,13 +78,15 @@ struct Running {
     journal: Arc<Journal>,
 }
 
-/// The threads that a reload must reach.
+/// The threads that a reload must reach, and what it cannot change.
 #[derive(Clone)]
 struct Reached {
     wanted: Wanted,
     announce: Announce,
     gate: Arc<GateOrders>,
     mail: Sender<Mail>,
+    node: Node,
+    key: PairKey,
 }
 
 impl Running {
@@ -123,13 +125,20 @@ impl Running {
             notifier: Notifier::from_environment()?,
             ends: Arc::clone(&ends),
         };
-        let reached = Reached { wanted, announce, gate: Arc::clone(&orders), mail: mail.clone() };
+        let reached = Reached {
+            wanted,
+            announce,
+            gate: Arc::clone(&orders),
+            mail: mail.clone(),
+            node: node.clone(),
+            key,
+        };
         start_links(watch, &links, &pair, &node, &ends, &urgent)?;
         let beats = start_beats(parts, node.realtime, std::mem::take(&mut missing))?;
-        start_others(worker, announcer, &pair, &ends, (&urgent, &mail), &orders)?;
+        start_others(worker, announcer, &pair, &node, &ends, (&urgent, &mail), &orders)?;
         if let Some(keeping) = keeping {
             let mail = mail.clone();
-            threads::start("gate", true, move || keeping.run(&orders, &mail))?;
+            threads::start("gate", node.realtime, move || keeping.run(&orders, &mail))?;
         }
         let context = context(root.to_owned(), pair, Arc::clone(&journal), reached);
         Ok(Running { context: Arc::new(context), mail, beats, journal })
@@ -214,7 +223,7 @@ fn start_links(
     watch: LinkWatch,
     links: &CheckLinks,
     pair: &Pair,
-    node: &twinwall_core::config::Node,
+    node: &Node,
     ends: &Arc<HaEnds>,
     urgent: &Sender<Mail>,
 ) -> io::Result<()> {
@@ -226,22 +235,23 @@ fn start_links(
         opened: [None; MAX_PATHS],
     };
     links.check();
-    threads::start("links", true, move || work.run(watch))
+    threads::start("links", node.realtime, move || work.run(watch))
 }
 
 fn start_others(
     worker: addresses::Worker,
     announcer: announce::Announcer,
     pair: &Pair,
+    node: &Node,
     ends: &Arc<HaEnds>,
     (urgent, mail): (&Sender<Mail>, &Sender<Mail>),
     orders: &Arc<GateOrders>,
 ) -> io::Result<()> {
     let (to_core, to_guard, gate) = (urgent.clone(), mail.clone(), Arc::clone(orders));
-    threads::start("addresses", true, move || {
+    threads::start("addresses", node.realtime, move || {
         threads::addresses(worker, &to_core, &to_guard, &gate)
     })?;
-    threads::start("announce", true, move || threads::announcing(announcer))?;
+    threads::start("announce", node.realtime, move || threads::announcing(announcer))?;
     let (pair, ends, mail) = (pair.clone(), Arc::clone(ends), mail.clone());
     threads::start("cable", false, move || cable::watch(&pair, &ends, &mail))
 }
@@ -274,6 +284,7 @@ fn context(root: PathBuf, pair: Pair, journal: Arc<Journal>, reached: Reached) -
 /// Reads the settings again and hands them to every thread that uses them.
 fn reload(root: &Path, reached: &Reached, context: &Context) -> Result<(), String> {
     let new = settings::load(root).map_err(|error| error.to_string())?;
+    refuse_other_node(reached, &new)?;
     let mut pair = context.pair.write().unwrap_or_else(|poisoned| poisoned.into_inner());
     let change = pair.change(&new.pair);
     let names = |pair: &Pair| {
@@ -302,6 +313,24 @@ fn reload(root: &Path, reached: &Reached, context: &Context) -> Result<(), Strin
     }
     *pair = new.pair;
     Ok(())
+}
+
+/// What `node.toml` says, and the key, hold for a whole run of the guard.
+fn refuse_other_node(reached: &Reached, new: &Settings) -> Result<(), String> {
+    let (old, node) = (&reached.node, &new.node);
+    let changed = [
+        ("name", old.name != node.name),
+        ("designation", old.designation != node.designation),
+        ("gate", old.gate != node.gate),
+        ("realtime", old.realtime != node.realtime),
+        ("key file", reached.key != new.key),
+    ];
+    match changed.into_iter().find(|(_, differs)| *differs) {
+        Some((key, _)) => {
+            Err(format!("{key}: cannot be changed while the guard runs; restart it on this node"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn names(pair: &Pair) -> io::Result<Vec<InterfaceName>> {

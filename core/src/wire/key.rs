@@ -22,7 +22,7 @@ const KEY_LENGTH: usize = 32;
 const SALT: &[u8] = b"twinwall heartbeat 1";
 
 /// The key that both nodes of a pair hold. Forgotten (overwritten) when dropped.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PairKey(Zeroizing<[u8; KEY_BYTES]>);
 
 impl PairKey {

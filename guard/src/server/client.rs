@@ -1,6 +1,7 @@
 //! One client of the guard's socket: request lines in, answer lines out.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
@@ -22,6 +23,8 @@ const WATCH_PAUSE: Duration = Duration::from_millis(50);
 const WATCH_SLOWEST: Duration = Duration::from_secs(1);
 /// Inputs that wait to be written; a slower reader loses its recording.
 const MAX_RECORDED: usize = 8192;
+/// Most that is read of a line that is too long, in bytes.
+const MAX_UNREAD: u64 = 1 << 20;
 /// Longest name and reason of a fact, in bytes.
 const MAX_NAME: usize = 32;
 const MAX_REASON: usize = 200;
@@ -41,6 +44,10 @@ pub(super) fn serve(stream: UnixStream, context: &Context) {
     let Ok(mut out) = stream.try_clone() else { return };
     let mut lines = BufReader::new(stream);
     while let Some(line) = read_line(&mut lines) {
+        if line.len() > MAX_LINE {
+            refuse_long_line(&mut lines, &mut out);
+            return;
+        }
         let answered = match serde_json::from_slice::<Request>(&line) {
             Ok(request) => answer(context, request, &mut out),
             Err(error) => {
@@ -53,12 +60,23 @@ pub(super) fn serve(stream: UnixStream, context: &Context) {
     }
 }
 
-/// One line without its end; `None` at the end of the stream or when it is too long.
+/// One line; `None` at the end of the stream. Of one that is too long, one byte more
+/// than is allowed.
 fn read_line(from: &mut BufReader<UnixStream>) -> Option<Vec<u8>> {
     let mut line = Vec::new();
     let limit = MAX_LINE as u64 + 1;
     let read = from.by_ref().take(limit).read_until(b'\n', &mut line).ok()?;
-    (read > 0 && line.len() <= MAX_LINE).then_some(line)
+    (read > 0).then_some(line)
+}
+
+/// Says why the connection ends. What has come of the line is read first: bytes left
+/// unread at the end would cost the client the answer.
+fn refuse_long_line(lines: &mut BufReader<UnixStream>, out: &mut UnixStream) {
+    let message = format!("a request has at most {MAX_LINE} bytes; this line is longer");
+    let _ = write(out, &Answer::Error { message });
+    let _ = out.shutdown(Shutdown::Write);
+    let _ = out.set_read_timeout(Some(WATCH_SLOWEST));
+    let _ = std::io::copy(&mut lines.take(MAX_UNREAD), &mut std::io::sink());
 }
 
 fn write(out: &mut UnixStream, answer: &Answer) -> std::io::Result<()> {

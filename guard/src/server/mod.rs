@@ -75,12 +75,20 @@ pub fn serve(listener: &UnixListener, context: &Arc<Context>) {
             continue;
         }
         let context = Arc::clone(context);
-        let work = move || {
-            client::serve(stream, &context);
-            context.clients.fetch_sub(1, Ordering::AcqRel);
-        };
+        let seat = Seat(context);
+        let work = move || client::serve(stream, &seat.0);
         // Without a thread the client sees the end of the connection.
         let _ = thread::Builder::new().name("client".to_owned()).stack_size(STACK).spawn(work);
+    }
+}
+
+/// One of the places for clients: free again however its client's thread ends, and
+/// if it never began.
+struct Seat(Arc<Context>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -42,7 +42,6 @@ fn lines_that_are_no_request_get_an_error_and_the_client_may_go_on() {
             "hello",
             "",
             "\u{0}\u{7f}\u{fffd}",
-            r#"{"request":"status","more":1}"#,
             r#"{"request":"explode"}"#,
             r#"{"request":"order","order":"explode"}"#,
             r#"{"request":"order","order":{"maintenance_on":{"lasts":-1}}}"#,

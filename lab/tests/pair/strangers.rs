@@ -20,7 +20,7 @@ fn strangers(cause: &str, change: impl Fn(&mut Files)) -> Pair {
         let status = pair.await_status(node, "refused frames", |status| {
             status.guard.refused_frames.iter().any(|refused| refused.name == cause)
         });
-        assert_eq!(status.snapshot.peer.state, "never_heard");
+        assert_eq!(status.snapshot.peer.boot, None, "the peer was never heard");
         assert!(status.snapshot.role.alone);
     }
     pair
