@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
-use super::run::{Wanted, run};
+use super::run::{Benchmark, Wanted, run};
 use super::table;
 use crate::error::{Doing, LabError, Result};
 use crate::isolate::{self, Side};
@@ -75,16 +75,17 @@ pub fn command(
         Side::Inside { .. } => {}
     }
     let wanted = Wanted { reps: options.reps, quick: options.quick, only: options.only, guard };
-    let benchmark = run(&wanted)?;
     if options.json {
+        let benchmark = run(&wanted, |_| Ok(()))?;
         let text = serde_json::to_string_pretty(&benchmark).map_err(std::io::Error::other);
         println!("{}", text.doing("write the figures as JSON")?);
         return Ok(ExitCode::SUCCESS);
     }
-    let page = table::page(&benchmark);
-    print!("{page}");
     let path = &options.output;
-    fs::write(path, page).doing(format!("write {}", path.display()))?;
+    let save = |benchmark: &Benchmark| {
+        fs::write(path, table::page(benchmark)).doing(format!("write {}", path.display()))
+    };
+    print!("{}", table::page(&run(&wanted, save)?));
     eprintln!("written to {}", path.display());
     Ok(ExitCode::SUCCESS)
 }

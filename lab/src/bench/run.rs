@@ -21,6 +21,14 @@ const QUICK_REPS: u32 = 3;
 /// Quiet time before a fault; the floor is measured in it.
 const WARM_UP: Duration = Duration::from_secs(1);
 
+/// Either product has moved within this, at intervals below the long one.
+const WATCHED: Duration = Duration::from_secs(2);
+/// From this interval on a scenario's own time is needed.
+const LONG_INTERVAL: Duration = Duration::from_secs(1);
+/// A client that sent nothing for so long stood still with the whole machine; so
+/// did the products, and the repetition says nothing of them.
+const STOOD_STILL: Duration = Duration::from_millis(20);
+
 /// What the command line wants.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -66,7 +74,7 @@ pub struct Played {
     pub watched_s: f64,
     /// The figures.
     pub lines: Vec<Line>,
-    /// What could not be measured, and why.
+    /// What could not be measured or counted, and why.
     pub failures: Vec<String>,
 }
 
@@ -77,6 +85,8 @@ pub struct Benchmark {
     pub machine: Machine,
     /// How long it took, in minutes.
     pub took_min: f64,
+    /// Rows ordered; fewer are there when the run was interrupted.
+    pub rows_wanted: usize,
     /// Repetitions ordered.
     pub reps: u32,
     /// Longest silences of routed packets before the faults, in milliseconds.
@@ -87,14 +97,16 @@ pub struct Benchmark {
     pub rows: Vec<Played>,
 }
 
-/// Plays everything that is wanted.
-pub fn run(wanted: &Wanted) -> Result<Benchmark> {
+/// Plays everything that is wanted; `save` is handed what there is after each row,
+/// so that a run that is interrupted was not for nothing.
+pub fn run(wanted: &Wanted, save: impl Fn(&Benchmark) -> Result<()>) -> Result<Benchmark> {
     let rows = chosen(&wanted.only)?;
     let reps = if wanted.quick { wanted.reps.min(QUICK_REPS) } else { wanted.reps };
     let started = clock::now();
     let mut benchmark = Benchmark {
         machine: Machine::look(&wanted.guard),
         took_min: 0.0,
+        rows_wanted: rows.len(),
         reps,
         floor: Figures::default(),
         vip_floor: Figures::default(),
@@ -105,8 +117,9 @@ pub fn run(wanted: &Wanted) -> Result<Benchmark> {
         eprintln!("[{}/{}, {minutes} min] {}", number + 1, rows.len(), row.scenario);
         let played = play_row(&mut benchmark, wanted, row, number % 2 == 0)?;
         benchmark.rows.push(played);
+        benchmark.took_min = clock::now().since(started).as_secs_f64() / 60.0;
+        save(&benchmark)?;
     }
-    benchmark.took_min = clock::now().since(started).as_secs_f64() / 60.0;
     Ok(benchmark)
 }
 
@@ -134,6 +147,7 @@ fn play_row(
         return Err(LabError::Usage(format!("{} is no scenario; a bug in the lab", row.scenario)));
     };
     let observe = match row.play {
+        Play::Often if found.interval < LONG_INTERVAL => found.observe.min(WATCHED),
         Play::Often => found.observe,
         Play::Once if wanted.quick => STEADY_QUICK,
         Play::Once => STEADY,
@@ -176,6 +190,11 @@ fn play_row(
 }
 
 fn note(benchmark: &mut Benchmark, played: &mut Played, outcome: &Outcome) {
+    if let Some(why) = set_aside(played.play, outcome) {
+        let (product, rep) = (outcome.product.name(), outcome.rep);
+        played.failures.push(format!("{product}, repetition {rep}: set aside: {why}"));
+        return;
+    }
     if let Some(seen) = &outcome.traffic {
         benchmark.floor.add(seen.floor.as_secs_f64() * 1e3);
         benchmark.vip_floor.add(seen.vip_floor.as_secs_f64() * 1e3);
@@ -199,6 +218,18 @@ fn note(benchmark: &mut Benchmark, played: &mut Played, outcome: &Outcome) {
             Product::Keepalived => line.keepalived.add(value),
         }
     }
+}
+
+/// Why a repetition cannot be counted, whatever it shows. A steady state is never
+/// set aside: what happened in its minute is what it is about.
+fn set_aside(play: Play, outcome: &Outcome) -> Option<String> {
+    let seen = outcome.traffic.as_ref().filter(|_| play == Play::Often)?;
+    let before: u32 = seen.streams.iter().map(|stream| stream.lost_before).sum();
+    if before > 0 {
+        return Some(format!("{before} probes were lost before the fault"));
+    }
+    let pause = seen.client_pause;
+    (pause > STOOD_STILL).then(|| format!("the machine stood still for {} ms", pause.as_millis()))
 }
 
 impl Line {

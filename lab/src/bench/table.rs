@@ -39,7 +39,7 @@ fn head(benchmark: &Benchmark) -> String {
          | kernel | {} |\n\
          | twinwall | {} |\n\
          | keepalived | {} |\n\
-         | repetitions | {} of each fault, 1 of each steady state, with either product; {:.0} minutes |\n\
+         | repetitions | {} of each fault, 1 of each steady state, with either product; {} of {} rows, {:.0} minutes |\n\
          | floor, routed packets | {} |\n\
          | floor, pings to VIPs | {} |\n\n\
          Both products run in the same lab and suffer the same faults, in turn, each time the other one first. \
@@ -48,7 +48,8 @@ fn head(benchmark: &Benchmark) -> String {
          lost or held up; *VIP silent* is the same for pings to the VIPs. \
          The *floor* is the longest silence in the quiet second before each fault: what the probe and the machine \
          cost by themselves. Figures of silence include it; 'reached' is decided on the median over the floor. \
-         The products share two cores with all probes, so an outlier may be the machine's.\n",
+         The products share the processors with all probes. A repetition in which the client itself could not \
+         send for 20 ms, or lost packets before the fault, is set aside and listed below.\n",
         machine.date,
         machine.cpu,
         machine.cores,
@@ -57,6 +58,8 @@ fn head(benchmark: &Benchmark) -> String {
         machine.twinwall,
         machine.keepalived,
         benchmark.reps,
+        benchmark.rows.len(),
+        benchmark.rows_wanted,
         benchmark.took_min,
         floor(&benchmark.floor),
         floor(&benchmark.vip_floor),
@@ -106,7 +109,7 @@ fn failures(benchmark: &Benchmark) -> String {
     if all.is_empty() {
         return String::new();
     }
-    let mut text = String::from("\n## What could not be measured\n\n");
+    let mut text = String::from("\n## What could not be measured or counted\n\n");
     for line in all {
         // Writing to a String cannot fail.
         let _ = write!(text, "{line}");
@@ -157,7 +160,15 @@ mod tests {
             keepalived: "2.2.7".to_owned(),
         };
         let (floor, vip_floor) = (figures(&[1.0, 3.0]), Figures::default());
-        Benchmark { machine, took_min: 1.0, reps: 3, floor, vip_floor, rows: vec![row] }
+        Benchmark {
+            machine,
+            took_min: 1.0,
+            rows_wanted: 1,
+            reps: 3,
+            floor,
+            vip_floor,
+            rows: vec![row],
+        }
     }
 
     #[test]

@@ -69,6 +69,12 @@ pub fn loss(probes: &[Probe]) -> Loss {
     }
 }
 
+/// The longest time between the sending of one probe and of the next.
+pub fn longest_pause(probes: &[Probe]) -> Duration {
+    let pauses = probes.windows(2).map(|pair| pair[1].sent.since(pair[0].sent));
+    pauses.max().unwrap_or_default()
+}
+
 /// How long two hardware addresses answered one probe: each run of such probes
 /// from the first one's sending to the last one's second answer, all runs added.
 pub fn two_answer(probes: &[Probe]) -> Duration {
@@ -146,6 +152,13 @@ mod tests {
     fn a_late_sender_is_no_outage() {
         let probes = [probe(0, Some(1)), probe(10, Some(11)), probe(500, Some(501))];
         assert_eq!(longest_silence(&probes, ms(510)).span, span(1));
+    }
+
+    #[test]
+    fn a_late_sender_shows_as_a_pause() {
+        let probes = [probe(0, Some(1)), probe(10, Some(11)), probe(500, Some(501))];
+        assert_eq!(longest_pause(&probes), span(490));
+        assert_eq!(longest_pause(&probes[..1]), Duration::ZERO);
     }
 
     #[test]

@@ -11,7 +11,9 @@
 //!   turn is sent (or when the previous answer arrives, if that is later) and
 //!   ends when the next answer arrives. So it covers lost probes and probes that
 //!   were held up, and it does not cover time in which the client sent nothing:
-//!   a late sender is no outage. It is exact to one probe's spacing.
+//!   a late sender is no outage. It is exact to one probe's spacing. A machine that
+//!   stands still holds up packets as well: the client's own longest pause, beside
+//!   the outage, tells that from a fault.
 //! - **Floor**: the same figure over a quiet time before the fault in the same
 //!   run: what probe and machine cost by themselves. Read outages against it.
 //! - **VIP silence**: the longest silence of the pings to the VIPs, by family.

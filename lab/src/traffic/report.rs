@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use twinwall_core::time::Moment;
 
 use super::log::{Mac, Probe, ProbeLog};
-use super::measure::{Loss, answered_by, longest_silence, loss, two_answer};
+use super::measure::{Loss, answered_by, longest_pause, longest_silence, loss, two_answer};
 use super::plan::{Side, StreamKind};
 use super::run::Probes;
 use super::stream::Stream;
@@ -57,6 +57,9 @@ pub struct StreamMeasured {
     /// Longest silence before the fault.
     #[serde(serialize_with = "millis", rename = "floor_ms")]
     pub floor: Duration,
+    /// Longest time between two probes after the fault.
+    #[serde(serialize_with = "millis", rename = "pause_ms")]
+    pub pause: Duration,
 }
 
 /// What a client saw of one fault. Definitions: head of [`super`].
@@ -68,6 +71,10 @@ pub struct Measured {
     /// The same before the fault.
     #[serde(serialize_with = "millis", rename = "floor_ms")]
     pub floor: Duration,
+    /// Longest time in which the client sent nothing after the fault. Much more than
+    /// the probes' spacing: the machine stood still, and what it carried was held up.
+    #[serde(serialize_with = "millis", rename = "client_pause_ms")]
+    pub client_pause: Duration,
     /// Routed probes sent after the fault, or on their way when it came.
     pub sent: u32,
     /// Routed probes that were never answered.
@@ -130,6 +137,7 @@ impl Probes {
         Ok(Measured {
             outage: most(StreamKind::Routed, |stream| stream.silence),
             floor: most(StreamKind::Routed, |stream| stream.floor),
+            client_pause: most(StreamKind::Routed, |stream| stream.pause),
             sent: of(StreamKind::Routed).map(|stream| stream.sent).sum(),
             lost: of(StreamKind::Routed).map(|stream| stream.lost).sum(),
             vip_silence_ipv4: longest(StreamKind::Ping, false),
@@ -218,6 +226,7 @@ fn measure_stream(side: Side, stream: &Stream, window: &Window) -> StreamMeasure
         silence: silence.span,
         silence_began: silence.from.since(window.fault),
         floor: longest_silence(&before, window.quiet_to()).span,
+        pause: longest_pause(&after),
     }
 }
 
