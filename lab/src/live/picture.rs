@@ -95,7 +95,7 @@ fn ask(client: &Client) -> (Seen, String) {
     match client.status() {
         Ok(status) => {
             let detail =
-                format!("{}, epoch {}", status.snapshot.role.reason, status.snapshot.role.epoch);
+                format!("epoch {}: {}", status.snapshot.role.epoch, status.snapshot.role.reason);
             (client.seen(), detail)
         }
         Err(_) => (client.seen(), String::new()),
