@@ -6,6 +6,7 @@
 //! moment at which a conclusion could change by itself.
 
 mod claim;
+mod hear;
 mod orders;
 mod serve;
 mod speak;
@@ -13,15 +14,14 @@ mod timers;
 mod view;
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::beat::{Heard, Leaving, RoleWord};
-use crate::config::{Cable, Pair};
+use crate::beat::{Leaving, RoleWord};
+use crate::config::Pair;
 use crate::early::Early;
 use crate::election::{Verdict, View, elect};
-use crate::event::{Applied, Desired, Event, Output};
+use crate::event::{Desired, Event, Output};
 use crate::health::Health;
 use crate::ids::{
     BootId, Designation, Epoch, Generation, InterfaceId, MAX_PATHS, MAX_TARGETS, PathId, Sequence,
@@ -31,7 +31,7 @@ use crate::note::{Note, Reason, What};
 use crate::peer::{Peer, Phase};
 use crate::role::{self, Input};
 use crate::time::Moment;
-use crate::tuning::{CHECK_PAUSE, LATE, Tuning};
+use crate::tuning::Tuning;
 
 pub use timers::Timer;
 
@@ -371,118 +371,6 @@ impl Core {
         }
     }
 
-    /// A shell can be stopped between any two of its steps, so the core also
-    /// measures by itself how far it was kept beyond its own deadline.
-    pub(super) fn notice_lateness(&mut self, now: Moment, event: &Event) {
-        let by = now.since(self.deadline().0);
-        if by >= LATE && !matches!(event, Event::Late { .. }) {
-            self.late(now, by);
-        }
-    }
-
-    fn late(&mut self, now: Moment, by: Duration) {
-        if now.since(self.sent_at) >= self.tuning.lease {
-            // The peer may have claimed meanwhile, also one that was dead or gone before.
-            self.peer.forget_absence(now);
-        } else {
-            self.peer.woke_late(now, by);
-        }
-        self.early.refute(now);
-        self.woke_late = true;
-        self.catching_up = true;
-        if by >= LATE && by * 2 >= self.setup.pair.interval {
-            self.note(now, What::Late { by });
-        }
-    }
-
-    fn hear(&mut self, now: Moment, heard: &Heard) {
-        let received = self.peer.hear(now, heard);
-        if received.restarted {
-            self.lease.forget();
-            // Whatever it held before, this run of the peer has granted nothing and serves nothing.
-            self.peer_restarted = self.phase_told != Phase::NeverHeard;
-            self.note(now, What::PeerUp { boot: heard.boot });
-        }
-        if let Some(path) = self.peer.paths.get_mut(heard.path.index()).filter(|path| !path.told) {
-            path.told = true;
-            self.note(now, What::PathHeard { path: heard.path });
-        }
-        self.early.refute(now);
-        if !received.fresh {
-            return;
-        }
-        if self.peer.misses_on_a_path() && now >= self.check_due {
-            self.check_due = now + CHECK_PAUSE;
-            self.push(Output::CheckLinks);
-        }
-        let beat = &heard.beat;
-        if beat.leaving.is_some() {
-            self.lease.forget();
-        }
-        let theirs = beat.heard[PathId::HA.index()].carrier;
-        if self.early.peer_carrier(now, theirs) {
-            self.note(now, What::CableIsDirect { direct: false });
-        }
-        self.compare_settings(now, beat.settings);
-        self.weigh_epoch(now, beat);
-        if let Some(confirmation) = self.lease.confirm(now, &beat.heard) {
-            self.peer.round_trip = Some(confirmation.round_trip);
-            self.renew_confirmed(now, confirmation.sent);
-        }
-        let serves = matches!(beat.role, RoleWord::Active | RoleWord::Claiming);
-        if beat.wants_answer {
-            self.answer = Some(Answer::OnAllPaths);
-        } else if serves && !self.serving() {
-            let arrived = beat.heard.iter().position(|path| path.sequence == self.sequence);
-            let proven = arrived.map(|index| PathId(index as u8));
-            self.answer = self.answer.or(Some(Answer::OnOne(proven)));
-        }
-    }
-
-    fn ha_carrier(&mut self, now: Moment, up: bool) {
-        if self.peer.carrier(now, PathId::HA, up) {
-            self.early.carrier(now, up);
-            self.urgent = true;
-            self.note(now, What::HaCarrier { up });
-        }
-    }
-
-    fn link(&mut self, now: Moment, interface: InterfaceId, up: bool) {
-        if let Some(path) = self.path_of(interface) {
-            self.peer.carrier(now, path, up);
-        }
-        let told = self.health.link(now, interface, up);
-        self.urgent |= !told.is_empty();
-        for what in told {
-            self.note(now, what);
-        }
-    }
-
-    /// The path over an interface: watched ones in their order, as far as paths go.
-    fn path_of(&self, interface: InterfaceId) -> Option<PathId> {
-        path_of(&self.setup.pair, interface)
-    }
-
-    fn cable(&mut self, now: Moment, direct: bool) {
-        let direct = direct && self.setup.pair.ha_link.cable == Cable::Direct;
-        if self.early.direct != direct {
-            self.early.direct = direct;
-            self.note(now, What::CableIsDirect { direct });
-        }
-    }
-
-    fn was_applied(&mut self, now: Moment, generation: Generation, outcome: Applied) {
-        if generation != self.generation {
-            return;
-        }
-        self.note(now, What::Addresses { present: self.addresses, outcome });
-        match outcome {
-            Applied::Done | Applied::Partly { .. } => self.applied = true,
-            Applied::Failed => self.apply_failed(now),
-        }
-        self.urgent = true;
-    }
-
     /// Wants the VIPs present or absent: a new generation, even if nothing changes.
     fn want(&mut self, addresses: bool) {
         self.generation = self.generation.next();
@@ -491,53 +379,6 @@ impl Core {
         self.push(Output::Want(Desired { generation: self.generation, addresses }));
         if !addresses {
             self.push(Output::Announce { start: false });
-        }
-    }
-
-    fn tell_peer(&mut self, now: Moment) {
-        let phase = self.peer.phase(now, &self.tuning);
-        let silence = self.peer.silence(now);
-        if phase != self.phase_told {
-            let what = match (self.phase_told, phase) {
-                (_, Phase::Doubted) => Some(What::PeerDoubted { silence }),
-                (_, Phase::Silent) => Some(What::PeerSilent { silence }),
-                (_, Phase::Left) => self.peer.left.map(|why| What::PeerLeft { why }),
-                (Phase::Doubted, Phase::Alive) => Some(What::DoubtEnded),
-                (_, Phase::Alive | Phase::NeverHeard) => None,
-            };
-            self.phase_told = phase;
-            if phase == Phase::Doubted {
-                // The kernel may tell a lost carrier up to a second late.
-                self.push(Output::CheckLinks);
-            }
-            if let Some(what) = what {
-                self.note(now, what);
-            }
-        }
-        for index in 0..self.peer.path_count() {
-            let path = PathId(index as u8);
-            let lost = self.peer.paths[index].told && !self.peer.delivers(now, path, &self.tuning);
-            // While the peer itself is in doubt it is not the path that is to blame.
-            if lost && phase != Phase::Doubted {
-                self.peer.paths[index].told = false;
-                if phase == Phase::Alive {
-                    self.push(Output::CheckLinks);
-                    self.note(now, What::PathSilent { path });
-                }
-            }
-        }
-        let fit = matches!(phase, Phase::Alive | Phase::Doubted)
-            && self.peer.fitness().is_some_and(|peer| {
-                peer.eligible() && peer.links() >= self.health.fitness(true).links()
-            });
-        self.peer_fit_since = if fit { self.peer_fit_since.or(Some(now)) } else { None };
-    }
-
-    fn compare_settings(&mut self, now: Moment, theirs: u64) {
-        let same = theirs == self.settings;
-        if same != self.same_settings {
-            self.same_settings = same;
-            self.note(now, What::SettingsDiffer { differ: !same });
         }
     }
 
