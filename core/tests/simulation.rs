@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use twinwall_core::config::Cable;
 use world::World;
-use world::clock::{Time, ms};
+use world::clock::{Time, ms, us};
 use world::faults::Fault;
+use world::machine::Guard;
 use world::network::Lane;
 use world::plan;
 use world::prng::Prng;
@@ -125,5 +126,26 @@ fn a_dead_guard_costs_no_more_than_25_ms_of_service_at_any_interval() {
         for interval in [50, 100, 1_000] {
             outage_within(25, &fault, interval, true);
         }
+    }
+}
+
+/// The worst that a lease can suffer: the guard is kept from running inside an armed
+/// order, gets it through at the last moment, and dies before the next one.
+#[test]
+fn an_order_delayed_inside_its_arming_does_not_outlive_the_margin() {
+    for seed in 0..60 {
+        let mut settings = with_interval(seed, 100);
+        settings.ha_switched = true;
+        settings.pair.ha_link.cable = Cable::Switched;
+        let mut world = settled(settings);
+        world.apply(Fault::FreezeAtGate(0));
+        while world.machines[0].guard == Guard::Running {
+            run(&mut world, us(50));
+        }
+        let delay = ms(2) + Prng::new(seed).below(ms(6));
+        world.plan(delay, Fault::Resume(0));
+        world.plan(delay + 1, Fault::Crash(0));
+        run(&mut world, ms(1_000));
+        assert!(world.machines[1].answers(world.time), "seed {seed}: b serves");
     }
 }

@@ -8,11 +8,17 @@ use std::time::Duration;
 use super::clock::{Clock, Time, ms};
 use super::prng::Prng;
 
-/// How late the kernel's timer may close a gate: one tick at 250 Hz.
+/// One tick of a kernel at 250 Hz. The kernel notes the end of an element in whole
+/// ticks from the present one: it ends up to a tick early.
 const TICK: Time = ms(4);
-/// Life of the armed element: an order that the kernel gets later than this
-/// after the shell read the clock does nothing.
-pub(crate) const ARMED: Time = ms(4);
+/// And this much late at the most, for a tick that is itself late.
+const LATE: Time = ms(1);
+/// Life of the armed element: an order that the kernel gets 4 to 8 ms after the
+/// shell read the clock, or later, does nothing.
+pub(crate) const ARMED: Time = 2 * TICK;
+
+/// Shortest lease that the kernel can be asked for.
+const SHORTEST: Duration = Duration::from_millis(8);
 
 /// The gate of one machine.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +46,7 @@ impl Gate {
 
     /// The shell is about to read its sockets and the clock.
     pub(crate) fn arm(&mut self, time: Time, prng: &mut Prng) {
-        self.armed_until = time + ARMED + prng.below(TICK);
+        self.armed_until = time + ARMED - prng.below(TICK);
     }
 
     /// Opens both gates for `life` from now, if still armed.
@@ -51,7 +57,7 @@ impl Gate {
         clock: &Clock,
         prng: &mut Prng,
     ) -> bool {
-        if time >= self.armed_until || life.is_zero() {
+        if time >= self.armed_until || life < SHORTEST {
             return false;
         }
         self.extend(time, life, clock, prng);
@@ -66,10 +72,14 @@ impl Gate {
         clock: &Clock,
         prng: &mut Prng,
     ) -> bool {
-        if time >= self.armed_until || !self.answers(time) || life.is_zero() {
+        if !self.answers(time) {
             return false;
         }
-        self.extend(time, life, clock, prng);
+        // What cannot be renewed ends when it would have.
+        let longer = time + clock.stretch(life) > self.answer_until;
+        if time < self.armed_until && life >= SHORTEST && longer {
+            self.extend(time, life, clock, prng);
+        }
         true
     }
 
@@ -88,7 +98,8 @@ impl Gate {
     }
 
     fn extend(&mut self, time: Time, life: Duration, clock: &Clock, prng: &mut Prng) {
-        let until = time + clock.stretch(life) + prng.below(TICK);
+        let early = prng.below(TICK + LATE);
+        let until = (time + clock.stretch(life) + LATE).saturating_sub(early);
         self.answer_until = until;
         self.forward_until = until;
     }

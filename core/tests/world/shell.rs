@@ -293,7 +293,14 @@ impl World {
         let Stalled { order, life } = stalled;
         let took = match order {
             GateOrder::Open { .. } => machine.gate.open(*time, life, &machine.clock, prng),
-            GateOrder::Renew { .. } => machine.gate.renew(*time, life, &machine.clock, prng),
+            GateOrder::Renew { until } => {
+                let clock = machine.clock;
+                machine.gate.renew(*time, life, &clock, prng);
+                // Frozen beyond the arming: armed anew, with a new look at the clock.
+                let rest = until.since(clock.read(*time)).min(life);
+                machine.gate.arm(*time, prng);
+                machine.gate.renew(*time, rest, &clock, prng)
+            }
             GateOrder::CloseAnswer { .. } | GateOrder::Close => true,
         };
         self.hand(side, Event::GateAnswered { order, took });
