@@ -4,7 +4,7 @@ use twinwall_core::event::{Event, Order};
 
 use super::clock::{ms, us};
 use super::faults::Fault;
-use super::machine::{Guard, PROMPT, Waiting};
+use super::machine::{Guard, Waiting};
 use super::network::Side;
 use super::{Item, World};
 
@@ -17,21 +17,13 @@ impl World {
         match fault {
             Fault::PowerOff(side) => self.power_off(side),
             Fault::PowerOn(side) => self.machines[side].powered = true,
-            Fault::Crash(side) => {
-                self.machines[side].guard = Guard::Down;
-                self.machines[side].waiting.clear();
-                self.machines[side].stalled = None;
-            }
+            Fault::Crash(side) => self.machines[side].crash(),
             Fault::Start(side) => {
                 if self.machines[side].powered && self.machines[side].guard == Guard::Down {
                     self.start(side);
                 }
             }
-            Fault::Freeze(side) => {
-                if self.machines[side].guard == Guard::Running {
-                    self.machines[side].guard = Guard::Frozen;
-                }
-            }
+            Fault::Freeze(side) => self.machines[side].freeze(),
             Fault::FreezeAtGate(side) => self.machines[side].stall_next = true,
             Fault::Resume(side) => {
                 self.machines[side].stall_next = false;
@@ -39,12 +31,7 @@ impl World {
                     self.resume(side);
                 }
             }
-            Fault::Slow(side, most) => {
-                // A wake-up that is under way may still come late.
-                let late = self.machines[side].latency.1;
-                self.machines[side].settled = self.time + late;
-                self.machines[side].latency = (PROMPT.0, most.max(PROMPT.1));
-            }
+            Fault::Slow(side, most) => self.machines[side].slow(self.time, most),
             Fault::Plug(side, medium, on) => self.network.media[medium].plugged[side] = on,
             Fault::SetUp(side, medium, on) => self.network.media[medium].set_up[side] = on,
             Fault::Switch(medium, on) => self.network.media[medium].switch_on = on,

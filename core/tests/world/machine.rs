@@ -180,6 +180,27 @@ impl Machine {
         self.core = Core::new(self.clock.read(time), Setup { boot, ..self.setup.clone() });
     }
 
+    /// The guard is killed.
+    pub(crate) fn crash(&mut self) {
+        self.guard = Guard::Down;
+        self.waiting.clear();
+        self.stalled = None;
+    }
+
+    /// The guard stops, if it runs.
+    pub(crate) fn freeze(&mut self) {
+        if self.guard == Guard::Running {
+            self.guard = Guard::Frozen;
+        }
+    }
+
+    /// The guard wakes up to `most` late from now on.
+    pub(crate) fn slow(&mut self, time: Time, most: Time) {
+        // A wake-up that is under way may still come late.
+        self.settled = time + self.latency.1;
+        self.latency = (PROMPT.0, most.max(PROMPT.1));
+    }
+
     /// The boot id of this run.
     pub(crate) fn boot(&self) -> BootId {
         self.core.setup().boot

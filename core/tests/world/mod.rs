@@ -20,11 +20,13 @@ pub(crate) mod trace;
 
 use std::collections::BTreeMap;
 
+use twinwall_core::api::Input;
 use twinwall_core::beat::RoleWord;
 use twinwall_core::config::Pair;
 use twinwall_core::event::{Applied, Event, Fact};
 use twinwall_core::ids::{BootId, Generation, PathId};
 use twinwall_core::note::{Note, What};
+use twinwall_core::tell::tell;
 
 use clock::{Time, ms, nanos};
 use coverage::Coverage;
@@ -77,6 +79,8 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     /// No carrier notice is late, as with a fast poll that was already running.
     pub(crate) prompt_carriers: bool,
+    /// Whose inputs are recorded, and what they were.
+    pub(crate) recording: Option<(Side, Vec<Input>)>,
     /// Events handled by cores so far.
     pub(crate) steps: u64,
     /// Medium of each path; medium 0 is the HA link, 1 + n interface n.
@@ -112,6 +116,7 @@ impl World {
             pair,
             trace,
             prompt_carriers: false,
+            recording: None,
             steps: 0,
             path_media,
             carriers: [vec![false; count], vec![false; count]],
@@ -307,6 +312,14 @@ impl World {
         }
     }
 
+    /// Keeps an input of the side that is recorded.
+    fn record(&mut self, side: Side, event: Option<&Event>, start: Option<String>) {
+        let at = self.machines[side].now(self.time);
+        if let Some((_, inputs)) = self.recording.as_mut().filter(|(whose, _)| *whose == side) {
+            inputs.push(Input { at, event: event.cloned(), start });
+        }
+    }
+
     /// Takes in what a core tells.
     fn noted(&mut self, side: Side, note: &Note) {
         let machine = &mut self.machines[side];
@@ -329,7 +342,7 @@ impl World {
             _ => {}
         }
         if self.trace.wants(&note.what, self.machines[side].role) {
-            let text = trace::words(&note.what);
+            let text = tell(note, &self.pair);
             self.trace_line(side, &text);
         }
     }

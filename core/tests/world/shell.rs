@@ -142,6 +142,7 @@ impl World {
     /// Hands one event to the core.
     fn hand(&mut self, side: Side, event: Event) {
         self.steps += 1;
+        self.record(side, Some(&event), None);
         let machine = &mut self.machines[side];
         let now = machine.now(self.time);
         machine.core.handle(now, event);
@@ -322,6 +323,8 @@ impl World {
         let machine = &mut self.machines[side];
         machine.begin(time, boot_id(side, machine.runs + 1));
         let run = machine.runs;
+        let setup = serde_json::to_string(machine.core.setup()).expect("a setup can be written");
+        self.record(side, None, Some(setup));
         self.carry_out_all(side);
         for event in self.read(side, Waiting::Carriers) {
             self.feed(side, event);

@@ -75,13 +75,3 @@ impl Trace {
 fn stamp(time: Time) -> String {
     format!("{}.{:03}", time / 1_000_000, time / 1_000 % 1_000)
 }
-
-/// A note in one line.
-pub(crate) fn words(what: &What) -> String {
-    match what {
-        What::Role { from, to, reason, .. } => {
-            format!("{} -> {}: {reason}", from.word(), to.word())
-        }
-        other => format!("{other:?}"),
-    }
-}
