@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::beat::{Beat, Fitness, Heard, Leaving, PathHeard, RoleWord};
 use crate::ids::{BootId, Epoch, MAX_PATHS, PathId, PathSet, Sequence};
 use crate::time::Moment;
-use crate::tuning::{ANSWER_ALL, Tuning};
+use crate::tuning::{ANSWER_ALL, TELL_PAUSE, Tuning};
 
 /// What the peer said in its newest beat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -74,8 +74,10 @@ pub(crate) struct Path {
     pub(crate) heard_at: Option<Moment>,
     pub(crate) sequence: Sequence,
     pub(crate) count: u64,
-    /// Told as heard; cleared when told as silent.
+    /// Told as heard.
     pub(crate) told: bool,
+    /// When that was told last, or the contrary.
+    pub(crate) told_at: Option<Moment>,
 }
 
 /// The facts about the peer.
@@ -246,6 +248,11 @@ impl Peer {
     /// passive's next answer on all paths.
     pub(crate) fn delivers(&self, now: Moment, path: PathId, tuning: &Tuning) -> bool {
         self.paths[path.index()].heard_at.is_some_and(|at| now.since(at) < tuning.path)
+    }
+
+    /// When a path's change may be told: at once, but not again and again on a bad line.
+    pub(crate) fn tell_path_at(&self, path: PathId) -> Moment {
+        self.paths[path.index()].told_at.map_or(Moment::ZERO, |at| at + TELL_PAUSE)
     }
 
     /// What to tell the peer about what was heard from it.

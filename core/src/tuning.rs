@@ -36,6 +36,8 @@ pub(crate) const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 /// A passive node answers each beat of the active on the path that brought it first,
 /// and every so many times on all: enough to know that they deliver, at a third of the cost.
 pub(crate) const ANSWER_ALL: u32 = 4;
+/// A path is told as lost or heard at most this often.
+pub(crate) const TELL_PAUSE: Duration = Duration::from_secs(5);
 /// Beats that are missing on one path make this node look at its carriers, no more often than this.
 pub(crate) const CHECK_PAUSE: Duration = Duration::from_millis(250);
 /// A longer delay than this counts as waking late.
@@ -81,7 +83,8 @@ impl Tuning {
         let ping = interval.clamp(PING_FASTEST, Duration::from_millis(500)).min(detection / 4);
         Tuning {
             detection,
-            path: detection.max(interval * (ANSWER_ALL + 2)),
+            // Two answers on all paths may be lost, the third not.
+            path: detection.max(interval * (2 * ANSWER_ALL + 1)),
             lease,
             period: interval.min(lease * 2 / 5),
             doubt: interval + (interval / 4).max(Duration::from_millis(2)),

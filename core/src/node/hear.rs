@@ -39,7 +39,11 @@ impl Core {
         }
     }
 
-    pub(super) fn hear(&mut self, now: Moment, heard: &Heard) {
+    /// Takes in a beat. `false`: it was another copy of one that was heard already,
+    /// in calm times, and no conclusion can come of it.
+    pub(super) fn hear(&mut self, now: Moment, heard: &Heard) -> bool {
+        let told = self.peer.paths.get(heard.path.index()).is_some_and(|path| path.told);
+        let calm = told && self.phase_told == Phase::Alive && !self.early.asking();
         let received = self.peer.hear(now, heard);
         if received.restarted {
             self.lease.forget();
@@ -47,13 +51,9 @@ impl Core {
             self.peer_restarted = self.phase_told != Phase::NeverHeard;
             self.note(now, What::PeerUp { boot: heard.boot });
         }
-        if let Some(path) = self.peer.paths.get_mut(heard.path.index()).filter(|path| !path.told) {
-            path.told = true;
-            self.note(now, What::PathHeard { path: heard.path });
-        }
         self.early.refute(now);
         if !received.fresh {
-            return;
+            return !calm || received.restarted;
         }
         if self.peer.misses_on_a_path() && now >= self.check_due {
             self.check_due = now + CHECK_PAUSE;
@@ -81,6 +81,7 @@ impl Core {
             let proven = arrived.map(|index| PathId(index as u8));
             self.answer = self.answer.or(Some(Answer::OnOne(proven)));
         }
+        true
     }
 
     pub(super) fn ha_carrier(&mut self, now: Moment, up: bool) {
@@ -148,22 +149,31 @@ impl Core {
             }
         }
         for index in 0..self.peer.path_count() {
-            let path = PathId(index as u8);
-            let lost = self.peer.paths[index].told && !self.peer.delivers(now, path, &self.tuning);
-            // While the peer itself is in doubt it is not the path that is to blame.
-            if lost && phase != Phase::Doubted {
-                self.peer.paths[index].told = false;
-                if phase == Phase::Alive {
-                    self.push(Output::CheckLinks);
-                    self.note(now, What::PathSilent { path });
-                }
-            }
+            self.tell_path(now, PathId(index as u8), phase);
         }
         let fit = matches!(phase, Phase::Alive | Phase::Doubted)
             && self.peer.fitness().is_some_and(|peer| {
                 peer.eligible() && peer.links() >= self.health.fitness(true).links()
             });
         self.peer_fit_since = if fit { self.peer_fit_since.or(Some(now)) } else { None };
+    }
+
+    fn tell_path(&mut self, now: Moment, path: PathId, phase: Phase) {
+        let delivers = self.peer.delivers(now, path, &self.tuning);
+        let told = self.peer.paths[path.index()].told;
+        // While the peer itself is in doubt it is not the path that is to blame.
+        if delivers == told || phase == Phase::Doubted || now < self.peer.tell_path_at(path) {
+            return;
+        }
+        let entry = &mut self.peer.paths[path.index()];
+        entry.told = delivers;
+        entry.told_at = Some(now);
+        if delivers {
+            self.note(now, What::PathHeard { path });
+        } else if phase == Phase::Alive {
+            self.push(Output::CheckLinks);
+            self.note(now, What::PathSilent { path });
+        }
     }
 
     pub(super) fn compare_settings(&mut self, now: Moment, theirs: u64) {

@@ -210,7 +210,11 @@ impl Core {
             Event::Deadline => self.catching_up = false,
             Event::Late { by } => self.late(now, by),
             Event::Greeted => self.urgent = true,
-            Event::Heard(heard) => self.hear(now, &heard),
+            Event::Heard(heard) => {
+                if !self.hear(now, &heard) {
+                    return;
+                }
+            }
             Event::HaCarrier { up } => self.ha_carrier(now, up),
             Event::Link { interface, up } => self.link(now, interface, up),
             Event::LinksChecked => {

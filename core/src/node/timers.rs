@@ -117,9 +117,11 @@ impl Core {
             Phase::Silent | Phase::Left => {}
         }
         for index in 0..self.peer.path_count() {
-            let path = self.peer.paths[PathId(index as u8).index()];
-            if let Some(at) = path.heard_at.filter(|_| path.told) {
-                tell(Timer::PathSilent, at + self.tuning.path);
+            let id = PathId(index as u8);
+            let path = self.peer.paths[id.index()];
+            if let Some(at) = path.heard_at {
+                let changes = if path.told { at + self.tuning.path } else { at };
+                tell(Timer::PathSilent, changes.max(self.peer.tell_path_at(id)));
             }
         }
         self.role_timers(tell);

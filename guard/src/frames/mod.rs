@@ -18,7 +18,7 @@ pub use third::ThirdStation;
 
 /// EtherType of our frames: the first of the two that IEEE 802 keeps for local
 /// experiments, which no bridge treats specially.
-pub const ETHER_TYPE: u16 = 0x88b5;
+pub use twinwall_core::wire::ETHERTYPE as ETHER_TYPE;
 /// Bytes of an Ethernet header.
 pub const ETHERNET_HEADER: usize = 14;
 
