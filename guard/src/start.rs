@@ -78,13 +78,19 @@ struct Running {
     journal: Arc<Journal>,
 }
 
-/// The threads that a reload must reach, and what it cannot change.
+/// What a reload must reach, and what it cannot change.
 #[derive(Clone)]
 struct Reached {
     wanted: Wanted,
     announce: Announce,
     gate: Arc<GateOrders>,
     mail: Sender<Mail>,
+    fixed: Fixed,
+}
+
+/// What holds for a whole run of the guard.
+#[derive(Clone)]
+struct Fixed {
     node: Node,
     key: PairKey,
 }
@@ -125,14 +131,9 @@ impl Running {
             notifier: Notifier::from_environment()?,
             ends: Arc::clone(&ends),
         };
-        let reached = Reached {
-            wanted,
-            announce,
-            gate: Arc::clone(&orders),
-            mail: mail.clone(),
-            node: node.clone(),
-            key,
-        };
+        let fixed = Fixed { node: node.clone(), key };
+        let (gate, to_beats) = (Arc::clone(&orders), mail.clone());
+        let reached = Reached { wanted, announce, gate, mail: to_beats, fixed };
         start_links(watch, &links, &pair, &node, &ends, &urgent)?;
         let beats = start_beats(parts, node.realtime, std::mem::take(&mut missing))?;
         start_others(worker, announcer, &pair, &node, &ends, (&urgent, &mail), &orders)?;
@@ -284,7 +285,7 @@ fn context(root: PathBuf, pair: Pair, journal: Arc<Journal>, reached: Reached) -
 /// Reads the settings again and hands them to every thread that uses them.
 fn reload(root: &Path, reached: &Reached, context: &Context) -> Result<(), String> {
     let new = settings::load(root).map_err(|error| error.to_string())?;
-    refuse_other_node(reached, &new)?;
+    reached.fixed.refuse_other(&new)?;
     let mut pair = context.pair.write().unwrap_or_else(|poisoned| poisoned.into_inner());
     let change = pair.change(&new.pair);
     let names = |pair: &Pair| {
@@ -315,21 +316,23 @@ fn reload(root: &Path, reached: &Reached, context: &Context) -> Result<(), Strin
     Ok(())
 }
 
-/// What `node.toml` says, and the key, hold for a whole run of the guard.
-fn refuse_other_node(reached: &Reached, new: &Settings) -> Result<(), String> {
-    let (old, node) = (&reached.node, &new.node);
-    let changed = [
-        ("name", old.name != node.name),
-        ("designation", old.designation != node.designation),
-        ("gate", old.gate != node.gate),
-        ("realtime", old.realtime != node.realtime),
-        ("key file", reached.key != new.key),
-    ];
-    match changed.into_iter().find(|(_, differs)| *differs) {
-        Some((key, _)) => {
-            Err(format!("{key}: cannot be changed while the guard runs; restart it on this node"))
+impl Fixed {
+    /// Names the first thing in `new` that only a restart could change.
+    fn refuse_other(&self, new: &Settings) -> Result<(), String> {
+        let (old, node) = (&self.node, &new.node);
+        let differs = [
+            ("name", old.name != node.name),
+            ("designation", old.designation != node.designation),
+            ("gate", old.gate != node.gate),
+            ("realtime", old.realtime != node.realtime),
+            ("key file", self.key != new.key),
+        ];
+        match differs.into_iter().find(|(_, differs)| *differs) {
+            Some((key, _)) => Err(format!(
+                "{key}: cannot be changed while the guard runs; restart it on this node"
+            )),
+            None => Ok(()),
         }
-        None => Ok(()),
     }
 }
 
