@@ -27,6 +27,7 @@ impl Core {
     pub(super) fn late(&mut self, now: Moment, by: Duration) {
         if now.since(self.sent_at) >= self.tuning.lease {
             // The peer may have claimed meanwhile, also one that was dead or gone before.
+            self.overslept = true;
             self.peer.forget_absence(now);
         } else {
             self.peer.woke_late(now, by);
@@ -45,6 +46,10 @@ impl Core {
         let told = self.peer.paths.get(heard.path.index()).is_some_and(|path| path.told);
         let calm = told && self.phase_told == Phase::Alive && !self.early.asking();
         let received = self.peer.hear(now, heard);
+        if self.overslept {
+            // A goodbye that waited is no word about now.
+            self.peer.forget_absence(now);
+        }
         if received.restarted {
             self.lease.forget();
             // Whatever it held before, this run of the peer has granted nothing and serves nothing.

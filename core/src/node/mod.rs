@@ -139,6 +139,8 @@ pub struct Core {
     woke_late: bool,
     /// Late, and what waited meanwhile is not read yet: no word, no claim.
     catching_up: bool,
+    /// Late by so much that what waited may be older than the peer's next run.
+    overslept: bool,
     settled_at: Moment,
     #[serde(skip)]
     out: VecDeque<Output>,
@@ -194,6 +196,7 @@ impl Core {
             same_settings: true,
             woke_late: false,
             catching_up: false,
+            overslept: false,
             settled_at: now,
             out: VecDeque::with_capacity(MAX_OUTPUTS),
             setup,
@@ -207,7 +210,7 @@ impl Core {
     pub fn handle(&mut self, now: Moment, event: Event) {
         self.notice_lateness(now, &event);
         match event {
-            Event::Deadline => self.catching_up = false,
+            Event::Deadline => (self.catching_up, self.overslept) = (false, false),
             Event::Late { by } => self.late(now, by),
             Event::Greeted => self.urgent = true,
             Event::Heard(heard) => {
