@@ -29,8 +29,9 @@ use crate::realtime::{self, HELPER_PRIORITY, STACK};
 use crate::rtnetlink::Mac;
 use crate::syscall::{Wake, readable, wait};
 
-/// The gate is compared with what it should be this often, beside every notice.
-const AUDIT: Duration = Duration::from_secs(10);
+/// The gate is compared with what it should be this often, beside every notice: a
+/// look costs some milliseconds, and a notice is lost only when they come in floods.
+const AUDIT: Duration = Duration::from_secs(60);
 
 /// Starts a named thread with a small stack.
 ///

@@ -216,7 +216,7 @@ impl Beats {
         self.waiting.clear();
         self.waiting.add(self.parts.urgent.as_fd(), Source::Mail);
         self.waiting.add(self.parts.mail.as_fd(), Source::Mail);
-        self.paths.wait_for(&mut self.waiting);
+        self.paths.wait_for(clock::now(), &mut self.waiting);
         for fd in self.parts.pinger.iter().flat_map(Pinger::descriptors) {
             self.waiting.add(fd, Source::Targets);
         }
@@ -419,7 +419,7 @@ fn greet(parts: &mut Parts, paths: &mut Paths, early: &mut Vec<Mail>) -> io::Res
         let mut waiting = Waiting::default();
         waiting.add(parts.urgent.as_fd(), Source::Mail);
         waiting.add(parts.mail.as_fd(), Source::Mail);
-        paths.wait_for(&mut waiting);
+        paths.wait_for(now, &mut waiting);
         waiting.wait(hello_at.min(end).since(clock::now()))?;
     }
 }

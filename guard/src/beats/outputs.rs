@@ -18,7 +18,7 @@ impl Beats {
                 Output::Want(desired) => self.parts.wanted.want(desired),
                 Output::Announce { start: true } => self.parts.announce.start(),
                 Output::Announce { start: false } => self.parts.announce.stop(),
-                Output::AskKernel { paths } => self.paths.ask_kernel(paths),
+                Output::AskKernel { paths } => self.paths.ask_kernel(clock::now(), paths),
                 Output::CheckLinks => self.parts.links.check(),
                 Output::PingTargets => {
                     if let Some(pinger) = &self.parts.pinger {

@@ -1,8 +1,10 @@
 //! The sockets of every path, and the Ethernet around a frame.
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use twinwall_core::ids::{MAX_PATHS, PathId, PathSet};
+use twinwall_core::time::Moment;
 use twinwall_core::wire::{ETHERTYPE, MAX_FRAME};
 
 use crate::ask::Asker;
@@ -21,6 +23,9 @@ pub struct PathSocket {
     pub mac: Mac,
 }
 
+/// An answer of the peer's kernel is of interest for this long.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+
 /// All paths.
 pub struct Paths {
     sockets: [Option<Box<PathSocket>>; MAX_PATHS],
@@ -28,6 +33,8 @@ pub struct Paths {
     peers: [Mac; MAX_PATHS],
     group: Mac,
     count: usize,
+    /// Answers to questions are waited for until here.
+    asked_until: Moment,
 }
 
 /// The group address of a pair's frames: locally administered, with the pair's number.
@@ -40,7 +47,13 @@ impl Paths {
     /// No path yet.
     pub fn new(pair_id: u16) -> Paths {
         let group = group(pair_id);
-        Paths { sockets: std::array::from_fn(|_| None), peers: [group; MAX_PATHS], group, count: 0 }
+        Paths {
+            sockets: std::array::from_fn(|_| None),
+            peers: [group; MAX_PATHS],
+            group,
+            count: 0,
+            asked_until: Moment::ZERO,
+        }
     }
 
     /// Sets or takes away a path's sockets.
@@ -57,12 +70,13 @@ impl Paths {
     }
 
     /// Adds what to wait for.
-    pub(super) fn wait_for(&self, waiting: &mut Waiting) {
+    pub(super) fn wait_for(&self, now: Moment, waiting: &mut Waiting) {
+        let asked = now < self.asked_until;
         for (index, socket) in self.sockets.iter().enumerate() {
             let Some(socket) = socket else { continue };
             let path = PathId(index as u8);
             waiting.add(socket.frames.as_fd(), Source::Frames(path));
-            for fd in socket.asker.iter().flat_map(Asker::descriptors) {
+            for fd in socket.asker.iter().filter(|_| asked).flat_map(Asker::descriptors) {
                 waiting.add(fd, Source::Kernel(path));
             }
         }
@@ -102,7 +116,8 @@ impl Paths {
     }
 
     /// Asks the peer's kernel on these paths; older answers are thrown away first.
-    pub fn ask_kernel(&self, paths: PathSet) {
+    pub fn ask_kernel(&mut self, now: Moment, paths: PathSet) {
+        self.asked_until = now + ANSWERS_WITHIN;
         for path in paths.iter() {
             let Some(asker) =
                 self.sockets[path.index()].as_ref().and_then(|socket| socket.asker.as_ref())

@@ -26,8 +26,9 @@ pub const FAST: Duration = Duration::from_millis(5);
 /// How long notices may be late after one: the limiter's second and a margin.
 pub const FAST_FOR: Duration = Duration::from_millis(1200);
 /// Carriers are read this often otherwise: notices may be late without one of ours
-/// before, for the kernel counts those of other network namespaces as well.
-pub const SLOW: Duration = Duration::from_millis(500);
+/// before, for the kernel counts those of other network namespaces as well. The
+/// core asks for a look at once when beats are missing on one path.
+pub const SLOW: Duration = Duration::from_secs(1);
 /// Devices below one interface: a macvlan on a VLAN in a VLAN, and one to spare.
 const MAX_LOWER: usize = 4;
 
