@@ -130,6 +130,7 @@ impl Peer {
             for path in &mut self.paths {
                 path.sequence = Sequence(0);
                 path.count = 0;
+                path.told_at = None;
             }
         }
         let beat = &heard.beat;

@@ -45,6 +45,8 @@ pub(crate) const LATE: Duration = Duration::from_millis(5);
 
 const PROBE: Duration = Duration::from_millis(5);
 const PING_FASTEST: Duration = Duration::from_millis(20);
+/// A target may be this far away: an older answer says nothing, however short T is.
+const PING_VALID_LEAST: Duration = Duration::from_millis(100);
 
 /// Spans derived from the settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +95,7 @@ impl Tuning {
             believable: lease / 2,
             boot: pair.boot_hold.max(detection),
             ping,
-            ping_valid: detection.max(ping * 2),
+            ping_valid: PING_VALID_LEAST.max(ping * 2),
         }
     }
 }

@@ -132,6 +132,7 @@ pub struct Core {
     gate: bool,
     targets: [Option<Moment>; MAX_TARGETS],
     ping_due: Moment,
+    pinged_at: Moment,
     phase_told: Phase,
     /// Digest of our own settings.
     settings: u64,
@@ -191,6 +192,7 @@ impl Core {
             gate: setup.gate,
             targets: [None; MAX_TARGETS],
             ping_due: now,
+            pinged_at: now,
             phase_told: Phase::NeverHeard,
             settings: setup.pair.digest(),
             same_settings: true,

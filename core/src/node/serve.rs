@@ -224,10 +224,18 @@ impl Core {
     }
 
     pub(super) fn ping(&mut self, now: Moment) {
-        if self.setup.pair.ping_targets.is_empty() || now < self.ping_due {
+        if self.setup.pair.ping_targets.is_empty() {
             return;
         }
         let calm = matches!(self.peer.phase(now, &self.tuning), Phase::Alive);
+        if !calm {
+            // What was answered before the doubt will be too old when it is decided.
+            self.ping_due = self.ping_due.min(self.pinged_at + self.tuning.ping);
+        }
+        if now < self.ping_due {
+            return;
+        }
+        self.pinged_at = now;
         self.ping_due = now + if calm { self.tuning.ping * 4 } else { self.tuning.ping };
         self.push(Output::PingTargets);
     }
