@@ -11,13 +11,14 @@ mod orders;
 mod serve;
 mod speak;
 mod timers;
+mod underway;
 mod view;
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::beat::{Leaving, RoleWord};
+use crate::beat::RoleWord;
 use crate::config::Pair;
 use crate::early::Early;
 use crate::election::{Verdict, View, elect};
@@ -34,6 +35,7 @@ use crate::time::Moment;
 use crate::tuning::Tuning;
 
 pub use timers::Timer;
+use underway::{Answer, Claim, Handover, Leave};
 
 /// Everything that a core is made from; the first line of a recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,44 +50,6 @@ pub struct Setup {
     pub pair: Pair,
     /// Whether the kernel has a working gate.
     pub gate: bool,
-}
-
-/// Carrying out a claim.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-struct Claim {
-    epoch: Epoch,
-    reason: Reason,
-    opened: bool,
-    links_checked: bool,
-    since: Moment,
-    /// Next try to open the gate.
-    open_at: Moment,
-}
-
-/// Offering the role to the peer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-struct Handover {
-    epoch: Epoch,
-    reason: Reason,
-    since: Moment,
-}
-
-/// An answer that is owed to the peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-enum Answer {
-    /// On a path that brought our last beat to it, if there is one.
-    OnOne(Option<PathId>),
-    /// Everywhere: it asked.
-    OnAllPaths,
-}
-
-/// Going away for good.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-struct Leave {
-    why: Leaving,
-    since: Moment,
-    goodbyes: u8,
-    next: Moment,
 }
 
 /// One node's mind. See the module's text.
