@@ -108,7 +108,8 @@ impl Core {
     }
 
     fn reopen(&mut self, now: Moment) {
-        if now < self.reopen_at {
+        // While catching up the shell would refuse, and cost the next try.
+        if now < self.reopen_at || self.catching_up {
             return;
         }
         match self.basis(now) {

@@ -109,7 +109,7 @@ impl World {
         World {
             time: 0,
             machines: [machine(0), machine(1)],
-            network: Network::new(media, ms(8), nanos(pair.detection()) / 4),
+            network: Network::new(media, nanos(pair.detection()) / 4),
             prng: Prng::new(settings.seed),
             judge: Judge::new(&pair),
             coverage: Coverage::default(),

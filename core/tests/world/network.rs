@@ -12,6 +12,9 @@ pub(crate) type Side = usize;
 /// How long after a frame was sent it may arrive for the network to count as delivering.
 const PROMPT: Time = ms(4);
 
+/// The short tolerance: two of the three rounds of an early claim's evidence.
+const SHORT: Time = ms(8);
+
 /// One direction of a medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lane {
@@ -106,15 +109,16 @@ pub(crate) struct Network {
     pub(crate) sent: u64,
     pub(crate) lost: u64,
     droughts: [Drought; 2],
-    short: Time,
+    /// When every path had some fault last.
+    unsound: Option<Time>,
     long: Time,
 }
 
 impl Network {
     /// `media` in good health. A direction in which everything sent over a span
-    /// longer than `short` (`long`) was lost counts as having failed to deliver.
-    pub(crate) fn new(media: Vec<Medium>, short: Time, long: Time) -> Network {
-        Network { media, sent: 0, lost: 0, droughts: [Drought::default(); 2], short, long }
+    /// longer than `long` was lost counts as having failed to deliver.
+    pub(crate) fn new(media: Vec<Medium>, long: Time) -> Network {
+        Network { media, sent: 0, lost: 0, droughts: [Drought::default(); 2], unsound: None, long }
     }
 
     /// Sends one frame on `medium`; gives the times at which it arrives.
@@ -164,7 +168,7 @@ impl Network {
         }
         let first = drought.open.map_or(time, |(first, _)| first);
         drought.open = Some((first, time));
-        if time - first >= self.short {
+        if time - first >= SHORT {
             drought.short = Some(time);
         }
         if time - first >= self.long {
@@ -185,13 +189,17 @@ impl Network {
         }
     }
 
-    /// Whether in both directions no drought longer than the long tolerance was
-    /// seen since `since` (the short tolerance when `strict`).
-    pub(crate) fn delivered_since(&self, since: Time, strict: bool) -> bool {
-        self.droughts.iter().all(|drought| {
-            let seen = if strict { drought.short } else { drought.long };
-            seen.is_none_or(|at| at < since)
-        })
+    /// Whether in both directions no drought longer than the tolerance was seen since
+    /// `since`.
+    pub(crate) fn delivered_since(&self, since: Time) -> bool {
+        self.droughts.iter().all(|drought| drought.long.is_none_or(|at| at < since))
+    }
+
+    /// Whether some path was without any fault at every time since `evidence`, and
+    /// what was sent since `since` shows that the nodes used it.
+    pub(crate) fn sound_since(&self, evidence: Time, since: Time) -> bool {
+        self.unsound.is_none_or(|at| at < evidence)
+            && self.droughts.iter().all(|drought| drought.short.is_none_or(|at| at < since))
     }
 
     /// Whether a machine has a link over which it could serve: a watched interface
