@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::beat::{Beat, Fitness, Heard, Leaving, PathHeard, RoleWord};
 use crate::ids::{BootId, Epoch, MAX_PATHS, PathId, PathSet, Sequence};
 use crate::time::Moment;
-use crate::tuning::{ANSWER_ALL, TELL_PAUSE, Tuning};
+use crate::tuning::{LAG, TELL_PAUSE, Tuning};
 
 /// What the peer said in its newest beat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -157,10 +157,20 @@ impl Peer {
     /// so yet. A peer that only answers uses all paths every so many times.
     pub(crate) fn misses_on_a_path(&self) -> bool {
         let speaks = self.said.as_ref().is_some_and(|said| said.role == RoleWord::Active);
-        let lag = if speaks { 1 } else { u64::from(ANSWER_ALL) + 1 };
+        let lag = if speaks { 1 } else { LAG };
         let behind =
             |path: &Path| path.carrier && path.told && path.sequence.0 + lag < self.newest.0;
         self.paths.iter().take(self.count).any(behind)
+    }
+
+    /// Whether the peer lacks our beats on a path with carrier that it hears us on
+    /// otherwise, by more than `lag`: lost there, or our carrier is gone.
+    pub(crate) fn lacks_ours(&self, heard: &[PathHeard; MAX_PATHS], lag: u64) -> bool {
+        let newest = heard.iter().map(|path| path.sequence.0).max().unwrap_or(0);
+        let behind = |(path, theirs): (&Path, &PathHeard)| {
+            path.carrier && path.told && theirs.sequence.0 + lag < newest
+        };
+        self.paths.iter().zip(heard).take(self.count).any(behind)
     }
 
     /// Sets a path's own carrier. The first carrier after none at all restarts the

@@ -36,6 +36,8 @@ pub(crate) const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 /// A passive node answers each beat of the active on the path that brought it first,
 /// and every so many times on all: enough to know that they deliver, at a third of the cost.
 pub(crate) const ANSWER_ALL: u32 = 4;
+/// Beats by which a path may lag behind the others while its sender only answers.
+pub(crate) const LAG: u64 = ANSWER_ALL as u64 + 1;
 /// A path is told as lost or heard at most this often.
 pub(crate) const TELL_PAUSE: Duration = Duration::from_secs(5);
 /// Beats that are missing on one path make this node look at its carriers, no more often than this.

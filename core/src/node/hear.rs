@@ -10,7 +10,7 @@ use crate::ids::{Generation, InterfaceId, PathId};
 use crate::note::What;
 use crate::peer::Phase;
 use crate::time::Moment;
-use crate::tuning::{CHECK_PAUSE, LATE};
+use crate::tuning::{CHECK_PAUSE, LAG, LATE};
 
 use super::{Answer, Core, path_of};
 
@@ -60,7 +60,9 @@ impl Core {
         if !received.fresh {
             return !calm || received.restarted;
         }
-        if self.peer.misses_on_a_path() && now >= self.check_due {
+        let lag = if self.serving() { 1 } else { LAG };
+        let missing = self.peer.misses_on_a_path() || self.peer.lacks_ours(&heard.beat.heard, lag);
+        if missing && now >= self.check_due {
             self.check_due = now + CHECK_PAUSE;
             self.push(Output::CheckLinks);
         }
