@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Moment;
-use crate::tuning::{EVIDENCE_PAUSE, EVIDENCE_WINDOW, ROUND, ROUNDS};
+use crate::tuning::{EVIDENCE_PAUSE, EVIDENCE_WINDOW, QUESTION, QUESTIONS, ROUNDS};
 
 /// How long both ends of a cable may disagree on carrier before it is not direct.
 const DISAGREE: Duration = Duration::from_secs(3);
@@ -18,8 +18,8 @@ const DISAGREE: Duration = Duration::from_secs(3);
 enum State {
     /// Nothing asked, or somebody answered: nothing before this moment.
     Waiting { until: Moment, pause: Duration },
-    /// `round` rounds are out; judged at `next`.
-    Asking { round: u8, next: Moment, pause: Duration },
+    /// So many `questions` are out, two a round; the last is judged at `next`.
+    Asking { questions: u8, next: Moment, pause: Duration },
     /// Three rounds stayed unanswered.
     Complete,
 }
@@ -29,8 +29,8 @@ enum State {
 pub(crate) enum Step {
     /// Nothing.
     Nothing,
-    /// Send the round with this number.
-    Ask(u8),
+    /// Ask on every path; with the number of the round that begins, if one does.
+    Ask(Option<u8>),
 }
 
 /// The evidence gathered so far.
@@ -93,8 +93,10 @@ impl Early {
         }
         match self.state {
             State::Waiting { until, pause } if now >= until => self.ask(now, 1, pause),
-            State::Asking { round, next, pause } if now >= next && round < ROUNDS => {
-                self.ask(now, round + 1, pause)
+            State::Asking { questions, next, pause }
+                if now >= next && questions < ROUNDS * QUESTIONS =>
+            {
+                self.ask(now, questions + 1, pause)
             }
             State::Asking { next, .. } if now >= next => {
                 self.state = State::Complete;
@@ -104,9 +106,10 @@ impl Early {
         }
     }
 
-    fn ask(&mut self, now: Moment, round: u8, pause: Duration) -> Step {
-        self.state = State::Asking { round, next: now + ROUND, pause };
-        Step::Ask(round)
+    fn ask(&mut self, now: Moment, questions: u8, pause: Duration) -> Step {
+        self.state = State::Asking { questions, next: now + QUESTION, pause };
+        let first = questions % QUESTIONS == 1;
+        Step::Ask(first.then_some(questions / QUESTIONS + 1))
     }
 
     /// Whether nobody answered in all rounds.

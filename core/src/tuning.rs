@@ -10,8 +10,10 @@ use crate::config::Pair;
 /// Answering ends first, forwarding this much later: what the network still sends
 /// to the old active is not lost.
 pub(crate) const FORWARD: Duration = Duration::from_millis(300);
-/// Distance of the evidence rounds of an early claim.
-pub(crate) const ROUND: Duration = Duration::from_millis(4);
+/// Distance of the questions of an early claim.
+pub(crate) const QUESTION: Duration = Duration::from_millis(2);
+/// Questions a round: on a bad line one may be lost.
+pub(crate) const QUESTIONS: u8 = 2;
 /// Evidence rounds that must stay unanswered.
 pub(crate) const ROUNDS: u8 = 3;
 /// An early claim must follow the loss of the HA carrier this closely: later, a
@@ -84,6 +86,9 @@ impl Tuning {
         let interval = pair.interval;
         let detection = pair.detection();
         let lease = pair.lease();
+        let doubt = interval + (interval / 4).max(Duration::from_millis(2));
+        let probe = PROBE.min(interval / 4);
+        let decide = Duration::from_millis(12).min(lease / 5);
         let ping = interval.clamp(PING_FASTEST, Duration::from_millis(500)).min(detection / 4);
         Tuning {
             detection,
@@ -91,10 +96,11 @@ impl Tuning {
             path: detection.max(interval * (2 * ANSWER_ALL + 1)),
             lease,
             period: interval.min(lease * 2 / 5),
-            doubt: interval + (interval / 4).max(Duration::from_millis(2)),
-            probe: PROBE.min(interval / 4),
-            decide: Duration::from_millis(12).min(lease / 5),
-            believable: lease / 2,
+            doubt,
+            probe,
+            decide,
+            // More than one beat must have gone unanswered, as far as the lease leaves time.
+            believable: (lease / 2).max((doubt + probe * 2).min(lease - decide * 2)),
             boot: pair.boot_hold.max(detection),
             ping,
             ping_valid: PING_VALID_LEAST.max(ping * 2),

@@ -98,7 +98,8 @@ impl Core {
     pub(super) fn advance_claim(&mut self, now: Moment, verdict: Verdict) {
         let Some(claim) = self.claim.clone() else { return };
         if claim.opened {
-            if self.applied && self.addresses {
+            let lives = self.lease.until.is_some_and(|until| until > now);
+            if lives && self.applied && self.addresses {
                 self.served(now, claim.reason);
             }
             return;

@@ -208,7 +208,9 @@ impl Core {
         match self.early.advance(now, waiting && heard && serves && !sides.is_empty()) {
             Step::Nothing => {}
             Step::Ask(round) => {
-                self.note(now, What::EvidenceRound { round });
+                if let Some(round) = round {
+                    self.note(now, What::EvidenceRound { round });
+                }
                 // Every path with carrier may bring the answer, also one that was silent so far.
                 self.push(Output::AskKernel { paths: self.peer.connected() });
                 self.urgent = true;

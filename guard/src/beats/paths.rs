@@ -115,8 +115,10 @@ impl Paths {
         self.peers[path.index()] = source;
     }
 
-    /// Asks the peer's kernel on these paths; older answers are thrown away first.
+    /// Asks the peer's kernel on these paths; answers to questions
+    /// of long ago are thrown away first.
     pub fn ask_kernel(&mut self, now: Moment, paths: PathSet) {
+        let first = now >= self.asked_until;
         self.asked_until = now + ANSWERS_WITHIN;
         for path in paths.iter() {
             let Some(asker) =
@@ -124,7 +126,7 @@ impl Paths {
             else {
                 continue;
             };
-            while let Ok(Some(_)) = asker.recv() {}
+            while first && matches!(asker.recv(), Ok(Some(_))) {}
             let _ = asker.ask();
         }
     }
