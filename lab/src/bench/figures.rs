@@ -91,7 +91,7 @@ pub fn ratio(ours: &Figures, theirs: &Figures, unit: Unit) -> Option<String> {
         return None;
     }
     let ratio = theirs / ours;
-    let digits = usize::from(ratio < 9.95);
+    let digits = if ratio < 0.095 { 2 } else { usize::from(ratio < 9.95) };
     Some(format!("{sign}{ratio:.digits$}×"))
 }
 
@@ -124,6 +124,7 @@ mod tests {
         assert_eq!(of(20.0, 335.0, Unit::Millis).as_deref(), Some("17×"));
         assert_eq!(of(20.0, 30.0, Unit::Millis).as_deref(), Some("1.5×"));
         assert_eq!(of(14.0, 2.0, Unit::Millis).as_deref(), Some("0.1×"));
+        assert_eq!(of(16.0, 0.4, Unit::Millis).as_deref(), Some("0.03×"));
         assert_eq!(of(0.1, 244.0, Unit::Millis).as_deref(), Some("> 244×"));
         assert_eq!(of(0.1, 0.2, Unit::Millis), None);
         assert_eq!(of(0.0, 5.0, Unit::Packets), None);

@@ -49,7 +49,9 @@ fn head(benchmark: &Benchmark) -> String {
          The *floor* is the longest silence in the quiet second before each fault: what the probe and the machine \
          cost by themselves. Figures of silence include it; 'reached' is decided on the median over the floor. \
          The products share the processors with all probes. A repetition in which the client itself could not \
-         send for 20 ms, or lost packets before the fault, is set aside and listed below.\n",
+         send for 20 ms, or lost packets before the fault, is set aside and listed below. \
+         The kernel has one limiter of link notices for the whole machine: other programs that move links at the same \
+         time delay them, and with them the rows about links.\n",
         machine.date,
         machine.cpu,
         machine.cores,
