@@ -34,7 +34,8 @@ pub fn explain(snapshot: &Snapshot) -> [Answer; 4] {
 pub fn alarms(status: &Status) -> Vec<String> {
     let snapshot = &status.snapshot;
     let mut alarms = Vec::new();
-    if snapshot.role.role == RoleWord::Active && snapshot.peer.role == Some(RoleWord::Active) {
+    let peer_serves = snapshot.peer.is_heard() && snapshot.peer.role == Some(RoleWord::Active);
+    if snapshot.role.role == RoleWord::Active && peer_serves {
         alarms.push("Both nodes are active.".to_owned());
     }
     if snapshot.election.should_serve == "nobody" {

@@ -83,6 +83,13 @@ pub struct PeerView {
     pub round_trip: Option<Duration>,
 }
 
+impl PeerView {
+    /// Whether the peer is heard: what it said last still holds.
+    pub fn is_heard(&self) -> bool {
+        matches!(self.state.as_str(), "alive" | "doubted")
+    }
+}
+
 /// What is known about this node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

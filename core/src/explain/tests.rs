@@ -237,6 +237,9 @@ fn a_peer_that_left_and_two_actives_are_told_apart() {
     let mut status = healthy();
     status.snapshot.peer.role = Some(RoleWord::Active);
     assert_eq!(alarms(&status), ["Both nodes are active."]);
+    // Taken over from a dead active: what it said last is no alarm.
+    status.snapshot.peer.state = "silent".into();
+    assert!(!alarms(&status).contains(&"Both nodes are active.".to_owned()));
 }
 
 #[test]

@@ -53,8 +53,11 @@ pub(super) fn switchover(root: &Path, args: &SwitchoverArgs) -> Result<(), Failu
         print(&event_line(&event))?;
         match course.follow(&event) {
             Progress::UnderWay => {}
-            Progress::Moved if peer_serves(root, deadline)? => return print(&course.told()),
-            Progress::Moved => return Err(undecided(args)),
+            Progress::Moved => match peer_serves(root, deadline)? {
+                Some(true) => return print(&course.told()),
+                Some(false) => return Err(Failure::problem(CAME_BACK)),
+                None => return Err(undecided(args)),
+            },
             Progress::GivenUp => {
                 let wrong = "the other node did not become ready in time; this node goes on serving. See 'twinwall status' there";
                 return Err(Failure::problem(wrong));
@@ -63,6 +66,8 @@ pub(super) fn switchover(root: &Path, args: &SwitchoverArgs) -> Result<(), Failu
     }
 }
 
+const CAME_BACK: &str = "the other node took over and fell silent; this node serves again. See 'twinwall events', and the other node";
+
 fn undecided(args: &SwitchoverArgs) -> Failure {
     Failure::problem(format!(
         "nothing is decided after {}; see 'twinwall status' and 'twinwall events'",
@@ -70,15 +75,19 @@ fn undecided(args: &SwitchoverArgs) -> Failure {
     ))
 }
 
-/// Waits until the peer says that it is active: this node only knows that it let go.
-fn peer_serves(root: &Path, deadline: Instant) -> Result<bool, Failure> {
+/// Waits until the peer is heard to be active (`true`) or this node serves again
+/// (`false`): by itself this node only knows that it let go.
+fn peer_serves(root: &Path, deadline: Instant) -> Result<Option<bool>, Failure> {
     loop {
-        let peer = client::status(root)?.snapshot.peer;
-        if peer.role == Some(RoleWord::Active) {
-            return Ok(true);
+        let snapshot = client::status(root)?.snapshot;
+        if snapshot.role.role == RoleWord::Active {
+            return Ok(Some(false));
+        }
+        if snapshot.peer.is_heard() && snapshot.peer.role == Some(RoleWord::Active) {
+            return Ok(Some(true));
         }
         if Instant::now() >= deadline {
-            return Ok(false);
+            return Ok(None);
         }
         std::thread::sleep(LOOK_AGAIN);
     }

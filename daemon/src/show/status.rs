@@ -77,7 +77,8 @@ fn peer(snapshot: &Snapshot) -> String {
     let peer = &snapshot.peer;
     let mut words = vec![peer.state.replace('_', " ")];
     if let Some(role) = peer.role {
-        words.push(format!("{} in epoch {}", role.word(), peer.epoch));
+        let then = if peer.is_heard() { "" } else { "last said to be " };
+        words.push(format!("{then}{} in epoch {}", role.word(), peer.epoch));
     }
     words.extend(peer.silence.map(|silence| format!("heard {} ago", span(silence))));
     words.extend(

@@ -16,9 +16,15 @@ fn role(from: RoleWord, to: RoleWord) -> What {
     What::Role { from, to, epoch: Epoch(8), reason: Reason::Switchover }
 }
 
-/// A status in which the peer has this role.
+/// A status in which this node has let go and the peer has this role.
 fn look(peer: RoleWord) -> Vec<Answer> {
+    both(RoleWord::Passive, peer)
+}
+
+/// A status with these two roles.
+fn both(own: RoleWord, peer: RoleWord) -> Vec<Answer> {
     let mut status = healthy();
+    status.snapshot.role.role = own;
     status.snapshot.peer.role = Some(peer);
     vec![Answer::Status(Box::new(status))]
 }
@@ -62,6 +68,18 @@ fn a_switchover_says_what_happened_and_how_long_it_took() {
     let order = Request::Order { order: Order::Switchover };
     let first = [Request::Events { after: 0 }, Request::Follow { after: 4 }, order];
     assert_eq!(requests, [first.as_slice(), &[Request::Status, Request::Status]].concat());
+}
+
+#[test]
+fn a_switchover_whose_new_active_dies_at_once_is_a_problem() {
+    let follow = vec![
+        Answer::Done,
+        event(5, 1_305, role(RoleWord::Releasing, RoleWord::Passive), "passive"),
+    ];
+    let looks = vec![both(RoleWord::Active, RoleWord::Active)];
+    let (ran, _) = switchover(follow, Answer::Done, looks);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("this node serves again"), "{}", ran.err);
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
         std::fs::create_dir_all(folder)?;
     }
     if UnixStream::connect(path).is_ok() {
-        let text = format!("{}: another guard listens here; stop it first", path.display());
+        let text = "another guard listens here; stop it first";
         return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
     }
     match std::fs::remove_file(path) {
