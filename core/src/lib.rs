@@ -29,4 +29,4 @@ pub mod time;
 mod tuning;
 pub mod wire;
 
-pub use node::{Core, Setup, Timer};
+pub use node::{Core, MAX_OUTPUTS, Setup, Timer};

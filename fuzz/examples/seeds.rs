@@ -1,14 +1,17 @@
-//! Writes the seeds of the frame targets anew: `cargo run --example seeds` in
-//! `fuzz/`. Needed after a change of the frame's layout only.
+//! Writes the seeds of the frame targets and a recorded core anew: `cargo run
+//! --example seeds` in `fuzz/`. Needed after a change of the layout only.
 
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
+use twinwall_core::api::Input;
 use twinwall_core::beat::{Beat, Leaving, RoleWord};
 use twinwall_core::ids::{BootId, Designation, PathId};
+use twinwall_core::time::Moment;
 use twinwall_core::wire::MAX_FRAME;
 use twinwall_core::wire::content::{BODY_LENGTH, encode};
+use twinwall_fuzz::recording;
 use twinwall_fuzz::wire::{beat, session, settled};
 use twinwall_guard::frames::neighbour::{
     Gratuitous, arp_request, gratuitous_arp, solicitation, unsolicited_advertisement,
@@ -36,7 +39,9 @@ fn main() -> std::io::Result<()> {
     for (name, script) in scripts {
         write("wire_exchange", name, script)?;
     }
-    Ok(())
+    let core = serde_json::to_string(&recording::core())?;
+    let begun = Input { at: Moment::ZERO, event: None, start: Some(core) };
+    write("recording", "core", serde_json::to_string(&begun)?.as_bytes())
 }
 
 fn contents() -> Vec<(&'static str, Vec<u8>)> {

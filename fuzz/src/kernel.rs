@@ -1,7 +1,8 @@
-//! The decoders of what the guard's other sockets deliver: answers to ARP and
-//! neighbour solicitation, and the kernel's netlink messages.
+//! The decoders of what the guard's other sockets deliver: answers to ARP, neighbour
+//! solicitation and echo requests, and the kernel's netlink messages.
 
 use twinwall_guard::ask::{parse_arp_reply, parse_neighbour_advertisement};
+use twinwall_guard::ping::{ECHO, parse_echo_reply};
 
 /// The reader of rtnetlink messages, which the guard keeps to itself.
 #[allow(dead_code, missing_docs)]
@@ -40,6 +41,22 @@ pub fn neighbour(data: &[u8]) {
     assert!(arp.is_none() || advertisement.is_none(), "one frame cannot be both");
     if let Some((address, _)) = advertisement {
         assert!(!address.is_multicast());
+    }
+}
+
+/// What a raw ICMP socket delivers, read as IPv4 and as ICMPv6. The first two bytes
+/// are the identifier that is waited for.
+pub fn echo(data: &[u8]) {
+    let Some((identifier, packet)) = data.split_first_chunk::<2>() else { return };
+    for v4 in [true, false] {
+        let Some(reply) = parse_echo_reply(packet, v4, u16::from_be_bytes(*identifier)) else {
+            continue;
+        };
+        let (header, kind) = if v4 { (usize::from(packet[0] & 0xf) * 4, 0) } else { (0, 129) };
+        let echo = &packet[header..header + ECHO];
+        assert_eq!((echo[0], &echo[4..6]), (kind, &identifier[..]), "not the reply waited for");
+        let again = [&reply.number.to_be_bytes()[..], &reply.nonce].concat();
+        assert_eq!(again, echo[6..], "not what stands there");
     }
 }
 

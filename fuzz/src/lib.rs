@@ -3,6 +3,7 @@
 //! they replay files. A target panics when something is wrong, else it returns.
 
 pub mod kernel;
+pub mod recording;
 pub mod texts;
 pub mod wire;
 
@@ -16,8 +17,10 @@ pub const TARGETS: &[Target] = &[
     ("config_key", texts::config_key),
     ("config_node", texts::config_node),
     ("config_pair", texts::config_pair),
+    ("echo", kernel::echo),
     ("neighbour", kernel::neighbour),
     ("nf_tables", kernel::nf_tables),
+    ("recording", recording::run),
     ("rtnetlink", kernel::rtnetlink),
     ("wire_exchange", wire::exchange::run),
     ("wire_receive", wire::receive),

@@ -18,8 +18,8 @@ const ECHO_REQUEST: u8 = 8;
 const ECHO_REPLY: u8 = 0;
 const ECHO_REQUEST_V6: u8 = 128;
 const ECHO_REPLY_V6: u8 = 129;
-/// Type, code, checksum, identifier, sequence, nonce.
-const ECHO: usize = 16;
+/// Bytes of an echo: type, code, checksum, identifier, sequence, nonce.
+pub const ECHO: usize = 16;
 /// The longest IPv4 header and our echo; longer ones are not ours.
 const BUFFER: usize = 128;
 /// Answers read in one turn, so that a flood of them cannot hold the beat thread.
@@ -120,25 +120,33 @@ impl Pinger {
 
     /// Which target this packet is an answer of.
     fn read(&self, packet: &[u8], from: IpAddr) -> Option<usize> {
-        let (kind, number, nonce) = match from {
-            IpAddr::V4(_) => {
-                parse_echo(packet.get(usize::from(packet.first()? & 0xf) * 4..)?, self.identifier)?
-            }
-            IpAddr::V6(_) => parse_echo(packet, self.identifier)?,
-        };
-        let wanted = if from.is_ipv4() { ECHO_REPLY } else { ECHO_REPLY_V6 };
-        let number = usize::from(number);
-        let ours = kind == wanted && nonce == self.nonce && self.targets.get(number) == Some(&from);
+        let reply = parse_echo_reply(packet, from.is_ipv4(), self.identifier)?;
+        let number = usize::from(reply.number);
+        let ours = reply.nonce == self.nonce && self.targets.get(number) == Some(&from);
         ours.then_some(number)
     }
 }
 
-/// Type, sequence and nonce of an echo with this identifier.
-fn parse_echo(message: &[u8], identifier: u16) -> Option<(u8, u16, [u8; 8])> {
-    let echo: &[u8; ECHO] = message.first_chunk()?;
-    let same = echo[4..6] == identifier.to_be_bytes();
-    let nonce: [u8; 8] = *echo[8..].first_chunk()?;
-    same.then_some((echo[0], u16::from_be_bytes([echo[6], echo[7]]), nonce))
+/// What an echo reply brings back of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EchoReply {
+    /// The sequence number: which target was asked.
+    pub number: u16,
+    /// What only the asker and its targets know.
+    pub nonce: [u8; 8],
+}
+
+/// The echo reply with this identifier, as a raw socket delivers it: an IPv4 packet
+/// (`v4`) begins with its header, an ICMPv6 message with itself. The kernel has
+/// checked ICMPv6's checksum; the nonce stands in the place of ICMP's.
+pub fn parse_echo_reply(packet: &[u8], v4: bool, identifier: u16) -> Option<EchoReply> {
+    let header = if v4 { usize::from(packet.first()? & 0xf) * 4 } else { 0 };
+    let echo: &[u8; ECHO] = packet.get(header..)?.first_chunk()?;
+    let kind = if v4 { ECHO_REPLY } else { ECHO_REPLY_V6 };
+    let ours = echo[0] == kind && echo[4..6] == identifier.to_be_bytes();
+    let number = u16::from_be_bytes([echo[6], echo[7]]);
+    let nonce = *echo[8..].first_chunk()?;
+    ours.then_some(EchoReply { number, nonce })
 }
 
 fn send_to<T>(fd: &OwnedFd, bytes: &[u8], to: &T) -> io::Result<()> {
@@ -211,12 +219,19 @@ mod tests {
     #[test]
     fn an_echo_cut_short_or_of_another_is_none_of_ours() {
         let mut echo = [0; ECHO];
+        echo[0] = ECHO_REPLY_V6;
         echo[4..6].copy_from_slice(&7u16.to_be_bytes());
         echo[7] = 3;
-        assert_eq!(parse_echo(&echo, 7), Some((0, 3, [0; 8])));
-        assert_eq!(parse_echo(&echo, 8), None);
+        let reply = Some(EchoReply { number: 3, nonce: [0; 8] });
+        assert_eq!(parse_echo_reply(&echo, false, 7), reply);
+        assert_eq!(parse_echo_reply(&echo, false, 8), None);
         for end in 0..ECHO {
-            assert_eq!(parse_echo(&echo[..end], 7), None);
+            assert_eq!(parse_echo_reply(&echo[..end], false, 7), None);
         }
+        echo[0] = ECHO_REPLY;
+        assert_eq!(parse_echo_reply(&echo, false, 7), None);
+        let header = [&[0x46][..], &[0; 23], &echo].concat();
+        assert_eq!(parse_echo_reply(&header, true, 7), reply, "behind a header with options");
+        assert_eq!(parse_echo_reply(&header[..header.len() - 1], true, 7), None);
     }
 }

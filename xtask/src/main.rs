@@ -27,7 +27,8 @@ cargo xtask COMMAND
   sim --seeds N          simulate pairs over a faulty network; `--seed S` replays one
   tidy [--lower]         the house rules; `--lower` tightens their ratchet
   docs [--check]         write docs/reference anew, or compare it; check all links
-  fuzz [--minutes N]     fuzz each decoder for N minutes (10; needs cargo-fuzz, nightly)
+  fuzz [--minutes N] [TARGET…]
+                         fuzz each decoder for N minutes (10; needs cargo-fuzz, nightly)
 ";
 
 fn main() -> ExitCode {

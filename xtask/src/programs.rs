@@ -45,34 +45,48 @@ pub(crate) fn sim(root: &Path, arguments: &[String]) -> Outcome {
     shell::run(simulation(root, &arguments))
 }
 
-/// Fuzzes each decoder for some minutes, one after another.
+/// Fuzzes each decoder for some minutes, one after another; those named, else all.
 pub(crate) fn fuzz(root: &Path, arguments: &[String]) -> Outcome {
-    let minutes = match arguments {
-        [] => FUZZ_MINUTES,
-        [flag, number] if flag == "--minutes" => number.parse().map_err(|_| {
-            Failure(format!("fuzz --minutes {number}: not a number of minutes; try `--minutes 10`"))
-        })?,
-        _ => return fail!("fuzz: only `--minutes N` is known"),
+    let (minutes, named) = match arguments {
+        [flag, number, named @ ..] if flag == "--minutes" => {
+            let minutes = number.parse().map_err(|_| {
+                Failure(format!(
+                    "fuzz --minutes {number}: not a number of minutes; try `--minutes 10`"
+                ))
+            })?;
+            (minutes, named)
+        }
+        [flag, ..] if flag.starts_with('-') => {
+            return fail!("fuzz: only `--minutes N` and names of targets are known");
+        }
+        named => (FUZZ_MINUTES, named),
     };
+    let all = fuzz_targets(root)?;
+    if let Some(unknown) = named.iter().find(|name| !all.contains(name)) {
+        return fail!("fuzz: {unknown}: no such target; there are {}", all.join(", "));
+    }
     if shell::find("cargo-fuzz").is_none() {
         return fail!(
             "fuzz: cargo-fuzz is missing; `cargo install cargo-fuzz` and `rustup toolchain install nightly`"
         );
     }
-    let seconds = format!("-max_total_time={}", minutes * 60);
-    for target in fuzz_targets(root)? {
-        // New inputs go to the first folder; the committed seeds stay as they are.
-        let (found, corpus) = (format!("fuzz/found/{target}"), format!("fuzz/corpus/{target}"));
-        fs::create_dir_all(root.join(&found))
-            .map_err(|e| Failure(format!("{found}: {e}; the fuzzer keeps new inputs there")))?;
-        let mut command = Command::new("cargo");
-        command.current_dir(root).args(["+nightly", "fuzz", "run", &target, &found, &corpus, "--"]);
-        command.arg(&seconds);
-        // The toolchain that runs xtask must not leak into the nightly one.
-        command.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC");
-        shell::run(command)?;
+    for target in if named.is_empty() { &all } else { named } {
+        fuzz_target(root, target, minutes)?;
     }
     Ok(())
+}
+
+fn fuzz_target(root: &Path, target: &str, minutes: u64) -> Outcome {
+    // New inputs go to the first folder; the committed seeds stay as they are.
+    let (found, corpus) = (format!("fuzz/found/{target}"), format!("fuzz/corpus/{target}"));
+    fs::create_dir_all(root.join(&found))
+        .map_err(|e| Failure(format!("{found}: {e}; the fuzzer keeps new inputs there")))?;
+    let mut command = Command::new("cargo");
+    command.current_dir(root).args(["+nightly", "fuzz", "run", target, &found, &corpus, "--"]);
+    command.arg(format!("-max_total_time={}", minutes * 60));
+    // The toolchain that runs xtask must not leak into the nightly one.
+    command.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC");
+    shell::run(command)
 }
 
 /// The command that runs every fuzz target over its committed corpus, as a test:
