@@ -28,6 +28,7 @@ const CRATES: [Crate; 5] = [
     Crate {
         folder: "daemon",
         uses: &[
+            "blake3",
             "clap",
             "clap_complete",
             "clap_mangen",

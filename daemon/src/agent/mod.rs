@@ -1,0 +1,6 @@
+//! The agent keeps the two nodes alike: pairing, configuration, and the local API.
+//! It may fail and start again at any moment; the role does not move.
+
+pub mod digest;
+pub mod manifest;
+pub mod section;
