@@ -148,7 +148,7 @@ pub(crate) struct CheckArgs {
     /// Print JSON: a list of problems
     #[arg(long)]
     pub(crate) json: bool,
-    /// Do not ask whether the interfaces are present on this machine
+    /// Do not ask whether this machine has the interfaces and its own addresses
     #[arg(long)]
     pub(crate) files_only: bool,
 }

@@ -1,11 +1,11 @@
 //! Where things are below the root, and how the settings are read from there.
 
-use std::fs;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File, FileType, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use twinwall_core::config::{self, Errors, Pair, Problem};
+use twinwall_core::config::{self, Errors, Node, Pair, Problem};
 
 /// The guard's socket.
 pub(crate) const SOCKET: &str = "run/twinwall/guard.sock";
@@ -14,8 +14,15 @@ pub(crate) const NODE: &str = "etc/twinwall/node.toml";
 /// What both nodes share.
 pub(crate) const PAIR: &str = "etc/twinwall/pair.toml";
 
-/// The pair's settings if they are right, and every problem of all files.
+/// What to do about a key file that holds no key.
+const MAKE_KEY: &str =
+    "write a key with 'twinwall keygen' on one node and copy the file to the other";
+/// What to do about settings that are not there.
+const WRITE_IT: &str = "write it; docs/configuration.md shows one";
+
+/// The settings as far as they are right, and every problem of all files.
 pub(crate) struct Settings {
+    pub(crate) node: Option<Node>,
     pub(crate) pair: Option<Pair>,
     pub(crate) problems: Vec<Problem>,
 }
@@ -23,18 +30,12 @@ pub(crate) struct Settings {
 /// Reads both files and the key file below `root`.
 pub(crate) fn read_settings(root: &Path) -> Settings {
     let mut problems = Vec::new();
-    let node = keep(
-        read(&root.join(NODE), "write it; docs/configuration.md shows one", config::parse_node),
-        &mut problems,
-    );
-    let pair = keep(
-        read(&root.join(PAIR), "write it; docs/configuration.md shows one", config::parse_pair),
-        &mut problems,
-    );
+    let node = keep(read(&root.join(NODE), WRITE_IT, config::parse_node), &mut problems);
+    let pair = keep(read(&root.join(PAIR), WRITE_IT, config::parse_pair), &mut problems);
     if let Some(node) = &node {
         problems.extend(check_key(&root.join(&node.key_file)));
     }
-    Settings { pair, problems }
+    Settings { node, pair, problems }
 }
 
 /// The key file's place: as node.toml says, else the default.
@@ -51,9 +52,8 @@ fn keep<T>(read: Result<T, Errors>, problems: &mut Vec<Problem>) -> Option<T> {
 }
 
 fn check_key(path: &Path) -> Vec<Problem> {
-    let missing = "write a key with 'twinwall keygen' on one node and copy the file to the other";
     let mut problems = Vec::new();
-    keep(read(path, missing, config::parse_key).map(|_| ()), &mut problems);
+    keep(read(path, MAKE_KEY, config::parse_key).map(|_| ()), &mut problems);
     let mode = fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o777);
     if mode & 0o077 != 0 {
         let wrong = format!("others may read it (mode {mode:04o})");
@@ -66,33 +66,57 @@ fn check_key(path: &Path) -> Vec<Problem> {
     problems
 }
 
+/// Reads a file of settings; `remedy` is what to do when there is none, or when
+/// something else is in its place.
 fn read<T>(
     path: &Path,
-    missing: &str,
+    remedy: &str,
     parse: impl Fn(&str, &str) -> Result<T, Errors>,
 ) -> Result<T, Errors> {
-    let one = |wrong: String, remedy: &str| Errors {
-        problems: vec![problem(path, wrong, remedy.to_owned())],
+    let one = |wrong: String, remedy: String| Errors {
+        problems: vec![problem(path, wrong, remedy)],
         more: 0,
     };
-    let limit = config::MAX_FILE as u64 + 1;
-    let mut bytes = Vec::new();
-    let read = fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(one("missing".to_owned(), missing));
+    let opened = match open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(one("missing".to_owned(), remedy.to_owned()));
         }
-        Err(error) => {
-            return Err(one(
-                error.to_string(),
-                "make it readable for this user, or run this as root",
-            ));
-        }
+        opened => opened.and_then(|file| Ok((file.metadata()?, file))),
+    };
+    let unreadable = |error: io::Error| {
+        one(error.to_string(), "make it readable for this user, or run this as root".to_owned())
+    };
+    let (metadata, file) = opened.map_err(unreadable)?;
+    if !metadata.is_file() {
+        let wrong = format!("{}, not a regular file", kind(metadata.file_type()));
+        return Err(one(wrong, format!("move it away, then {remedy}")));
     }
+    let limit = config::MAX_FILE as u64;
+    if metadata.len() > limit {
+        let wrong = format!("{} bytes long; at most {limit} are read", metadata.len());
+        return Err(one(wrong, format!("is it the right file? If not, {remedy}")));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
     let text = String::from_utf8(bytes)
-        .map_err(|_| one("not UTF-8 text".to_owned(), "save it as UTF-8"))?;
+        .map_err(|_| one("not UTF-8 text".to_owned(), "save it as UTF-8".to_owned()))?;
     parse(&path.display().to_string(), &text)
+}
+
+/// Opens without waiting for a writer, as a FIFO would have it.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
+
+/// What stands in the place of a file.
+fn kind(of: FileType) -> &'static str {
+    if of.is_dir() {
+        "a directory"
+    } else if of.is_fifo() {
+        "a FIFO"
+    } else {
+        "a device"
+    }
 }
 
 /// A problem with a file as a whole.
@@ -104,5 +128,6 @@ pub(crate) fn problem(path: &Path, wrong: String, remedy: String) -> Problem {
         value: None,
         wrong,
         remedy,
+        warning: false,
     }
 }

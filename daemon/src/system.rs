@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
@@ -99,6 +100,47 @@ pub(crate) fn interfaces() -> Vec<String> {
     names
 }
 
+/// The addresses of this network namespace with their interfaces.
+pub(crate) fn addresses() -> Vec<(String, IpAddr)> {
+    let mut found = Vec::new();
+    let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
+    // SAFETY: getifaddrs fills `list` or fails; each entry, its name and its address
+    // live until the list is freed, which happens once. An address is read as the
+    // family says that it is.
+    unsafe {
+        if libc::getifaddrs(&raw mut list) != 0 {
+            return found;
+        }
+        let mut entry = list;
+        while let Some(one) = entry.as_ref() {
+            let name = CStr::from_ptr(one.ifa_name).to_string_lossy().into_owned();
+            found.extend(address(one.ifa_addr).map(|address| (name, address)));
+            entry = one.ifa_next;
+        }
+        libc::freeifaddrs(list);
+    }
+    found
+}
+
+/// # Safety
+/// `at` is null or points to an address as long as its family says.
+unsafe fn address(at: *const libc::sockaddr) -> Option<IpAddr> {
+    // SAFETY: as above.
+    unsafe {
+        match i32::from(at.as_ref()?.sa_family) {
+            libc::AF_INET => {
+                let four = at.cast::<libc::sockaddr_in>().read_unaligned();
+                Some(IpAddr::V4(Ipv4Addr::from(four.sin_addr.s_addr.to_ne_bytes())))
+            }
+            libc::AF_INET6 => {
+                let six = at.cast::<libc::sockaddr_in6>().read_unaligned();
+                Some(IpAddr::V6(Ipv6Addr::from(six.sin6_addr.s6_addr)))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A moment since 1970 in this machine's time zone: `2026-11-22 21:15:42.123`.
 pub(crate) fn local_time(unix_ms: u64) -> String {
     let seconds = libc::time_t::try_from(unix_ms / 1_000).unwrap_or(libc::time_t::MAX);
@@ -127,6 +169,8 @@ mod tests {
     #[test]
     fn every_machine_has_a_loopback_interface() {
         assert!(interfaces().iter().any(|name| name == "lo"));
+        let own = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        assert!(addresses().iter().any(|(name, held)| name == "lo" && own.contains(held)));
     }
 
     #[test]

@@ -2,15 +2,13 @@
 //! Once at the start and at each reload, never on the beat thread.
 
 use std::fmt;
-use std::fs;
-use std::io::Read;
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use twinwall_core::config::{Errors, Node, Pair, parse_key, parse_node, parse_pair};
+use twinwall_core::config::{Errors, MAX_FILE, Node, Pair, parse_key, parse_node, parse_pair};
 use twinwall_core::wire::PairKey;
-
-/// Largest file read; the largest honest `pair.toml` (4096 VIPs) is a quarter of it.
-const MAX_FILE: u64 = 1 << 20;
 
 /// The meaning of the files.
 #[derive(Clone, Debug)]
@@ -82,9 +80,45 @@ pub fn load(root: &Path) -> Result<Settings, SettingsError> {
 }
 
 fn read(file: &Path) -> Result<String, SettingsError> {
-    let unreadable = |error| SettingsError::Unreadable { file: file.to_owned(), error };
+    read_text(file).map_err(|error| SettingsError::Unreadable { file: file.to_owned(), error })
+}
+
+/// Never waits: what is no regular file is refused, be it a FIFO without a writer.
+fn read_text(file: &Path) -> io::Result<String> {
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(file)?;
+    let metadata = opened.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if metadata.len() > MAX_FILE as u64 {
+        let wrong = format!("{} bytes long, at most {MAX_FILE} are read", metadata.len());
+        return Err(io::Error::other(wrong));
+    }
     let mut text = String::new();
-    let opened = fs::File::open(file).map_err(unreadable)?;
-    opened.take(MAX_FILE).read_to_string(&mut text).map_err(unreadable)?;
+    opened.take(MAX_FILE as u64).read_to_string(&mut text)?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_without_waiting() {
+        let folder = std::env::temp_dir().join(format!("twinwall-settings-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let fifo = folder.join("node.toml");
+        let name = CString::new(fifo.as_os_str().as_bytes()).unwrap();
+        // SAFETY: `name` is a C string that outlives the call.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        for place in [&fifo, &folder, &PathBuf::from("/dev/zero")] {
+            let error = read(place).expect_err("refused").to_string();
+            assert!(error.contains("not a regular file; write it"), "{error}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -29,6 +29,9 @@ pub struct Problem {
     pub wrong: String,
     /// What to do.
     pub remedy: String,
+    /// It works so, but hardly as meant.
+    #[serde(default)]
+    pub warning: bool,
 }
 
 impl fmt::Display for Problem {
@@ -36,6 +39,9 @@ impl fmt::Display for Problem {
         write!(f, "{}", self.file)?;
         if self.line > 0 {
             write!(f, ":{}", self.line)?;
+        }
+        if self.warning {
+            f.write_str(": warning")?;
         }
         if !self.key.is_empty() {
             write!(f, ": {}", self.key)?;
@@ -125,6 +131,7 @@ impl<'a> Report<'a> {
             value: place.value.clone(),
             wrong: wrong.into(),
             remedy: remedy.into(),
+            warning: false,
         });
     }
 
