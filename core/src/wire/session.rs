@@ -379,10 +379,6 @@ impl fmt::Debug for Session {
 
 #[cfg(test)]
 impl Session {
-    pub(super) fn holds_candidate(&self) -> bool {
-        self.candidate.is_some()
-    }
-
     /// Moves a path's counter, to test what happens at its end.
     pub(super) fn set_beats_sealed(&mut self, path: PathId, count: u64) {
         self.beats[path.index()] = count;

@@ -1,7 +1,6 @@
 //! Tests of the frames and of the session between two ends.
 
 mod content;
-mod exchange;
 mod frames;
 
 use std::time::Duration;
