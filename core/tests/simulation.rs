@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "transcripts and the long simulation use the rest")]
 mod world;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use twinwall_core::config::Cable;
@@ -86,6 +87,32 @@ fn the_death_of_the_passive_never_shuts_the_gate() {
         world.plan(prng.below(ms(interval)), death.clone());
         run(&mut world, ms(30_000));
         assert_eq!(world.judge.shut[0], 0, "seed {seed}, {death}");
+    }
+}
+
+/// Old answers of a target once counted for T, and kept a node alone that had lost
+/// sight of everything while its peer claimed.
+#[test]
+fn a_node_cut_off_from_peer_and_targets_closes_before_its_peer_opens() {
+    for phase in 0..40 {
+        let mut settings = with_interval(phase, 100);
+        settings.ha_switched = true;
+        settings.pair.ha_link.cable = Cable::Switched;
+        settings.pair.ping_targets = vec![IpAddr::V4(Ipv4Addr::new(10, 2, 0, 254))];
+        let mut world = settled(settings);
+        // Targets are pinged every 300 ms in calm times.
+        run(&mut world, ms(10 * phase));
+        world.apply(Fault::Targets(0, false));
+        for medium in 0..world.network.media.len() {
+            for from in 0..2 {
+                world.apply(Fault::Lane(medium, from, Lane { cut: true, ..Lane::SOUND }));
+            }
+        }
+        while !world.machines[1].answers(world.time) {
+            assert!(world.time < ms(8_000), "phase {phase}: b serves");
+            run(&mut world, us(100));
+        }
+        assert!(!world.machines[0].answers(world.time), "phase {phase}: a closed before");
     }
 }
 
