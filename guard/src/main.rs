@@ -1,10 +1,19 @@
 //! `twinwall-guard [--root DIR]`: decides and holds the role of this node.
 //! `twinwall-guard --clear` takes its gate and addresses off the machine.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: twinwall-guard [--root DIR] [--clear | --version]";
+const HELP: &str = "\
+Decides and holds the role of this node. systemd starts it as twinwall-guard.service;
+in the foreground 'twinwall run' does.
+
+usage: twinwall-guard [--root DIR] [--clear | --help | --version]
+  --root DIR  where etc/twinwall and run/twinwall are looked for; / without it
+  --clear     take the gate and every virtual IP off this machine, then end
+  --help      print this
+  --version   print the version";
 
 fn main() -> ExitCode {
     let mut root = PathBuf::from("/");
@@ -14,14 +23,16 @@ fn main() -> ExitCode {
         match argument.to_str() {
             Some("--root") => match arguments.next() {
                 Some(directory) => root = PathBuf::from(directory),
-                None => return usage(),
+                None => return wrong("--root: name a directory after it"),
             },
             Some("--clear") => clear = true,
-            Some("--version") => {
-                println!("twinwall-guard {}", env!("CARGO_PKG_VERSION"));
-                return ExitCode::SUCCESS;
+            Some("--help" | "-h") => return print(HELP),
+            Some("--version" | "-V") => {
+                return print(concat!("twinwall-guard ", env!("CARGO_PKG_VERSION")));
             }
-            Some(_) | None => return usage(),
+            Some(_) | None => {
+                return wrong(&format!("{}: not an option", argument.to_string_lossy()));
+            }
         }
     }
     let result =
@@ -35,7 +46,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn usage() -> ExitCode {
-    eprintln!("{USAGE}");
+/// A reader that has gone (`| head`) is no failure.
+fn print(text: &str) -> ExitCode {
+    let _ = writeln!(io::stdout(), "{text}");
+    ExitCode::SUCCESS
+}
+
+fn wrong(what: &str) -> ExitCode {
+    eprintln!("twinwall-guard: {what}; 'twinwall-guard --help' lists the options");
     ExitCode::from(2)
 }
