@@ -19,14 +19,15 @@ pub const MAX_CLIENTS: usize = 16;
 /// Events that the guard keeps.
 pub const MAX_EVENTS: usize = 1000;
 
-/// What a client asks.
+/// What a client asks. Requests without a field are empty structs: of a unit variant
+/// serde would pass over fields that it does not know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// The status once.
-    Status,
+    Status {},
     /// The status now and after each change, at most every 50 ms.
-    Watch,
+    Watch {},
     /// The events kept, those after number `after` only; `Done` ends the list.
     Events {
         /// 0 for all.
@@ -38,19 +39,19 @@ pub enum Request {
         after: u64,
     },
     /// Every input of the core from now on, for a replay.
-    Record,
+    Record {},
     /// An order; answered by `Done` or `Refused`.
     Order {
         /// Which.
         order: Order,
     },
-    /// A readiness fact.
+    /// A readiness fact; answered by `Done` or `Refused`.
     Fact {
         /// Which.
         fact: Fact,
     },
     /// Read the configuration again and apply it if it is right.
-    Reload,
+    Reload {},
 }
 
 /// What the guard answers.
@@ -147,4 +148,37 @@ pub struct Count {
     pub name: String,
     /// How many.
     pub count: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_request_is_read_and_none_with_a_field_that_it_does_not_know() {
+        let requests = [
+            r#"{"request":"status"}"#,
+            r#"{"request":"watch"}"#,
+            r#"{"request":"events","after":3}"#,
+            r#"{"request":"follow","after":0}"#,
+            r#"{"request":"record"}"#,
+            r#"{"request":"order","order":"switchover"}"#,
+            r#"{"request":"order","order":{"maintenance_on":{"lasts":{"secs":5,"nanos":0}}}}"#,
+            r#"{"request":"order","order":"maintenance_off"}"#,
+            r#"{"request":"order","order":"clear_damping"}"#,
+            r#"{"request":"order","order":{"leave":"shutdown"}}"#,
+            r#"{"request":"fact","fact":{"name":"dns","good":true,"reason":"","holds":{"secs":5,"nanos":0}}}"#,
+            r#"{"request":"reload"}"#,
+        ];
+        for line in requests {
+            let request = serde_json::from_str::<Request>(line);
+            let again = request.map(|request| serde_json::to_string(&request).expect("a line"));
+            assert_eq!(again.expect("a request"), line);
+            for (at, _) in line.match_indices('{') {
+                let more = format!(r#"{}"more":1,{}"#, &line[..=at], &line[at + 1..]);
+                let error = serde_json::from_str::<Request>(&more).expect_err(&more).to_string();
+                assert!(error.contains("unknown") || error.contains("expected"), "{error}");
+            }
+        }
+    }
 }

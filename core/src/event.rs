@@ -101,6 +101,7 @@ pub enum Applied {
 
 /// A statement on this node's readiness by a named check, true until it expires.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fact {
     /// Name of the check, at most 32 bytes of `[a-z0-9._-]`. `synchronised` is the agent's.
     pub name: String,
@@ -114,7 +115,7 @@ pub struct Fact {
 
 /// An operator's order, and the reaper's: what the core may be told to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Order {
     /// Planned move of the active role to the other node.
     Switchover,
@@ -162,7 +163,7 @@ pub enum Output {
     PingTargets,
     /// Something worth telling.
     Note(Note),
-    /// An order of the operator was refused; nothing changed.
+    /// An order of the operator, or a fact, was refused; nothing changed.
     Refused(Refusal),
     /// The goodbye is said; the process may end.
     Stop,
@@ -202,7 +203,7 @@ pub struct Desired {
     pub addresses: bool,
 }
 
-/// Why an order was refused.
+/// Why an order or a fact was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -217,4 +218,6 @@ pub enum Refusal {
     Busy,
     /// Maintenance that would leave nobody to serve.
     NobodyElse,
+    /// As many facts hold as are kept.
+    TooManyFacts,
 }

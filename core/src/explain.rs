@@ -66,7 +66,7 @@ pub fn alarms(status: &Status) -> Vec<String> {
     alarms
 }
 
-/// Why an order was refused, and what to do.
+/// Why an order or a fact was refused, and what to do.
 pub fn refusal(why: Refusal) -> &'static str {
     match why {
         Refusal::NotActive => "this node is not active; give the order on the active node",
@@ -78,6 +78,9 @@ pub fn refusal(why: Refusal) -> &'static str {
         }
         Refusal::Busy => "another move is under way; wait some seconds and see 'twinwall events'",
         Refusal::NobodyElse => "nobody else could serve; put the peer into service first",
+        Refusal::TooManyFacts => {
+            "the guard holds as many facts as it keeps; use the name of one of them, or wait until one runs out: see 'checks' in 'twinwall status'"
+        }
     }
 }
 
@@ -87,11 +90,18 @@ pub fn span(span: Duration) -> String {
     match seconds {
         0 if millis == 0 && !span.is_zero() => "under 1 ms".to_owned(),
         0 => format!("{millis} ms"),
-        1..10 => format!("{:.1} s", span.as_secs_f64()),
-        10..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3_600..172_800 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        1..10 if span.subsec_millis() >= 100 => format!("{:.1} s", span.as_secs_f64()),
+        1..60 => format!("{seconds} s"),
+        60..3_600 => two_units(seconds / 60, "min", seconds % 60, "s"),
+        3_600..172_800 => two_units(seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
         172_800.. => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn two_units(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
+    match small {
+        0 => format!("{large} {large_unit}"),
+        1.. => format!("{large} {large_unit} {small} {small_unit}"),
     }
 }
 

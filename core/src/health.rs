@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::beat::Fitness;
 use crate::config::{Damping, Pair};
-use crate::event::Fact;
+use crate::event::{Fact, Refusal};
 use crate::ids::InterfaceId;
 use crate::note::What;
 use crate::time::Moment;
@@ -115,16 +115,16 @@ impl Health {
         told
     }
 
-    /// Takes in a readiness fact; `None`: unchanged, or the table is full.
-    pub(crate) fn fact(&mut self, now: Moment, fact: Fact) -> Option<What> {
-        let full = self.facts.len() >= MAX_FACTS && !self.facts.contains_key(&fact.name);
-        if full {
-            return None;
+    /// Takes in a readiness fact; tells what is new.
+    pub(crate) fn fact(&mut self, now: Moment, fact: Fact) -> Result<Option<What>, Refusal> {
+        if self.facts.len() >= MAX_FACTS && !self.facts.contains_key(&fact.name) {
+            return Err(Refusal::TooManyFacts);
         }
         let held = Held { good: fact.good, reason: fact.reason.clone(), until: now + fact.holds };
         let before = self.facts.insert(fact.name.clone(), held);
         let same = before.is_some_and(|old| old.good == fact.good && old.reason == fact.reason);
-        (!same).then_some(What::Check { name: fact.name, good: fact.good, reason: fact.reason })
+        let what = What::Check { name: fact.name, good: fact.good, reason: fact.reason };
+        Ok((!same).then_some(what))
     }
 
     /// Lets run out what has run out.

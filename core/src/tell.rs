@@ -3,7 +3,8 @@
 
 use crate::beat::Leaving;
 use crate::config::Pair;
-use crate::event::{Applied, Refusal};
+use crate::event::Applied;
+use crate::explain::{refusal, span};
 use crate::ids::{InterfaceId, PathId};
 use crate::node::path_of;
 use crate::note::{Note, What};
@@ -23,7 +24,11 @@ pub fn tell(note: &Note, pair: &Pair) -> String {
         }
         What::HaCarrier { up } => format!("HA link {} {}", pair.ha_link.interface, carrier(*up)),
         What::Held { interface: id, hold } => {
-            format!("interface {} flaps: held back until it was up for {hold:?}", interface(*id))
+            format!(
+                "interface {} flaps: held back until it was up for {}",
+                interface(*id),
+                span(*hold)
+            )
         }
         What::HoldEnded { interface: id } => format!("interface {} counts again", interface(*id)),
         What::PathHeard { path: id } => format!("the peer is heard on {}", path(*id)),
@@ -33,11 +38,11 @@ pub fn tell(note: &Note, pair: &Pair) -> String {
         What::PathSilent { path: id } => format!("the peer is not heard on {} any more", path(*id)),
         What::PeerUp { boot } => format!("the peer speaks, run {boot}"),
         What::PeerDoubted { silence } => {
-            format!("the peer is late by {silence:?} of silence: probing")
+            format!("the peer has been silent for {}: probing", span(*silence))
         }
         What::DoubtEnded => "the peer answered again".to_owned(),
         What::PeerSilent { silence } => {
-            format!("the peer was silent on every path for {silence:?}")
+            format!("the peer was silent on every path for {}", span(*silence))
         }
         What::EvidenceRound { round } => {
             format!("HA carrier gone: asking the peer and its kernel, round {round}")
@@ -54,10 +59,10 @@ pub fn tell(note: &Note, pair: &Pair) -> String {
         }
         What::GateRefused { opening } => gate_refused(*opening).to_owned(),
         What::Addresses { present, outcome } => addresses(*present, *outcome),
-        What::Late { by } => format!("this node was kept from running for {by:?}"),
+        What::Late { by } => format!("this node was kept from running for {}", span(*by)),
         What::Check { name, good: true, .. } => format!("check {name} is good"),
         What::Check { name, good: false, reason } => format!("check {name} failed: {reason}"),
-        What::MaintenanceOn { lasts } => format!("maintenance for {lasts:?}"),
+        What::MaintenanceOn { lasts } => format!("maintenance for {}", span(*lasts)),
         What::MaintenanceOff { by_itself } => {
             let why = if *by_itself { ": its time is over" } else { " by order" };
             format!("maintenance ended{why}")
@@ -72,17 +77,6 @@ pub fn tell(note: &Note, pair: &Pair) -> String {
         What::Protection { name, missing: true } => format!("protection missing: {name}"),
         What::Protection { name, missing: false } => format!("protection is back: {name}"),
         What::Reloaded => "settings read again".to_owned(),
-    }
-}
-
-/// Why an order was refused, and what to do.
-pub fn refusal(why: Refusal) -> &'static str {
-    match why {
-        Refusal::NotActive => "this node is not active; give the order on the active node",
-        Refusal::PeerSilent => "the peer cannot be heard; see 'twinwall explain'",
-        Refusal::PeerNotFit => "the peer is worse off than this node; see its 'twinwall status'",
-        Refusal::Busy => "another move is under way; wait for it to end",
-        Refusal::NobodyElse => "nobody else could serve; bring the peer up first",
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use twinwall_core::beat::{Heard, Leaving, RoleWord};
 use twinwall_core::config::{Cable, Damping, Failback, HaLink, Interface, Pair, Prefix};
-use twinwall_core::event::{Applied, Event, GateOrder, Order, Output};
+use twinwall_core::event::{Applied, Event, Fact, GateOrder, Order, Output, Refusal};
 use twinwall_core::ids::{BootId, Designation, InterfaceId};
 use twinwall_core::note::What;
 use twinwall_core::time::Moment;
@@ -298,4 +298,30 @@ fn maintenance_moves_the_role_and_ends_by_itself() {
     pair.run(Duration::from_secs(30));
     assert_eq!(pair.cores[0].snapshot(pair.now).status, "passive");
     assert_eq!(pair.active(), 1, "failback is off");
+}
+
+/// What a fact of this name, which holds for ten seconds, is answered at once.
+fn refused(core: &mut Core, now: Moment, name: String) -> Option<Refusal> {
+    let holds = Duration::from_secs(10);
+    core.handle(now, Event::Fact(Fact { name, good: true, reason: String::new(), holds }));
+    let outputs: Vec<Output> = std::iter::from_fn(|| core.poll_output()).collect();
+    outputs.into_iter().find_map(|output| match output {
+        Output::Refused(why) => Some(why),
+        _ => None,
+    })
+}
+
+#[test]
+fn one_fact_too_many_is_refused_until_another_one_runs_out() {
+    let mut pair = Pairing::new(Duration::from_millis(100));
+    let (core, now) = (&mut pair.cores[0], Moment::ZERO);
+    for number in 0..64 {
+        assert_eq!(refused(core, now, format!("check-{number}")), None);
+    }
+    assert_eq!(refused(core, now, "one-more".to_owned()), Some(Refusal::TooManyFacts));
+    assert_eq!(refused(core, now, "check-7".to_owned()), None, "one that holds is renewed");
+    assert_eq!(core.snapshot(now).own.checks.len(), 64);
+    let later = now + Duration::from_secs(11);
+    core.handle(later, Event::Deadline);
+    assert_eq!(refused(core, later, "one-more".to_owned()), None);
 }

@@ -20,6 +20,9 @@ const MAX_ANSWER: usize = 4 << 20;
 /// Longest path that the kernel takes for a socket (`sun_path` less its end mark).
 const MAX_SOCKET_PATH: usize = 107;
 
+/// How a guard is started: by the packaged unit, or in the foreground.
+const START: &str = "start it with 'systemctl start twinwall-guard' or 'twinwall run'";
+
 /// A connection to the guard.
 pub(crate) struct Client {
     stream: BufReader<UnixStream>,
@@ -47,7 +50,11 @@ impl Client {
             .map_err(|error| Failure::problem(format!("the request cannot be written: {error}")))?;
         line.push(b'\n');
         let sent = stream.set_write_timeout(Some(PATIENCE)).and_then(|()| stream.write_all(&line));
-        sent.map_err(|error| broken(&socket, &error))?;
+        match sent {
+            // Turned away before it was asked: why stands in what is to be read.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            sent => sent.map_err(|error| broken(&socket, &error))?,
+        }
         Ok(Client { stream: BufReader::new(stream), socket, line: Vec::new() })
     }
 
@@ -130,7 +137,7 @@ impl Client {
 
 /// The status of the guard below `root`.
 pub(crate) fn status(root: &Path) -> Result<Status, Failure> {
-    let mut client = Client::ask(root, &Request::Status)?;
+    let mut client = Client::ask(root, &Request::Status {})?;
     match client.answer()? {
         Answer::Status(status) => Ok(*status),
         other => Err(client.unexpected(&other)),
@@ -158,10 +165,10 @@ fn connect(socket: &Path) -> Result<UnixStream, Failure> {
         let at = socket.display();
         Failure::unreachable(match error.kind() {
             io::ErrorKind::NotFound => format!(
-                "no guard runs here: there is no socket {at}; start it with 'twinwall run', or name the right --root"
+                "no guard runs here: there is no socket {at}; {START}, or name the right --root"
             ),
             io::ErrorKind::ConnectionRefused => {
-                format!("the guard has ended: nobody listens at {at}; start it with 'twinwall run'")
+                format!("the guard has ended: nobody listens at {at}; {START}")
             }
             io::ErrorKind::PermissionDenied => format!("{at} may not be opened; run this as root"),
             _ => format!("{at}: {error}; look for 'twinwall-guard' in the system's log"),

@@ -11,7 +11,7 @@ use twinwall_core::Setup;
 use twinwall_core::api::Missing;
 use twinwall_core::beat::Leaving;
 use twinwall_core::config::{GateMode, Node, Pair};
-use twinwall_core::event::Order;
+use twinwall_core::event::{Event, Order};
 use twinwall_core::ids::{BootId, MAX_PATHS};
 use twinwall_core::wire::{PairKey, Session};
 
@@ -153,7 +153,7 @@ impl Running {
             loop {
                 let why = signals::wait();
                 let (answer, _) = std::sync::mpsc::sync_channel(1);
-                mail.send(Mail::Order(Order::Leave(why), answer));
+                mail.send(Mail::Asked(Event::Order(Order::Leave(why)), answer));
                 beats.unpark();
             }
         };

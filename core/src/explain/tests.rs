@@ -187,7 +187,7 @@ What is true?
 Who should serve?
   Nobody: no path has carrier.
 Which role follows?
-  This node has been passive for 1 h 0 min, epoch 8: the other node serves.
+  This node has been passive for 1 h, epoch 8: the other node serves.
 What must the kernel look like?
   3 virtual IPs must be on no interface; the gate is closed.
   The kernel has not confirmed it yet (state 4).
@@ -248,10 +248,13 @@ fn spans_are_said_in_the_unit_that_fits() {
         (Duration::ZERO, "0 ms"),
         (Duration::from_micros(300), "under 1 ms"),
         (ms(999), "999 ms"),
+        (ms(3_000), "3 s"),
         (ms(3_210), "3.2 s"),
         (ms(59_999), "59 s"),
         (ms(3_599_000), "59 min 59 s"),
-        (ms(90_000_000), "25 h 0 min"),
+        (ms(300_000), "5 min"),
+        (ms(5_400_000), "1 h 30 min"),
+        (ms(90_000_000), "25 h"),
         (ms(259_200_000), "3 days"),
     ];
     for (value, words) in cases {

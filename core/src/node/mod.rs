@@ -207,11 +207,7 @@ impl Core {
             Event::Applied { generation, outcome } => self.was_applied(now, generation, outcome),
             Event::GateAnswered { order, took } => self.gate_answered(now, order, took),
             Event::GateWorks { works } => self.gate = works,
-            Event::Fact(fact) => {
-                if let Some(what) = self.health.fact(now, fact) {
-                    self.note(now, what);
-                }
-            }
+            Event::Fact(fact) => self.fact(now, fact),
             Event::Order(order) => self.order(now, order),
         }
         self.settle(now);

@@ -1,10 +1,10 @@
-//! The operator's orders, and leaving.
+//! The operator's orders, readiness facts, and leaving.
 
 use std::time::Duration;
 
 use crate::beat::{Leaving, RoleWord};
 use crate::config::Pair;
-use crate::event::{Order, Output, Refusal};
+use crate::event::{Fact, Order, Output, Refusal};
 use crate::health::Health;
 use crate::ids::InterfaceId;
 use crate::note::What;
@@ -43,6 +43,15 @@ impl Core {
         if let Err(why) = done {
             self.note(now, What::Refused(why));
             self.push(Output::Refused(why));
+        }
+    }
+
+    /// A refused one is no note: a check repeats itself, and would push out the rest.
+    pub(super) fn fact(&mut self, now: Moment, fact: Fact) {
+        match self.health.fact(now, fact) {
+            Ok(Some(what)) => self.note(now, what),
+            Ok(None) => {}
+            Err(why) => self.push(Output::Refused(why)),
         }
     }
 

@@ -44,6 +44,6 @@ pub(super) fn fact(root: &Path, args: &FactArgs) -> Result<(), Failure> {
 }
 
 pub(super) fn reload(root: &Path) -> Result<(), Failure> {
-    client::order(root, &Request::Reload)?;
+    client::order(root, &Request::Reload {})?;
     print("The settings were read again.\n")
 }

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 pub(super) fn record(root: &Path, args: &RecordArgs) -> Result<(), Failure> {
     let at = args.file.display();
-    let mut client = Client::ask(root, &Request::Record)?;
+    let mut client = Client::ask(root, &Request::Record {})?;
     let opened = OpenOptions::new().write(true).create_new(true).open(&args.file);
     let mut file = opened.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {

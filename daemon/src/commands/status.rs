@@ -22,7 +22,7 @@ pub(super) fn status(root: &Path, args: &StatusArgs) -> Result<(), Failure> {
     }
     let style = Style::of_terminal();
     let before = if style.is_terminal() { CLEAR } else { "\n" };
-    let mut client = Client::ask(root, &Request::Watch)?;
+    let mut client = Client::ask(root, &Request::Watch {})?;
     loop {
         match client.wait(None)? {
             Waited::Answer(Answer::Status(status)) => show_status(&status, args, before)?,

@@ -67,7 +67,7 @@ fn a_switchover_says_what_happened_and_how_long_it_took() {
     );
     let order = Request::Order { order: Order::Switchover };
     let first = [Request::Events { after: 0 }, Request::Follow { after: 4 }, order];
-    assert_eq!(requests, [first.as_slice(), &[Request::Status, Request::Status]].concat());
+    assert_eq!(requests, [first.as_slice(), &[Request::Status {}, Request::Status {}]].concat());
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn orders_reach_the_guard_with_their_values() {
         Request::Order { order: Order::MaintenanceOn { lasts: Duration::from_secs(5_400) } },
         Request::Order { order: Order::MaintenanceOff },
         Request::Order { order: Order::ClearDamping },
-        Request::Reload,
+        Request::Reload {},
         Request::Fact { fact },
     ];
     assert_eq!(socket.requests(), expected);
@@ -208,11 +208,11 @@ fn a_recording_holds_each_input_on_a_line_and_replaces_no_file() {
     let lines: Vec<Input> =
         text.lines().map(|line| serde_json::from_str(line).expect("an input")).collect();
     assert_eq!((lines.len(), lines[1].event.clone()), (2, Some(Event::Deadline)));
-    assert_eq!(socket.requests(), [Request::Record]);
+    assert_eq!(socket.requests(), [Request::Record {}]);
 
     fs::remove_file(root.path("run/twinwall/guard.sock")).expect("a socket");
     let socket = Socket::answering(&root, vec![inputs()]);
     let message = "twinwall: ROOT/recording.jsonl is there already; name a new file\n";
     root.run(&["record", name]).assert(1, "", message);
-    assert_eq!(socket.requests(), [Request::Record]);
+    assert_eq!(socket.requests(), [Request::Record {}]);
 }

@@ -11,7 +11,7 @@ const SOCKET: &str = "ROOT/run/twinwall/guard.sock";
 #[test]
 fn no_guard_at_all() {
     let message = format!(
-        "twinwall: no guard runs here: there is no socket {SOCKET}; start it with 'twinwall run', or name the right --root\n"
+        "twinwall: no guard runs here: there is no socket {SOCKET}; start it with 'systemctl start twinwall-guard' or 'twinwall run', or name the right --root\n"
     );
     for command in ["status", "explain", "events", "switchover", "reload"] {
         Root::new().run(&[command]).assert(3, "", &message);
@@ -23,7 +23,7 @@ fn a_guard_that_has_ended() {
     let root = Root::new();
     drop(UnixListener::bind(root.path("run/twinwall/guard.sock")).expect("a socket"));
     let message = format!(
-        "twinwall: the guard has ended: nobody listens at {SOCKET}; start it with 'twinwall run'\n"
+        "twinwall: the guard has ended: nobody listens at {SOCKET}; start it with 'systemctl start twinwall-guard' or 'twinwall run'\n"
     );
     root.run(&["status"]).assert(3, "", &message);
 }

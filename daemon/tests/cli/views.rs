@@ -15,7 +15,7 @@ fn status_of(status: Status) -> String {
     let socket = Socket::answering(&root, vec![vec![Answer::Status(Box::new(status))]]);
     let ran = root.run(&["status"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    assert_eq!(socket.requests(), [Request::Status]);
+    assert_eq!(socket.requests(), [Request::Status {}]);
     ran.out
 }
 
@@ -118,7 +118,7 @@ fn watching_shows_each_status_until_the_guard_ends() {
         words.iter().map(|status| status.snapshot.status.as_str()).collect::<Vec<_>>(),
         ["active", "passive"]
     );
-    assert_eq!(socket.requests(), [Request::Watch]);
+    assert_eq!(socket.requests(), [Request::Watch {}]);
 }
 
 #[test]

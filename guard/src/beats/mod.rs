@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use twinwall_core::api::{Count, GuardView, Input, Missing};
 use twinwall_core::config::Pair;
-use twinwall_core::event::{Event, Order, Refusal};
+use twinwall_core::event::{Event, Refusal};
 use twinwall_core::ids::{PathId, PathSet};
 use twinwall_core::note::Note;
 use twinwall_core::snapshot::Snapshot;
@@ -66,8 +66,8 @@ pub enum Mail {
     Event(Event),
     /// A path's sockets, opened by the link thread; `None` when the interface is gone.
     Path(PathId, Option<Box<PathSocket>>),
-    /// An order, and where to answer.
-    Order(Order, SyncSender<Result<(), Refusal>>),
+    /// An order or a fact, and where to answer.
+    Asked(Event, SyncSender<Result<(), Refusal>>),
     /// Asks for the status.
     Status(SyncSender<Box<(Snapshot, GuardView)>>),
     /// From now on every input goes here, after a copy of the core.
@@ -321,9 +321,9 @@ impl Beats {
             }
             Mail::Event(event) => self.feed(event),
             Mail::Path(path, socket) => self.paths.set(path, socket),
-            Mail::Order(order, answer) => {
+            Mail::Asked(event, answer) => {
                 self.refusal = None;
-                self.feed(Event::Order(order));
+                self.feed(event);
                 let result = self.refusal.take().map_or(Ok(()), Err);
                 // The client may have gone.
                 let _ = answer.try_send(result);

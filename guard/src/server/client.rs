@@ -87,14 +87,14 @@ fn write(out: &mut UnixStream, answer: &Answer) -> std::io::Result<()> {
 
 fn answer(context: &Context, request: Request, out: &mut UnixStream) -> std::io::Result<()> {
     match request {
-        Request::Status => write(out, &status(context)),
-        Request::Watch => watch(context, out),
+        Request::Status {} => write(out, &status(context)),
+        Request::Watch {} => watch(context, out),
         Request::Events { after } => events(context, after, out).map(drop),
         Request::Follow { after } => follow(context, after, out),
-        Request::Record => record(context, out),
+        Request::Record {} => record(context, out),
         Request::Order { order } => write(out, &give_order(context, order)),
         Request::Fact { fact } => write(out, &take_fact(context, fact)),
-        Request::Reload => {
+        Request::Reload {} => {
             let answer = match (context.reload)(context) {
                 Ok(()) => Answer::Done,
                 Err(message) => Answer::Error { message },
@@ -200,8 +200,13 @@ fn give_order(context: &Context, order: Order) -> Answer {
                 .to_owned();
         return Answer::Error { message };
     }
+    ask_core(context, Event::Order(order))
+}
+
+/// Gives the core an order or a fact, and waits for what it says.
+fn ask_core(context: &Context, event: Event) -> Answer {
     let (sender, receiver) = sync_channel(1);
-    if !context.mail.send(Mail::Order(order, sender)) {
+    if !context.mail.send(Mail::Asked(event, sender)) {
         return silent();
     }
     match receiver.recv_timeout(BEATS) {
@@ -231,5 +236,5 @@ fn take_fact(context: &Context, mut fact: Fact) -> Answer {
             (0..=MAX_REASON).rev().find(|end| fact.reason.is_char_boundary(*end)).unwrap_or(0);
         fact.reason.truncate(end);
     }
-    if context.mail.send(Mail::Event(Event::Fact(fact))) { Answer::Done } else { silent() }
+    ask_core(context, Event::Fact(fact))
 }

@@ -92,7 +92,7 @@ impl Client {
 
     /// The guard's status.
     pub fn status(&self) -> Result<Status> {
-        match self.ask(&Request::Status)? {
+        match self.ask(&Request::Status {})? {
             Answer::Status(status) => Ok(*status),
             other => Err(self.said(format!("no status but {other:?}"))),
         }

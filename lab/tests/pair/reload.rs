@@ -15,7 +15,7 @@ const ADDED: &str = "10.1.0.9";
 
 fn reload(pair: &Pair, node: usize, change: impl FnOnce(&mut Files)) -> Answer {
     pair.rewrite(node, change);
-    pair.ask(node, &Request::Reload)
+    pair.ask(node, &Request::Reload {})
 }
 
 /// One VIP less, one more, and beats half as fast.

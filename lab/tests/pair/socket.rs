@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use twinwall_core::api::{Answer, MAX_CLIENTS, MAX_LINE};
+use twinwall_core::api::{Answer, MAX_CLIENTS, MAX_LINE, Request};
 use twinwall_core::beat::RoleWord;
+use twinwall_core::event::{Fact, Refusal};
 use twinwall_core::time::Moment;
 use twinwall_lab::clock::now;
 
@@ -46,6 +47,8 @@ fn lines_that_are_no_request_get_an_error_and_the_client_may_go_on() {
             r#"{"request":"order","order":"explode"}"#,
             r#"{"request":"order","order":{"maintenance_on":{"lasts":-1}}}"#,
             r#"{"request":"events","after":-1}"#,
+            r#"{"request":"status","more":1}"#,
+            r#"{"request":"fact","fact":{"name":"dns","good":true,"reason":"","holds":{"secs":1,"nanos":0},"more":1}}"#,
             "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
         ];
         for line in lines {
@@ -59,6 +62,25 @@ fn lines_that_are_no_request_get_an_error_and_the_client_may_go_on() {
         assert!(error(&mut talk).contains("fact name"));
         talk.say(STATUS);
         assert!(matches!(talk.hear(), Some(Answer::Status(_))));
+        is_unharmed(&pair, active, since);
+    });
+}
+
+#[test]
+fn one_fact_too_many_is_refused_and_an_old_one_can_still_be_renewed() {
+    in_lab(|| {
+        let (pair, active, since) = served();
+        let state = |name: String| {
+            let holds = Duration::from_secs(60);
+            let fact = Fact { name, good: true, reason: String::new(), holds };
+            pair.ask(active, &Request::Fact { fact })
+        };
+        let refused = Answer::Refused { why: Refusal::TooManyFacts };
+        for number in 0..64 {
+            assert_eq!(state(format!("check-{number}")), Answer::Done);
+        }
+        assert_eq!(state("one-more".to_owned()), refused);
+        assert_eq!(state("check-0".to_owned()), Answer::Done);
         is_unharmed(&pair, active, since);
     });
 }
@@ -80,24 +102,25 @@ fn one_client_too_many_is_told_so_until_another_one_leaves() {
     in_lab(|| {
         let (pair, active, _) = served();
         // The lab itself follows the events.
-        let mut served: Vec<Talk> = (1..MAX_CLIENTS).map(|_| pair.connect(active)).collect();
-        for talk in &mut served {
-            talk.say(STATUS);
-            assert!(matches!(talk.hear(), Some(Answer::Status(_))));
-        }
+        let mut served: Vec<Talk> = (1..MAX_CLIENTS).map(|_| next_served(&pair, active)).collect();
         let mut late = pair.connect(active);
         assert!(error(&mut late).contains("16 clients"));
         assert!(late.hear().is_none());
         drop(served.pop());
-        pair.until("the next client is served", || {
-            let mut next = pair.connect(active);
-            next.say(STATUS);
-            match next.hear() {
-                Some(Answer::Status(_)) => Ok(()),
-                other => Err(format!("{other:?}")),
-            }
-        });
+        next_served(&pair, active);
     });
+}
+
+/// A client that is served, as soon as the guard has noticed who left.
+fn next_served(pair: &Pair, active: usize) -> Talk {
+    pair.until("the next client is served", || {
+        let mut next = pair.connect(active);
+        next.say(STATUS);
+        match next.hear() {
+            Some(Answer::Status(_)) => Ok(next),
+            other => Err(format!("{other:?}")),
+        }
+    })
 }
 
 #[test]

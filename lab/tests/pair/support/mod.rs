@@ -275,10 +275,12 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    /// Says a line.
+    /// Says a line. That the guard has hung up shows when it is to be heard.
     pub(crate) fn say(&mut self, line: &str) {
-        self.stream.write_all(line.as_bytes()).unwrap();
-        self.stream.write_all(b"\n").unwrap();
+        match self.stream.write_all(format!("{line}\n").as_bytes()) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            written => written.unwrap(),
+        }
     }
 
     /// The next answer; nothing when the guard has hung up.
