@@ -7,7 +7,7 @@ use twinwall_core::api::{Answer, Numbered, Request};
 use twinwall_core::beat::RoleWord;
 use twinwall_core::event::Order;
 use twinwall_core::explain::span;
-use twinwall_core::note::What;
+use twinwall_core::note::{Reason, What};
 use twinwall_core::time::Moment;
 
 use crate::cli::SwitchoverArgs;
@@ -25,10 +25,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 enum Progress {
     /// Not yet decided.
     UnderWay,
-    /// The other node serves: this one let go.
+    /// This node let go: the other one should serve.
     Moved,
     /// This node goes on serving.
     GivenUp,
+    /// This node let go and took the role back.
+    CameBack,
 }
 
 pub(super) fn switchover(root: &Path, args: &SwitchoverArgs) -> Result<(), Failure> {
@@ -58,6 +60,7 @@ pub(super) fn switchover(root: &Path, args: &SwitchoverArgs) -> Result<(), Failu
                 Some(false) => return Err(Failure::problem(CAME_BACK)),
                 None => return Err(undecided(args)),
             },
+            Progress::CameBack => return Err(Failure::problem(CAME_BACK)),
             Progress::GivenUp => {
                 let wrong = "the other node did not become ready in time; this node goes on serving. See 'twinwall status' there";
                 return Err(Failure::problem(wrong));
@@ -93,43 +96,54 @@ fn peer_serves(root: &Path, deadline: Instant) -> Result<Option<bool>, Failure> 
     }
 }
 
-/// The moments of a switchover on the guard's clock.
+/// The moments of a switchover on this node's clock. What the other node did when,
+/// and what a client saw, stands on no clock that this command can read.
 #[derive(Default)]
 struct Course {
-    begun: Option<Moment>,
-    let_go: Option<Moment>,
-    ended: Option<Moment>,
+    asked: Option<Moment>,
+    stopped_answering: Option<Moment>,
+    ended: Option<(Moment, Reason)>,
 }
 
 impl Course {
     fn follow(&mut self, event: &Numbered) -> Progress {
-        let at = event.note.at;
-        self.begun.get_or_insert(at);
-        if matches!(event.note.what, What::Role { to: RoleWord::Releasing, .. }) {
-            self.let_go = Some(at);
+        let (at, what) = (event.note.at, &event.note.what);
+        if matches!(what, What::HandoverGivenUp { .. }) {
+            return Progress::GivenUp;
         }
-        self.ended = Some(at);
-        progress(event)
+        if matches!(what, What::HandoverAsked { .. }) {
+            self.asked = Some(at);
+        }
+        let What::Role { to, reason, .. } = what else { return Progress::UnderWay };
+        match to {
+            RoleWord::Releasing => self.stopped_answering = Some(at),
+            RoleWord::Passive | RoleWord::Starting => {
+                self.ended = Some((at, *reason));
+                return Progress::Moved;
+            }
+            RoleWord::Active if self.stopped_answering.is_some() => return Progress::CameBack,
+            RoleWord::Active | RoleWord::Claiming => {}
+        }
+        Progress::UnderWay
     }
 
     fn told(&self) -> String {
-        let (Some(begun), Some(ended)) = (self.begun, self.ended) else {
-            return "The other node serves.\n".to_owned();
+        let waited = match (self.asked, self.stopped_answering) {
+            (Some(asked), Some(stopped)) => {
+                format!("it was ready {} after it was asked; then ", span(stopped.since(asked)))
+            }
+            (_, _) => String::new(),
         };
-        let let_go = self.let_go.unwrap_or(ended);
+        let measured = match (self.stopped_answering, self.ended) {
+            (Some(stopped), Some((ended, _))) => {
+                let more = span(ended.since(stopped));
+                format!("{waited}this node stopped answering, and {more} later forwarding")
+            }
+            (None, Some((_, reason))) => format!("nothing, it stopped serving at once ({reason})"),
+            (_, None) => "nothing".to_owned(),
+        };
         format!(
-            "The other node serves: it was ready after {}, and this node forwarded for {} more what still came to it.\n",
-            span(let_go.since(begun)),
-            span(ended.since(let_go))
+            "The other node serves.\nMeasured by this node's clock: {measured}.\nNot measured: for how long nobody answered; only a client sees that.\n"
         )
     }
-}
-
-fn progress(event: &Numbered) -> Progress {
-    let what = &event.note.what;
-    if matches!(what, What::Role { to: RoleWord::Passive | RoleWord::Starting, .. }) {
-        return Progress::Moved;
-    }
-    let given_up = matches!(what, What::HandoverGivenUp { .. });
-    if given_up { Progress::GivenUp } else { Progress::UnderWay }
 }

@@ -61,13 +61,44 @@ fn a_switchover_says_what_happened_and_how_long_it_took() {
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     assert!(
         ran.out.contains("handover asked\n")
-            && ran.out.ends_with("The other node serves: it was ready after 4 ms, and this node forwarded for 301 ms more what still came to it.\n"),
+            && ran.out.ends_with(
+                "The other node serves.\n\
+                 Measured by this node's clock: it was ready 4 ms after it was asked; then this node stopped answering, and 301 ms later forwarding.\n\
+                 Not measured: for how long nobody answered; only a client sees that.\n"
+            ),
         "{}",
         ran.out
     );
     let order = Request::Order { order: Order::Switchover };
     let first = [Request::Events { after: 0 }, Request::Follow { after: 4 }, order];
     assert_eq!(requests, [first.as_slice(), &[Request::Status {}, Request::Status {}]].concat());
+}
+
+#[test]
+fn a_switchover_in_which_the_node_stops_at_once_claims_no_measurement() {
+    let yielded = What::Role {
+        from: RoleWord::Active,
+        to: RoleWord::Passive,
+        epoch: Epoch(8),
+        reason: Reason::LeaseRanOut,
+    };
+    let follow = vec![event(5, 1_305, yielded, "active -> passive")];
+    let (ran, _) = switchover(follow, Answer::Done, vec![look(RoleWord::Active)]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let line = "clock: nothing, it stopped serving at once (the peer did not confirm our beats in time).\n";
+    assert!(ran.out.contains(line), "{}", ran.out);
+}
+
+#[test]
+fn a_switchover_that_comes_back_before_it_ended_is_a_problem() {
+    let follow = vec![
+        event(5, 1_000, role(RoleWord::Active, RoleWord::Releasing), "active -> releasing"),
+        event(6, 1_100, role(RoleWord::Releasing, RoleWord::Claiming), "releasing -> claiming"),
+        event(7, 1_101, role(RoleWord::Claiming, RoleWord::Active), "claiming -> active"),
+    ];
+    let (ran, _) = switchover(follow, Answer::Done, Vec::new());
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("this node serves again"), "{}", ran.err);
 }
 
 #[test]
