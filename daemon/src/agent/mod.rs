@@ -2,6 +2,7 @@
 //! It may fail and start again at any moment; the role does not move.
 
 pub mod digest;
+pub mod engine;
 pub mod manifest;
 pub mod section;
 pub mod store;

@@ -1,0 +1,6 @@
+//! The engine keeps the thirteen sections of the two nodes alike: it knows how each one
+//! stands, decides what to send, and takes what comes. It reads files by `tree`, keeps
+//! versions in `store`, changes the configuration by `apply`, and talks by `channel`.
+
+pub mod delta;
+pub mod standing;
