@@ -3,4 +3,5 @@
 //! versions in `store`, changes the configuration by `apply`, and talks by `channel`.
 
 pub mod delta;
+pub mod exchange;
 pub mod standing;

@@ -142,6 +142,13 @@ impl Store {
         pack::read(file, place, *digest).map_err(disk("reading", &path))
     }
 
+    /// Length of a content in bytes.
+    pub fn length(&self, digest: &Digest) -> Result<u64, StoreError> {
+        let (pack, place) = self.place(digest)?;
+        let path = self.pack_path(pack);
+        pack::length(&path, place).map_err(disk("reading", &path))
+    }
+
     /// A content of at most `limit` bytes as a whole.
     pub fn read_whole(&self, digest: &Digest, limit: usize) -> Result<Vec<u8>, StoreError> {
         let mut bytes = Vec::new();
@@ -235,6 +242,10 @@ impl Store {
     pub fn manifest(&self, digest: &Digest) -> Result<Manifest, StoreError> {
         let bytes = self.read_whole(digest, MAX_ENCODED)?;
         Manifest::decode(&bytes).map_err(|error| StoreError::Manifest(*digest, error))
+    }
+
+    fn place(&self, digest: &Digest) -> Result<(u64, Place), StoreError> {
+        self.inside().contents.get(digest).copied().ok_or(StoreError::Missing(*digest))
     }
 
     fn pack_path(&self, number: u64) -> PathBuf {

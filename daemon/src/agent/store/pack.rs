@@ -192,6 +192,13 @@ fn first<const N: usize>(bytes: &[u8]) -> [u8; N] {
     array
 }
 
+/// The length of a content.
+pub(super) fn length(path: &Path, place: Place) -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    File::open(path)?.read_exact_at(&mut bytes, place.offset + DIGEST_BYTES as u64 + 1)?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
 /// Opens a content for reading. The reader fails at its end if the bytes are not those
 /// that the digest names.
 pub(super) fn read(file: File, place: Place, digest: Digest) -> io::Result<Box<dyn Read + Send>> {
