@@ -4,4 +4,6 @@
 
 pub mod delta;
 pub mod exchange;
+pub mod marks;
+pub mod message;
 pub mod standing;

@@ -268,7 +268,7 @@ fn version_path(folder: &Path, section: Section, number: u64) -> PathBuf {
 }
 
 /// Writes a file so that after power loss either the old or the new one is there.
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
     let mut file = File::create(&temporary)?;
     file.write_all(bytes)?;
