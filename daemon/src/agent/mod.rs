@@ -5,4 +5,7 @@ pub mod digest;
 pub mod engine;
 pub mod manifest;
 pub mod section;
+pub mod step;
 pub mod store;
+pub mod translate;
+pub mod tree;

@@ -1,0 +1,72 @@
+//! What a step writes: read as it comes, so that it never waits for us, and kept in
+//! part. Used by the runner only.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{MAX_OUTPUT, QUOTED_LINE, QUOTED_LINES};
+
+const HALF: usize = MAX_OUTPUT / 2;
+
+/// Both outputs of a step and its time.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) stdout: Kept,
+    pub(super) stderr: Kept,
+    pub(super) took: Duration,
+}
+
+/// The beginning and the end of one output.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    first: Vec<u8>,
+    last: VecDeque<u8>,
+    dropped: u64,
+}
+
+impl Kept {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let (first, rest) = bytes.split_at(bytes.len().min(HALF - self.first.len()));
+        self.first.extend_from_slice(first);
+        self.last.extend(rest);
+        let surplus = self.last.len().saturating_sub(HALF);
+        self.last.drain(..surplus);
+        self.dropped += surplus as u64;
+    }
+
+    /// All that was kept; a line in the middle says how much was not.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        let mut bytes = self.first;
+        if self.dropped > 0 {
+            bytes.extend_from_slice(format!("\n[{} bytes left out]\n", self.dropped).as_bytes());
+        }
+        bytes.extend(self.last);
+        bytes
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let mut bytes = self.first.clone();
+        bytes.extend(&self.last);
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> =
+            text.lines().map(str::trim_end).filter(|it| !it.is_empty()).collect();
+        lines[lines.len().saturating_sub(QUOTED_LINES)..].iter().map(|line| short(line)).collect()
+    }
+}
+
+/// The last lines of standard error, or of standard output if there are none.
+pub(super) fn tail(written: &Written) -> Vec<String> {
+    let lines = written.stderr.lines();
+    if lines.is_empty() { written.stdout.lines() } else { lines }
+}
+
+/// A line cut to its limit, with nothing in it that moves a terminal's cursor.
+fn short(line: &str) -> String {
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    let mut end = line.len().min(QUOTED_LINE);
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    let cut = if end < line.len() { "…" } else { "" };
+    line[..end].chars().map(visible).chain(cut.chars()).collect()
+}
