@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Two identical Linux gateways that act as one which does not go down.
@@ -30,7 +31,7 @@ Exit codes:
 pub(crate) enum Command {
     /// Run this node in the foreground: start the guard and start it again whenever it ends
     Run,
-    /// Become the guard: the small process that holds the role (used by systemd)
+    /// Become twinwall-guard, the small process that holds the role; nothing starts it again
     Guard,
     /// Show what this node is and does, alarms first
     Status(StatusArgs),
@@ -97,7 +98,7 @@ pub(crate) struct EventsArgs {
     #[arg(long)]
     pub(crate) follow: bool,
     /// Show only the last N events
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) last: Option<usize>,
 }
 
@@ -125,12 +126,12 @@ pub(crate) struct FactArgs {
     /// Name of the check, as in [readiness] require
     pub(crate) name: String,
     /// The verdict
-    #[arg(value_enum)]
+    #[arg(value_enum, value_name = "good|bad")]
     pub(crate) verdict: Verdict,
-    /// Why it is bad, for people
-    #[arg(long, default_value = "")]
-    pub(crate) reason: String,
-    /// How long the verdict holds, as 30s or 5m
+    /// Why it is bad, for people; a bad verdict needs it
+    #[arg(long, required_if_eq("verdict", "bad"), value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) reason: Option<String>,
+    /// How long the verdict holds, as 30s or 5m; 7 days at the most
     #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = parse_span)]
     pub(crate) holds: Duration,
 }
@@ -184,6 +185,10 @@ pub(crate) struct CompletionsArgs {
 pub(crate) struct DirectoryArgs {
     /// The directory; made if it is not there
     pub(crate) directory: PathBuf,
+}
+
+fn parse_count(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("'{text}' is not a number of events; write it as 20"))
 }
 
 /// The longest time that an order or a fact may hold.

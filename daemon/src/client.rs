@@ -161,19 +161,28 @@ fn connect(socket: &Path) -> Result<UnixStream, Failure> {
             socket.display()
         )));
     }
-    UnixStream::connect(socket).map_err(|error| {
-        let at = socket.display();
-        Failure::unreachable(match error.kind() {
-            io::ErrorKind::NotFound => format!(
-                "no guard runs here: there is no socket {at}; {START}, or name the right --root"
-            ),
-            io::ErrorKind::ConnectionRefused => {
-                format!("the guard has ended: nobody listens at {at}; {START}")
-            }
-            io::ErrorKind::PermissionDenied => format!("{at} may not be opened; run this as root"),
-            _ => format!("{at}: {error}; look for 'twinwall-guard' in the system's log"),
-        })
-    })
+    UnixStream::connect(socket).map_err(|error| not_connected(socket, &error))
+}
+
+/// Whether a guard listens below `root`.
+pub(crate) fn guard_listens(root: &Path) -> bool {
+    connect(&root.join(files::SOCKET)).is_ok()
+}
+
+fn not_connected(socket: &Path, error: &io::Error) -> Failure {
+    let at = socket.display();
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Failure::unreachable(format!(
+            "no guard runs here: there is no socket {at}; {START}, or name the right --root"
+        )),
+        io::ErrorKind::ConnectionRefused => {
+            Failure::unreachable(format!("the guard has ended: nobody listens at {at}; {START}"))
+        }
+        io::ErrorKind::PermissionDenied => Failure::machine(format!("opening {at}"), error),
+        _ => Failure::unreachable(format!(
+            "{at}: {error}; look for 'twinwall-guard' in the system's log"
+        )),
+    }
 }
 
 fn broken(socket: &Path, error: &io::Error) -> Failure {
@@ -181,4 +190,25 @@ fn broken(socket: &Path, error: &io::Error) -> Failure {
         "the connection to {} broke: {error}; try again",
         socket.display()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Exit;
+
+    #[test]
+    fn a_missing_right_is_the_machines_fault_and_all_else_the_guards() {
+        let cases = [
+            (io::ErrorKind::PermissionDenied, Exit::Machine, "run this as root"),
+            (io::ErrorKind::NotFound, Exit::Unreachable, "systemctl start twinwall-guard"),
+            (io::ErrorKind::NotADirectory, Exit::Unreachable, "name the right --root"),
+            (io::ErrorKind::ConnectionRefused, Exit::Unreachable, "the guard has ended"),
+            (io::ErrorKind::OutOfMemory, Exit::Unreachable, "the system's log"),
+        ];
+        for (kind, exit, words) in cases {
+            let failure = not_connected(Path::new("/run/x.sock"), &kind.into());
+            assert!(failure.exit == exit && failure.message.contains(words), "{failure:?}");
+        }
+    }
 }

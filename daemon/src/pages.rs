@@ -27,14 +27,21 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> String {
 
 /// A man page for the program and one for each command.
 pub(crate) fn man() -> Result<Vec<Page>, Failure> {
-    let mut root = Cli::command();
+    // 'help' has no page, so no page may name it.
+    let mut root = Cli::command().disable_help_subcommand(true);
     // Gives the commands the global flags and their full names.
     root.build();
-    let mut pages = vec![man_page(&root, "twinwall".to_owned())?];
-    for command in listed(&root) {
-        pages.push(man_page(command, format!("twinwall-{}", command.get_name()))?);
-    }
+    let mut pages = Vec::new();
+    man_pages(&mut pages, &root, "twinwall".to_owned())?;
     Ok(pages)
+}
+
+fn man_pages(pages: &mut Vec<Page>, command: &Command, name: String) -> Result<(), Failure> {
+    for below in listed(command) {
+        man_pages(pages, below, format!("{name}-{}", below.get_name()))?;
+    }
+    pages.push(man_page(command, name)?);
+    Ok(())
 }
 
 fn man_page(command: &Command, name: String) -> Result<Page, Failure> {
@@ -87,8 +94,10 @@ fn command_reference(page: &mut String, command: &Command, parent: &str) {
             .or(command.get_about())
             .map(ToString::to_string)
             .unwrap_or_default();
-        *page +=
-            &format!("{}.\n\n```\n{}\n```\n", about.trim_end_matches('.'), usage(command, &path));
+        for paragraph in about.split("\n\n") {
+            *page += &format!("{}.\n\n", paragraph.trim_end_matches('.'));
+        }
+        *page += &format!("```\n{}\n```\n", usage(command, &path));
         arguments(page, command);
     }
     for command in below {

@@ -51,13 +51,23 @@ pub fn run(root: &Path) -> Result<(), String> {
         missing.extend(realtime::lock_memory());
     }
     let running =
-        Running::start(root, settings, missing).map_err(|error| format!("the kernel: {error}"))?;
+        Running::start(root, settings, missing).map_err(|error| kernel_refused(&error))?;
     let context = Arc::clone(&running.context);
     let serve = move || server::serve(&listener, &context);
     threads::start("server", false, serve).map_err(|error| format!("server thread: {error}"))?;
     running.until_left();
     server::remove(&socket);
     Ok(())
+}
+
+fn kernel_refused(error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; run this as root, or with CAP_NET_ADMIN and CAP_NET_RAW"
+        }
+        _ => "",
+    };
+    format!("the kernel: {error}{remedy}")
 }
 
 /// Removes the gate's table and every VIP: for taking twinwall off a machine.

@@ -14,11 +14,15 @@ use crate::show::print;
 pub(super) fn maintenance(root: &Path, order: &Maintenance) -> Result<(), Failure> {
     let (order, said) = match order {
         Maintenance::On { lasts } => {
-            let said =
-                format!("This node is out of service; that ends by itself in {}.\n", span(*lasts));
+            let said = format!(
+                "Maintenance is on and ends by itself in {}. An active node hands over first: see 'twinwall status'.\n",
+                span(*lasts)
+            );
             (Order::MaintenanceOn { lasts: *lasts }, said)
         }
-        Maintenance::Off => (Order::MaintenanceOff, "This node is in service again.\n".to_owned()),
+        Maintenance::Off => {
+            (Order::MaintenanceOff, "Maintenance is off; this node may serve again.\n".to_owned())
+        }
     };
     client::order(root, &Request::Order { order })?;
     print(&said)
@@ -30,16 +34,12 @@ pub(super) fn clear_damping(root: &Path) -> Result<(), Failure> {
 }
 
 pub(super) fn fact(root: &Path, args: &FactArgs) -> Result<(), Failure> {
-    let good = args.verdict == Verdict::Good;
-    if !good && args.reason.is_empty() {
-        let wrong = format!(
-            "check {} is bad, but why? Add --reason \"...\"; people will read it",
-            args.name
-        );
-        return Err(Failure::problem(wrong));
-    }
-    let fact =
-        Fact { name: args.name.clone(), good, reason: args.reason.clone(), holds: args.holds };
+    let fact = Fact {
+        name: args.name.clone(),
+        good: args.verdict == Verdict::Good,
+        reason: args.reason.clone().unwrap_or_default(),
+        holds: args.holds,
+    };
     client::order(root, &Request::Fact { fact })
 }
 

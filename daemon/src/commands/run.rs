@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use crate::client;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::system::{self, Signal, Signals};
@@ -26,6 +27,11 @@ pub(super) fn run(root: &Path) -> Result<(), Failure> {
     if !problems.is_empty() {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         return Err(Failure::problem(format!("not started:\n{}", lines.join("\n"))));
+    }
+    if client::guard_listens(root) {
+        let wrong =
+            "not started: a guard runs here already; see 'twinwall status', or stop it first";
+        return Err(Failure::problem(wrong));
     }
     let program = start::beside(start::GUARD)?;
     let signals = Signals::block().map_err(|error| Failure::machine("blocking signals", &error))?;

@@ -64,6 +64,13 @@ fn every_command_has_a_man_page_and_the_completions_know_it() {
         );
     }
     assert!(man["twinwall.1"].contains("Exit codes"), "{}", man["twinwall.1"]);
+    for (page, text) in &man {
+        let named = text.lines().filter_map(|line| line.strip_suffix("(1)"));
+        for name in named.map(|name| name.replace('\\', "")) {
+            assert!(man.contains_key(&format!("{name}.1")), "{page} names {name}");
+        }
+    }
+    assert!(man.contains_key("twinwall-maintenance-on.1"));
 }
 
 #[test]

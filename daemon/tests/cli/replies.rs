@@ -156,10 +156,14 @@ fn orders_reach_the_guard_with_their_values() {
     let socket = Socket::answering(&root, vec![done(), done(), done(), done(), done()]);
     root.run(&["maintenance", "on", "--for", "90m"]).assert(
         0,
-        "This node is out of service; that ends by itself in 1 h 30 min.\n",
+        "Maintenance is on and ends by itself in 1 h 30 min. An active node hands over first: see 'twinwall status'.\n",
         "",
     );
-    root.run(&["maintenance", "off"]).assert(0, "This node is in service again.\n", "");
+    root.run(&["maintenance", "off"]).assert(
+        0,
+        "Maintenance is off; this node may serve again.\n",
+        "",
+    );
     root.run(&["clear-damping"]).assert(0, "Held interfaces count again.\n", "");
     root.run(&["reload"]).assert(0, "The settings were read again.\n", "");
     root.run(&["fact", "dns", "bad", "--reason", "no answer", "--for", "5m"]).assert(0, "", "");
@@ -206,9 +210,11 @@ fn an_error_of_the_guard_is_passed_on_word_for_word() {
 
 #[test]
 fn a_bad_fact_needs_a_reason() {
-    let message =
-        "twinwall: check dns is bad, but why? Add --reason \"...\"; people will read it\n";
-    Root::new().run(&["fact", "dns", "bad"]).assert(1, "", message);
+    for arguments in [&["fact", "dns", "bad"][..], &["fact", "dns", "bad", "--reason", ""]] {
+        let ran = Root::new().run(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
+        assert!(ran.err.contains("--reason <REASON>"), "{}", ran.err);
+    }
 }
 
 #[test]

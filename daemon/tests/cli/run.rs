@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -147,6 +148,15 @@ fn wrong_settings_start_nothing() {
             && log.contains("pair.toml:1: pair_id = 0: out of range"),
         "{log}"
     );
+}
+
+#[test]
+fn beside_a_guard_that_runs_nothing_is_started() {
+    let (root, mut command) = installed(WAITS);
+    let _guard = UnixListener::bind(root.path("run/twinwall/guard.sock")).expect("a socket");
+    let (code, log) = Running::start(&mut command).end();
+    assert_eq!(code, Some(1));
+    assert!(log.starts_with("twinwall: not started: a guard runs here already"), "{log}");
 }
 
 #[test]

@@ -222,13 +222,15 @@ fn take_fact(context: &Context, mut fact: Fact) -> Answer {
         .bytes()
         .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'));
     if fact.name.is_empty() || fact.name.len() > MAX_NAME || !named {
-        let message =
-            format!("fact name {:?}: 1 to {MAX_NAME} characters of a-z 0-9 . _ -", fact.name);
+        let message = format!(
+            "fact name {:?}: a name has 1 to {MAX_NAME} characters of a-z 0-9 . _ -",
+            fact.name
+        );
         return Answer::Error { message };
     }
     if fact.holds.is_zero() || fact.holds > MAX_HOLDS {
         return Answer::Error {
-            message: "a fact holds for more than nothing and at most seven days".to_owned(),
+            message: "a fact holds for seven days at the most, and not for no time; state it again before it runs out".to_owned(),
         };
     }
     if fact.reason.len() > MAX_REASON {
