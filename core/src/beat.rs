@@ -115,7 +115,33 @@ pub struct Beat {
     /// Digest of the pair's settings, to notice that the two differ. See `config::Pair::digest`.
     pub settings: u64,
     /// What the sender heard on each path.
+    #[serde(with = "used_paths")]
     pub heard: [PathHeard; MAX_PATHS],
+}
+
+/// Paths in recordings: those behind the last one that is used are left out, which
+/// makes a recording a quarter as long.
+mod used_paths {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{MAX_PATHS, PathHeard};
+
+    type Paths = [PathHeard; MAX_PATHS];
+
+    pub(super) fn serialize<S: Serializer>(heard: &Paths, to: S) -> Result<S::Ok, S::Error> {
+        let unused = heard.iter().rev().take_while(|path| **path == PathHeard::default());
+        heard[..MAX_PATHS - unused.count()].serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Paths, D::Error> {
+        let used = Vec::<PathHeard>::deserialize(from)?;
+        let mut heard = [PathHeard::default(); MAX_PATHS];
+        let places = heard.get_mut(..used.len());
+        let places = places.ok_or_else(|| D::Error::invalid_length(used.len(), &"fewer paths"))?;
+        places.copy_from_slice(&used);
+        Ok(heard)
+    }
 }
 
 /// A beat as it came in.

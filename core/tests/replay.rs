@@ -2,65 +2,43 @@
 //! through the core; the notes must be those beside the recording. A bug seen in the
 //! field leaves its recording in `tests/recordings/`, with the notes that are right.
 //!
-//! The first line's `start` is the core as it was then (so the guard writes it) or
-//! the `Setup` of a new one (so `UPDATE_TRANSCRIPTS=1` writes it, from the simulated
-//! world): the core's inside may change, a setup stays readable.
+//! `lab_*` were recorded from real guards in the lab (`lab/tests/pair/record.rs` says
+//! how to record them anew); their first line is the core in the middle of its run.
+//! The others come from the simulated world (`UPDATE_TRANSCRIPTS=1`) and begin with
+//! the `Setup` of a new core.
 #![allow(clippy::disallowed_methods, reason = "a test reads its files and its flag")]
 
 #[allow(dead_code, reason = "the simulation uses the rest")]
 mod world;
 
+#[path = "replay/player.rs"]
+mod player;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use twinwall_core::Core;
 use twinwall_core::api::Input;
-use twinwall_core::event::{Event, GateOrder, Output};
+use twinwall_core::note::Note;
 use twinwall_core::tell::tell;
 use twinwall_core::time::Moment;
-use twinwall_core::{Core, Setup};
 
+use player::replay;
 use world::World;
 use world::clock::ms;
 use world::faults::Fault;
 use world::settings::Settings;
 use world::trace::Trace;
 
-/// The core that a recording begins with.
-fn begin(input: &Input) -> Core {
-    let start = input.start.as_deref().expect("the first line carries the start");
-    match serde_json::from_str::<Setup>(start) {
-        Ok(setup) => Core::new(input.at, setup),
-        Err(_) => {
-            serde_json::from_str(start).expect("the start is a setup or a core of this version")
-        }
-    }
-}
-
-/// Replays `inputs`; gives the core and its notes in words.
-fn replay(inputs: &[Input]) -> (Core, String) {
-    let (first, rest) = inputs.split_first().expect("a recording has a first line");
-    let mut core = begin(first);
-    let mut notes = String::new();
-    collect(&mut core, &mut notes);
-    for input in rest {
-        let Some(event) = input.event.clone() else { continue };
-        if matches!(event, Event::GateAnswered { order: GateOrder::Open { .. }, .. }) {
-            // The shell asked so before it opened.
-            core.may_open(input.at);
-        }
-        core.handle(input.at, event);
-        collect(&mut core, &mut notes);
-    }
+/// The core at the end of a recording, and its notes in words.
+fn played(inputs: &[Input]) -> (Core, String) {
+    let (core, notes) = replay(inputs);
+    let line = |note: &Note| {
+        let text = tell(note, &core.setup().pair);
+        format!("{:>14}  {text}\n", note.at.to_string())
+    };
+    let notes = notes.iter().map(line).collect();
     (core, notes)
-}
-
-fn collect(core: &mut Core, notes: &mut String) {
-    while let Some(output) = core.poll_output() {
-        if let Output::Note(note) = output {
-            let text = tell(&note, &core.setup().pair);
-            notes.push_str(&format!("{:>14}  {text}\n", note.at.to_string()));
-        }
-    }
 }
 
 fn read(file: &Path) -> Vec<Input> {
@@ -111,7 +89,7 @@ fn every_recording_replays_to_its_notes() {
             continue;
         }
         count += 1;
-        let (_, notes) = replay(&read(&file));
+        let (_, notes) = played(&read(&file));
         let beside = file.with_extension("notes.txt");
         if std::env::var_os("UPDATE_TRANSCRIPTS").is_some() {
             fs::write(&beside, &notes).expect("notes can be written");

@@ -12,6 +12,7 @@ mod kernel;
 mod links;
 mod orders;
 mod readiness;
+mod record;
 mod reload;
 mod roles;
 mod socket;

@@ -58,28 +58,40 @@ impl Pair {
 
     /// The same with files changed before the boot.
     pub(crate) fn boot_with(change: impl Fn(usize, &mut Files)) -> Pair {
-        let mut pair = Pair::without_power(change);
-        for gateway in &mut pair.lab.gateways {
-            gateway.boot().unwrap();
-        }
-        pair
+        Pair::without_power(change).booted()
+    }
+
+    /// A pair whose HA ports are wired like this; both have booted.
+    pub(crate) fn boot_wired(ha: HaForm) -> Pair {
+        Pair::assembled(ha).booted()
     }
 
     /// The same before anything runs.
     pub(crate) fn without_power(change: impl Fn(usize, &mut Files)) -> Pair {
-        let form = Form {
-            product: Product::Twinwall,
-            program: guard_program(),
-            interval: DETECTION / 3,
-            ha: HaForm::Switched,
-            further_vips: 0,
-            nat: false,
-        };
-        let pair = Pair { lab: Lab::assemble(form).unwrap() };
+        let pair = Pair::assembled(HaForm::Switched);
         for node in 0..2 {
             pair.rewrite(node, |files| change(node, files));
         }
         pair
+    }
+
+    fn assembled(ha: HaForm) -> Pair {
+        let form = Form {
+            product: Product::Twinwall,
+            program: guard_program(),
+            interval: DETECTION / 3,
+            ha,
+            further_vips: 0,
+            nat: false,
+        };
+        Pair { lab: Lab::assemble(form).unwrap() }
+    }
+
+    fn booted(mut self) -> Pair {
+        for gateway in &mut self.lab.gateways {
+            gateway.boot().unwrap();
+        }
+        self
     }
 
     /// Changes the files of a node.
