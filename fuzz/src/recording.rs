@@ -2,11 +2,12 @@
 //! every input after that.
 
 use std::fmt::Debug;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use twinwall_core::api::Input;
-use twinwall_core::config::parse_pair;
+use twinwall_core::config::{Pair, parse_pair};
 use twinwall_core::event::{Event, GateOrder};
 use twinwall_core::ids::{BootId, Designation};
 use twinwall_core::time::Moment;
@@ -33,11 +34,14 @@ pub fn run(data: &[u8]) {
             give(&mut core, now, event);
         }
     }
+    let _snapshot = core.snapshot(now);
 }
 
 /// A core that has just started.
 pub fn core() -> Core {
-    let pair = parse_pair("pair.toml", PAIR).expect("the corpus has a good pair");
+    static READ: LazyLock<Pair> =
+        LazyLock::new(|| parse_pair("pair.toml", PAIR).expect("the corpus has a good pair"));
+    let pair = READ.clone();
     let (name, boot) = ("b".to_owned(), BootId([2; 16]));
     let setup = Setup { name, designation: Designation::Secondary, boot, pair, gate: true };
     Core::new(Moment::ZERO, setup)
@@ -52,7 +56,6 @@ fn give(core: &mut Core, now: Moment, event: Event) {
     let outputs = std::iter::from_fn(|| core.poll_output()).count();
     assert!(outputs <= MAX_OUTPUTS, "more outputs than there is room for");
     let _deadline = core.deadline();
-    let _snapshot = core.snapshot(now);
 }
 
 fn same_again<T: DeserializeOwned + Serialize + Debug>(start: &str) {
