@@ -4,7 +4,7 @@
 pub mod exchange;
 
 use twinwall_core::beat::Beat;
-use twinwall_core::ids::{BootId, Designation, MAX_PATHS, PathId};
+use twinwall_core::ids::{BootId, Designation, PathId};
 use twinwall_core::time::Moment;
 use twinwall_core::wire::content::{self, BODY_LENGTH, MAX_EXTENSIONS};
 use twinwall_core::wire::{MAX_FRAME, PairKey, Received, Refused, Session};
@@ -91,20 +91,5 @@ pub fn settled() -> (Session, Session) {
 
 /// An ordinary beat with this sequence.
 pub fn beat(sequence: u64) -> Beat {
-    use twinwall_core::beat::{Fitness, PathHeard, RoleWord};
-    use twinwall_core::ids::{Epoch, Sequence};
-    Beat {
-        sequence: Sequence(sequence),
-        wants_answer: false,
-        role: RoleWord::Passive,
-        epoch: Epoch(3),
-        grant: Epoch(0),
-        handover: Epoch(0),
-        ready: true,
-        leaving: None,
-        fitness: Fitness { healthy: 3, ..Fitness::default() },
-        gate: true,
-        settings: 0x0123_4567_89ab_cdef,
-        heard: [PathHeard { sequence: Sequence(sequence), ..PathHeard::default() }; MAX_PATHS],
-    }
+    exchange::pair::beat(sequence)
 }

@@ -4,7 +4,7 @@
 
 #[path = "../../../core/tests/exchange/pair.rs"]
 #[allow(dead_code, reason = "the core's tests use the rest")]
-mod pair;
+pub(crate) mod pair;
 
 use pair::{Pair, Step};
 
