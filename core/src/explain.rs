@@ -90,7 +90,9 @@ pub fn span(span: Duration) -> String {
     match seconds {
         0 if millis == 0 && !span.is_zero() => "under 1 ms".to_owned(),
         0 => format!("{millis} ms"),
-        1..10 if span.subsec_millis() >= 100 => format!("{:.1} s", span.as_secs_f64()),
+        1..10 if span.subsec_millis() >= 100 => {
+            format!("{seconds}.{} s", span.subsec_millis() / 100)
+        }
         1..60 => format!("{seconds} s"),
         60..3_600 => two_units(seconds / 60, "min", seconds % 60, "s"),
         3_600..172_800 => two_units(seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
@@ -158,20 +160,24 @@ fn link_trouble(interface: &InterfaceView) -> Option<String> {
 
 fn peer_sentences(peer: &PeerView) -> Vec<String> {
     let mut sentences = Vec::new();
-    let ago = peer.silence.map_or("never".to_owned(), |silence| format!("{} ago", span(silence)));
+    let heard = match peer.silence {
+        Some(silence) => format!("last heard {} ago", span(silence)),
+        None => "never heard by this guard".to_owned(),
+    };
     sentences.push(match (peer.state.as_str(), peer.left) {
         ("never_heard", _) => "The peer was never heard since this guard started.".to_owned(),
-        ("alive", _) => format!("The peer is alive, last heard {ago}."),
+        ("alive", _) => format!("The peer is alive, {heard}."),
         ("doubted", _) => {
-            format!("The peer is late, last heard {ago}; it is being asked on all paths.")
+            format!("The peer is late, {heard}; it is being asked on all paths.")
         }
-        (_, Some(why)) => format!("The peer said goodbye ({}), last heard {ago}.", leaving(why)),
-        (_, None) => format!("The peer is silent on every path, last heard {ago}."),
+        (_, Some(why)) => format!("The peer said goodbye ({}), {heard}.", leaving(why)),
+        (_, None) => format!("The peer is silent on every path, {heard}."),
     });
     if let (Some(role), "alive" | "doubted") = (peer.role, peer.state.as_str()) {
         sentences.push(format!("It says that it is {}, epoch {}.", role.word(), peer.epoch));
     }
-    if let Some(fitness) = peer.fitness {
+    // What it said before it fell silent is no truth of now.
+    if let (Some(fitness), true) = (peer.fitness, peer.is_heard()) {
         sentences.push(peer_fitness(fitness));
     }
     if let Some(round_trip) = peer.round_trip {
@@ -248,7 +254,8 @@ fn which_role(snapshot: &Snapshot) -> Vec<String> {
         } else {
             format!("lasts {} more", span(lease))
         };
-        sentences.push(format!("Its lease {until}; each confirmed beat prolongs it."));
+        let beat = if role.alone { "each beat" } else { "each confirmed beat" };
+        sentences.push(format!("Its lease {until}; {beat} prolongs it."));
     }
     if role.alone {
         sentences.push("It serves alone: nobody could take over or confirm.".to_owned());

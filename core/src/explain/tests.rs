@@ -181,7 +181,6 @@ What is true?
   Healthy watched interfaces: 0 of 2.
   lan flapped; it counts again after 42 s without a break.
   The peer is silent on every path, last heard 3.2 s ago.
-  It counts itself unable to serve (maintenance), with 1 healthy watched interface.
   Its pair.toml differs from ours.
   Heartbeats every 100 ms, by path: ha0 silent for 3.2 s; wan never heard, no carrier here.
 Who should serve?
@@ -250,6 +249,7 @@ fn spans_are_said_in_the_unit_that_fits() {
         (ms(999), "999 ms"),
         (ms(3_000), "3 s"),
         (ms(3_210), "3.2 s"),
+        (ms(9_990), "9.9 s"),
         (ms(59_999), "59 s"),
         (ms(3_599_000), "59 min 59 s"),
         (ms(300_000), "5 min"),

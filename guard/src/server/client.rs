@@ -230,7 +230,7 @@ fn take_fact(context: &Context, mut fact: Fact) -> Answer {
     }
     if fact.holds.is_zero() || fact.holds > MAX_HOLDS {
         return Answer::Error {
-            message: "a fact holds for seven days at the most, and not for no time; state it again before it runs out".to_owned(),
+            message: "the time that a fact holds is above zero and at most seven days; state the fact again before it runs out".to_owned(),
         };
     }
     if fact.reason.len() > MAX_REASON {
