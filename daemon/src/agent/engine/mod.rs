@@ -7,3 +7,4 @@ pub mod exchange;
 pub mod marks;
 pub mod message;
 pub mod standing;
+pub mod state;
