@@ -25,19 +25,19 @@ const LINES_SHOWN: usize = 40;
 #[command(name = "twinwall-lab", version)]
 #[command(after_help = "`twinwall-lab bench --help`: compare with another product")]
 struct Options {
-    /// Play this scenario (several times: several); `all` plays them all.
+    /// Play this scenario instead of the live lab; may be given more than once, `all` plays them all.
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
     /// How often each scenario is played; the active gateway alternates.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     reps: u32,
-    /// Print one JSON value a repetition instead of text.
-    #[arg(long)]
+    /// Print one JSON value for each repetition instead of text.
+    #[arg(long, requires = "scenario")]
     json: bool,
     /// Show the time line of both nodes after each repetition.
-    #[arg(long)]
+    #[arg(long, requires = "scenario")]
     events: bool,
-    /// List the scenarios and leave.
+    /// List the scenarios.
     #[arg(long)]
     list: bool,
     /// The guard's program; by default the one beside this program.
@@ -53,7 +53,7 @@ struct Options {
     #[arg(long)]
     switched: bool,
     /// Watch for so many seconds after the fault, instead of the scenario's own time.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "scenario")]
     observe: Option<Duration>,
 }
 

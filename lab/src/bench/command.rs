@@ -42,7 +42,7 @@ struct Options {
     /// At most 3 repetitions and 15 s of each steady state.
     #[arg(long)]
     quick: bool,
-    /// Only this row, by its scenario's name (several times: several).
+    /// Only the row of this scenario; may be given more than once.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Print JSON, and write no page.
