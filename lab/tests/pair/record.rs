@@ -83,11 +83,11 @@ fn recorded(
             pair.story()
         );
     }
-    let moved = notes.iter().filter_map(|note| match note.what {
+    let mut moved = notes.iter().filter_map(|note| match note.what {
         What::Role { to, .. } => Some(to),
         _ => None,
     });
-    assert_eq!(moved.last(), Some(end), "{}", pair.story());
+    assert_eq!(moved.next_back(), Some(end), "{}", pair.story());
     if let Some(folder) = std::env::var_os("KEEP_RECORDINGS") {
         let line = |input| serde_json::to_string(input).unwrap() + "\n";
         let text: String = inputs.iter().map(line).collect();
