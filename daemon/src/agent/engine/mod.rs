@@ -6,5 +6,6 @@ pub mod delta;
 pub mod exchange;
 pub mod marks;
 pub mod message;
+pub mod overview;
 pub mod standing;
 pub mod state;

@@ -90,32 +90,32 @@ pub enum Output {
 
 /// One section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct One {
+pub(in crate::agent::engine) struct One {
     pub(super) here: Option<Digest>,
     pub(super) there: Option<Digest>,
     /// When its digest on this node last changed.
     changed_at: Moment,
     /// Why it cannot be read here, or there.
-    pub(super) problem_here: Option<String>,
-    pub(super) problem_there: Option<String>,
+    pub(in crate::agent::engine) problem_here: Option<String>,
+    pub(in crate::agent::engine) problem_there: Option<String>,
     /// The last try that failed: what was to be taken, why, when.
-    pub(super) failed: Option<Failed>,
+    pub(in crate::agent::engine) failed: Option<Failed>,
 }
 
 /// A try that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failed {
+pub(in crate::agent::engine) struct Failed {
     pub(super) wanted: Digest,
-    pub(super) why: String,
+    pub(in crate::agent::engine) why: String,
     at: Moment,
 }
 
 /// A job, here or on the other node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Job {
+pub(in crate::agent::engine) struct Job {
     /// Whether this node is the one that takes.
-    pub(super) taking_here: bool,
-    pub(super) taking: Taking,
+    pub(in crate::agent::engine) taking_here: bool,
+    pub(in crate::agent::engine) taking: Taking,
     wanted: BTreeMap<Section, Digest>,
     heard_at: Moment,
 }
@@ -128,9 +128,9 @@ pub struct State {
     rules: Option<Rules>,
     active: Option<bool>,
     connected: bool,
-    pub(super) peer: Option<Report>,
-    pub(super) sections: BTreeMap<Section, One>,
-    pub(super) job: Option<Job>,
+    pub(in crate::agent::engine) peer: Option<Report>,
+    pub(in crate::agent::engine) sections: BTreeMap<Section, One>,
+    pub(in crate::agent::engine) job: Option<Job>,
     last_job: u64,
     reported: Option<Report>,
 }
@@ -151,6 +151,16 @@ impl State {
             last_job: first_job,
             reported: None,
         }
+    }
+
+    /// This node's name.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// What the settings say, once they were read.
+    pub fn rules(&self) -> Option<Rules> {
+        self.rules
     }
 
     /// What is remembered over a restart.

@@ -1,0 +1,222 @@
+//! What the engine shows: one value for the command, the API and the console, made from
+//! its state. Words for people are chosen here and nowhere else.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::message::Step;
+use super::standing::{Changed, Standing};
+use super::state::State;
+use crate::agent::digest::Digest;
+use crate::agent::section::Section;
+
+/// How the configuration of the two nodes stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Overview {
+    /// This node's name.
+    pub node: String,
+    /// The other node.
+    pub peer: PeerView,
+    /// All sections together.
+    pub verdict: SectionState,
+    /// Whether changes are sent as they are made; false when high availability is off.
+    pub automatic: bool,
+    /// The thirteen sections.
+    pub sections: Vec<SectionView>,
+    /// The synchronisation that runs.
+    pub job: Option<JobView>,
+}
+
+/// What is known of the other node's agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PeerView {
+    /// Its name; none before it said one.
+    pub name: Option<String>,
+    /// Whether it can be reached now.
+    pub connected: bool,
+    /// Whether it has no configuration of this pair and can be no source.
+    pub blank: bool,
+}
+
+/// How a section stands, in one word.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum SectionState {
+    /// The same on both nodes.
+    InSync,
+    /// On its way.
+    Synchronising,
+    /// Not known: not read yet, or the other node is away.
+    Unknown,
+    /// Not the same.
+    OutOfSync,
+    /// Not the same, and it never was.
+    NeverSynchronised,
+    /// Not the same, and the last try failed, or it cannot be read.
+    Failed,
+}
+
+/// One section.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SectionView {
+    /// Which.
+    pub section: Section,
+    /// Its name for people.
+    pub title: String,
+    /// How it stands.
+    pub state: SectionState,
+    /// Who changed it since the nodes last agreed.
+    pub changed: Option<Changed>,
+    /// The same in a sentence, with what to do.
+    pub reason: String,
+    /// What is on this node: the first digits of its digest.
+    pub here: Option<String>,
+    /// What is on the other node.
+    pub there: Option<String>,
+    /// How far it is, while it is being synchronised.
+    pub step: Option<Step>,
+}
+
+/// The synchronisation that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JobView {
+    /// Whether this node takes the other one's configuration.
+    pub taking_here: bool,
+    /// Whether it was ordered; other changes wait until it ends.
+    pub forced: bool,
+    /// Who ordered it.
+    pub who: String,
+    /// Sections done or failed, of all.
+    pub finished: usize,
+    /// All sections of it.
+    pub of: usize,
+}
+
+impl SectionState {
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            SectionState::InSync => "in sync",
+            SectionState::Synchronising => "synchronising",
+            SectionState::Unknown => "unknown",
+            SectionState::OutOfSync => "out of sync",
+            SectionState::NeverSynchronised => "never synchronised",
+            SectionState::Failed => "failed",
+        }
+    }
+}
+
+impl State {
+    /// What is shown of it.
+    pub fn overview(&self) -> Overview {
+        let sections: Vec<SectionView> =
+            Section::ALL.into_iter().map(|section| self.section_view(section)).collect();
+        let worst = sections.iter().map(|view| view.state).max();
+        let name = self.peer.as_ref().map(|peer| peer.node.clone());
+        let blank = self.peer.as_ref().is_some_and(|peer| peer.lineage.is_none());
+        let rules = self.rules();
+        Overview {
+            node: self.node().to_owned(),
+            peer: PeerView { name, connected: self.is_connected(), blank },
+            verdict: worst.unwrap_or(SectionState::Unknown),
+            automatic: rules.is_some_and(|rules| rules.enabled && rules.automatic),
+            sections,
+            job: self.job_view(),
+        }
+    }
+
+    fn job_view(&self) -> Option<JobView> {
+        let job = self.job.as_ref()?;
+        let steps = job.taking.sections.values();
+        Some(JobView {
+            taking_here: job.taking_here,
+            forced: job.taking.forced,
+            who: job.taking.who.clone(),
+            finished: steps.clone().filter(|step| step.is_final()).count(),
+            of: steps.len(),
+        })
+    }
+
+    fn section_view(&self, section: Section) -> SectionView {
+        let digests = self.digests(section);
+        let standing = digests.standing();
+        let step = self.job.as_ref().and_then(|job| job.taking.sections.get(&section));
+        let under_way = step.filter(|step| !step.is_final()).cloned();
+        let (state, reason) = self.words(section, standing, under_way.as_ref());
+        let changed = match standing {
+            Standing::Differs(changed) => Some(changed),
+            Standing::InSync | Standing::Never | Standing::Unknown => None,
+        };
+        SectionView {
+            section,
+            title: section.title().to_owned(),
+            state,
+            changed,
+            reason,
+            here: digests.here.as_ref().map(Digest::short),
+            there: digests.there.as_ref().map(Digest::short),
+            step: under_way,
+        }
+    }
+
+    fn words(
+        &self,
+        section: Section,
+        standing: Standing,
+        under_way: Option<&Step>,
+    ) -> (SectionState, String) {
+        if let Some(step) = under_way {
+            return (SectionState::Synchronising, step.words());
+        }
+        let one = &self.sections[&section];
+        let other = self.peer.as_ref().map_or("the other node", |peer| peer.node.as_str());
+        if let Some(why) = &one.problem_here {
+            return (SectionState::Failed, format!("on this node: {why}"));
+        }
+        if standing != Standing::InSync {
+            if let Some(failed) = &one.failed {
+                return (SectionState::Failed, failed.why.clone());
+            }
+            if let Some(why) = &one.problem_there {
+                return (SectionState::Failed, format!("on {other}: {why}"));
+            }
+        }
+        match standing {
+            Standing::InSync => (SectionState::InSync, String::new()),
+            Standing::Never => {
+                (SectionState::NeverSynchronised, "the two nodes never had the same".to_owned())
+            }
+            Standing::Differs(Changed::Here) => {
+                (SectionState::OutOfSync, "changed on this node".to_owned())
+            }
+            Standing::Differs(Changed::There) => {
+                (SectionState::OutOfSync, format!("changed on {other}"))
+            }
+            Standing::Differs(Changed::Both) => {
+                (SectionState::OutOfSync, "changed on both nodes: choose a direction".to_owned())
+            }
+            Standing::Unknown if one.here.is_none() => {
+                (SectionState::Unknown, "not read yet".to_owned())
+            }
+            Standing::Unknown => (SectionState::Unknown, format!("{other} is away")),
+        }
+    }
+}
+
+impl Step {
+    /// For people.
+    pub fn words(&self) -> String {
+        match self {
+            Step::Waiting => "waits for its turn".to_owned(),
+            Step::Fetching { percent } => format!("being fetched, {percent} %"),
+            Step::Staging => "being staged".to_owned(),
+            Step::Validating => "being validated".to_owned(),
+            Step::Applying => "being applied".to_owned(),
+            Step::Comparing => "being compared".to_owned(),
+            Step::Done => "done".to_owned(),
+            Step::Failed { why } => why.clone(),
+        }
+    }
+}
