@@ -61,12 +61,21 @@ pub struct Fitness {
     pub never_synchronised: bool,
     /// The operator took the node out of service.
     pub maintenance: bool,
+    /// Its own addresses cannot be used (yet): it takes over in need, and no planned
+    /// move goes to it.
+    #[serde(default)]
+    pub unready: bool,
 }
 
 impl Fitness {
     /// Whether nothing but links could keep the node from serving.
     pub const fn eligible(self) -> bool {
         !self.check_failed && !self.never_synchronised && !self.maintenance
+    }
+
+    /// Whether a planned move may go to the node.
+    pub const fn ready(self) -> bool {
+        self.eligible() && !self.unready
     }
 
     /// Number of healthy watched interfaces.

@@ -43,13 +43,23 @@ pub(crate) struct Early {
     disagree_since: Option<Moment>,
     /// Nothing speaks against a direct cable.
     pub(crate) direct: bool,
+    /// That was looked into since the start, so that `direct` is an answer.
+    #[serde(default)]
+    pub(crate) checked: bool,
 }
 
 const IDLE: State = State::Waiting { until: Moment::ZERO, pause: EVIDENCE_PAUSE };
 
 impl Early {
     pub(crate) fn new() -> Early {
-        Early { state: IDLE, lost_at: None, up_since: None, disagree_since: None, direct: false }
+        Early {
+            state: IDLE,
+            lost_at: None,
+            up_since: None,
+            disagree_since: None,
+            direct: false,
+            checked: false,
+        }
     }
 
     /// The HA link's carrier changed.
@@ -68,7 +78,9 @@ impl Early {
             return false;
         }
         let since = *self.disagree_since.get_or_insert(now);
-        now.since(since) > DISAGREE && std::mem::take(&mut self.direct)
+        let disproved = now.since(since) > DISAGREE;
+        self.checked |= disproved;
+        disproved && std::mem::take(&mut self.direct)
     }
 
     /// Somebody answered, or this node was kept from listening: not yet.

@@ -97,7 +97,7 @@ fn elect_serving(view: &View<'_>) -> Verdict {
         if let Some(reason) = objection(view.own) {
             return Verdict::HandOver(reason);
         }
-        if view.switchover {
+        if view.switchover && !peer.unready {
             return Verdict::HandOver(Reason::Switchover);
         }
         if view.failback {

@@ -1,5 +1,6 @@
 //! What goes into the core and what comes out of it. Both lists are closed.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -77,10 +78,53 @@ pub enum Event {
         /// `false`: no nftables; addresses are the only gate.
         works: bool,
     },
+    /// What keeps this node's own addresses from being used, in full, at the start and
+    /// after each change; nothing when they are all there and usable. At most
+    /// [`MAX_OWN_TROUBLES`]; the first ones are told.
+    OwnAddresses {
+        /// What is wrong.
+        troubles: Vec<OwnTrouble>,
+    },
     /// A readiness fact from the agent or a check.
     Fact(Fact),
     /// An order of the operator.
     Order(Order),
+}
+
+/// Troubles told in one [`Event::OwnAddresses`]: enough to act on, and a bound.
+pub const MAX_OWN_TROUBLES: usize = 16;
+
+/// One trouble with this node's own addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OwnTrouble {
+    /// Where.
+    pub interface: InterfaceId,
+    /// What.
+    pub what: AddressTrouble,
+}
+
+/// What keeps an own address from being used.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressTrouble {
+    /// The node's own address of `pair.toml` is not on its interface.
+    Missing {
+        /// Which.
+        address: IpAddr,
+    },
+    /// The kernel still asks whether another station has it (tentative).
+    Checking {
+        /// Which.
+        address: IpAddr,
+    },
+    /// Another station has it; the kernel does not use it.
+    Duplicate {
+        /// Which.
+        address: IpAddr,
+    },
+    /// An interface that carries IPv6 has no link-local address: its kernel cannot
+    /// ask for neighbours there.
+    NoLinkLocal,
 }
 
 /// How applying a wanted state went.
@@ -214,6 +258,8 @@ pub enum Refusal {
     PeerSilent,
     /// The peer is worse off: see its status.
     PeerNotFit,
+    /// The peer would take over in need, but its own addresses cannot be used yet.
+    PeerNotReady,
     /// Another move is under way.
     Busy,
     /// Maintenance that would leave nobody to serve.

@@ -49,9 +49,10 @@ pub fn alarms(status: &Status) -> Vec<String> {
     if !snapshot.peer.same_settings {
         alarms.push("The two nodes work with different pair.toml; make them the same.".to_owned());
     }
-    if snapshot.cable == Cable::Direct && !snapshot.cable_is_direct {
+    alarms.extend(snapshot.own.lasting.iter().map(|why| format!("{}.", capital(bare(why)))));
+    if snapshot.cable == Cable::Direct && snapshot.cable_checked && !snapshot.cable_is_direct {
         alarms.push(
-            "The HA cable is declared direct, which is not confirmed (yet): lost carrier is not believed."
+            "The HA cable is declared direct, and a third station or a lasting carrier without the peer's speaks against it: lost carrier is not believed. Join the two ports by one cable, or write cable = \"switched\" in pair.toml."
                 .to_owned(),
         );
     }
@@ -75,6 +76,9 @@ pub fn refusal(why: Refusal) -> &'static str {
         }
         Refusal::PeerNotFit => {
             "the peer is worse off than this node; see 'twinwall status' on the peer"
+        }
+        Refusal::PeerNotReady => {
+            "the peer's own addresses cannot be used yet; it is a matter of seconds after its start, else see 'twinwall status' on the peer"
         }
         Refusal::Busy => "another move is under way; wait some seconds and see 'twinwall events'",
         Refusal::NobodyElse => "nobody else could serve; put the peer into service first",
@@ -116,6 +120,13 @@ fn what_is_true(snapshot: &Snapshot) -> Vec<String> {
             sentences.extend(reasons.iter().map(|why| format!("It is not fit: {}.", bare(why))))
         }
     }
+    sentences.extend(
+        snapshot
+            .own
+            .waits_for
+            .iter()
+            .map(|why| format!("A planned move to this node must wait: {}.", bare(why))),
+    );
     if let Some(left) = snapshot.own.maintenance {
         sentences.push(format!("Maintenance ends by itself in {}.", span(left)));
     }
@@ -125,6 +136,12 @@ fn what_is_true(snapshot: &Snapshot) -> Vec<String> {
         sentences.push(format!("Check {} is content for {} more.", check.name, span(check.left)));
     }
     sentences.extend(peer_sentences(&snapshot.peer));
+    if checking_cable(snapshot) {
+        sentences.push(
+            "Whether the HA cable is direct is being checked; until then lost carrier is not believed."
+                .to_owned(),
+        );
+    }
     let paths: Vec<String> = snapshot.paths.iter().map(path).collect();
     sentences.push(format!(
         "Heartbeats every {}, by path: {}.",
@@ -132,6 +149,11 @@ fn what_is_true(snapshot: &Snapshot) -> Vec<String> {
         paths.join("; ")
     ));
     sentences
+}
+
+/// Whether the HA cable is declared direct and it is not known yet if it is.
+pub fn checking_cable(snapshot: &Snapshot) -> bool {
+    snapshot.cable == Cable::Direct && !snapshot.cable_checked && !snapshot.cable_is_direct
 }
 
 fn watched_links(interfaces: &[InterfaceView]) -> Option<String> {
@@ -197,6 +219,9 @@ fn peer_fitness(fitness: Fitness) -> String {
     let links =
         format!("{links} healthy watched {}", plural(links as usize, "interface", "interfaces"));
     match objections(fitness).as_slice() {
+        [] if fitness.unready => format!(
+            "It counts itself able to serve in need, with {links}; a planned move to it must wait for its own addresses."
+        ),
         [] => format!("It counts itself able to serve, with {links}."),
         objections => {
             format!("It counts itself unable to serve ({}), with {links}.", objections.join(", "))
@@ -232,11 +257,7 @@ fn path(path: &PathView) -> String {
 
 fn who_should_serve(snapshot: &Snapshot) -> Vec<String> {
     let election = &snapshot.election;
-    let mut who = election.should_serve.clone();
-    if let Some(first) = who.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    vec![format!("{who}: {}.", election.reason)]
+    vec![format!("{}: {}.", capital(&election.should_serve), election.reason)]
 }
 
 fn which_role(snapshot: &Snapshot) -> Vec<String> {
@@ -347,6 +368,15 @@ fn leaving(why: Leaving) -> &'static str {
 /// A sentence of another's making without its full stop.
 fn bare(text: &str) -> &str {
     text.trim_end_matches('.')
+}
+
+/// A sentence's beginning.
+fn capital(text: &str) -> String {
+    let mut text = text.to_owned();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
 }
 
 fn plural<'w>(count: usize, one: &'w str, many: &'w str) -> &'w str {

@@ -13,6 +13,7 @@ use crate::config::{Damping, Pair};
 use crate::event::{Fact, Refusal};
 use crate::ids::InterfaceId;
 use crate::note::What;
+use crate::own::Own;
 use crate::time::Moment;
 
 /// Readiness facts kept; one more is refused until one expires.
@@ -50,6 +51,7 @@ pub(crate) struct Health {
     pub(crate) maintenance: Option<Moment>,
     /// Addresses could not be applied: unfit until here.
     pub(crate) apply_failed: Option<Moment>,
+    pub(crate) own: Own,
     required: Vec<String>,
     damping: Damping,
 }
@@ -69,6 +71,7 @@ impl Health {
             facts: BTreeMap::new(),
             maintenance: None,
             apply_failed: None,
+            own: Own::default(),
             required: pair.required_checks.clone(),
             damping: pair.damping,
         }
@@ -177,7 +180,29 @@ impl Health {
             check_failed: said_no || missing || self.apply_failed.is_some(),
             never_synchronised: self.facts.get(SYNCHRONISED).is_some_and(|fact| !fact.good),
             maintenance: self.maintenance.is_some(),
+            unready: self.unready(),
         }
+    }
+
+    /// Whether this node's own addresses cannot be used (yet).
+    fn unready(&self) -> bool {
+        !self.own.looked() || self.own.troubles(&|index| self.carrier(index)).next().is_some()
+    }
+
+    fn carrier(&self, index: usize) -> bool {
+        self.links.get(index).is_some_and(|link| link.up)
+    }
+
+    /// Why a planned move to this node must wait, each in a sentence.
+    pub(crate) fn waits_for(&self, name: &dyn Fn(usize) -> String) -> Vec<String> {
+        self.own.reasons(&|index| self.carrier(index), name)
+    }
+
+    /// Of these the ones that do not end by themselves.
+    pub(crate) fn lasting(&self, name: &dyn Fn(usize) -> String) -> Vec<String> {
+        let carrier = |index: usize| self.carrier(index);
+        let lasting = self.own.troubles(&carrier).filter(|trouble| trouble.what.lasts());
+        lasting.map(|trouble| trouble.what.on(&name(trouble.interface.index()))).collect()
     }
 
     /// Whether interfaces are watched and none of them has carrier: nobody could be served.

@@ -21,6 +21,7 @@ pub mod ids;
 mod lease;
 pub mod node;
 pub mod note;
+mod own;
 mod peer;
 pub mod role;
 pub mod snapshot;

@@ -36,6 +36,8 @@ pub enum Reason {
     PeerHandsOver,
     /// Both claimed; the other epoch is higher.
     HigherEpoch,
+    /// Both claimed under the same epoch; the primary goes first.
+    TieToPrimary,
     /// The peer can serve more watched interfaces.
     PeerHasMoreLinks,
     /// A check failed here and the peer is fit.
@@ -197,6 +199,11 @@ pub enum What {
         /// Why not.
         reason: String,
     },
+    /// A planned move to this node must wait, or need not any more.
+    Ready {
+        /// For what, each in a sentence; nothing: it is ready.
+        waits_for: Vec<String>,
+    },
     /// Maintenance began (or was prolonged).
     MaintenanceOn {
         /// It ends by itself after this long.
@@ -266,7 +273,8 @@ impl fmt::Display for Reason {
             Reason::NobodyServed => "nobody served",
             Reason::PeerPreferred => "the peer is preferred: better off, longer up, or the primary",
             Reason::PeerHandsOver => "the peer handed over",
-            Reason::HigherEpoch => "the other node claimed later",
+            Reason::HigherEpoch => "the other node claims under a higher epoch",
+            Reason::TieToPrimary => "both claimed at once: the primary goes first",
             Reason::PeerHasMoreLinks => "the peer has more healthy interfaces",
             Reason::CheckFailed => "a check failed here",
             Reason::NeverSynchronised => "this node was never synchronised",

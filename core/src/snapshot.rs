@@ -51,6 +51,9 @@ pub struct Snapshot {
     pub cable: Cable,
     /// The HA cable was seen to be direct: power loss of the peer is believed early.
     pub cable_is_direct: bool,
+    /// Whether that could be found out since the start of the guard.
+    #[serde(default)]
+    pub cable_checked: bool,
     /// Running timers by name, with the time left.
     pub timers: Vec<TimerView>,
 }
@@ -98,6 +101,13 @@ pub struct OwnView {
     pub fitness: Fitness,
     /// Why it is not fit, each in a sentence; empty when it is.
     pub unfit: Vec<String>,
+    /// Why a planned move to this node must wait, each in a sentence; empty when it
+    /// need not. It takes over in need all the same.
+    #[serde(default)]
+    pub waits_for: Vec<String>,
+    /// Of these the ones that do not end by themselves.
+    #[serde(default)]
+    pub lasting: Vec<String>,
     /// Time left of maintenance.
     #[serde(default, with = "crate::time::seconds::option")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]

@@ -62,6 +62,7 @@ pub fn tell(note: &Note, pair: &Pair) -> String {
         What::Late { by } => format!("this node was kept from running for {}", span(*by)),
         What::Check { name, good: true, .. } => format!("check {name} is good"),
         What::Check { name, good: false, reason } => format!("check {name} failed: {reason}"),
+        What::Ready { waits_for } => ready(waits_for),
         What::MaintenanceOn { lasts } => format!("maintenance for {}", span(*lasts)),
         What::MaintenanceOff { by_itself } => {
             let why = if *by_itself { ": its time is over" } else { " by order" };
@@ -84,6 +85,13 @@ fn leaving(why: Leaving) -> &'static str {
     match why {
         Leaving::ServiceStop => "its service stops",
         Leaving::Shutdown => "it shuts down",
+    }
+}
+
+fn ready(waits_for: &[String]) -> String {
+    match waits_for {
+        [] => "its own addresses can be used: ready for a planned move".to_owned(),
+        reasons => format!("a planned move to this node must wait: {}", reasons.join("; ")),
     }
 }
 

@@ -87,6 +87,7 @@ impl Pairing {
                 Event::CableIsDirect { direct: true },
                 Event::Link { interface: InterfaceId(0), up: true },
                 Event::Link { interface: InterfaceId(1), up: true },
+                Event::OwnAddresses { troubles: Vec::new() },
             ] {
                 pairing.feed(node, event);
             }

@@ -62,7 +62,7 @@ pub fn watch(pair: &Pair, ends: &HaEnds, mail: &Sender<Mail>) {
         return;
     }
     let Ok(name) = pair.ha_link.interface.parse::<InterfaceName>() else { return };
-    let mut told = false;
+    let mut told = None;
     loop {
         thread::sleep(PAUSE);
         let Some(both) = ends.both() else { continue };
@@ -83,8 +83,8 @@ pub fn watch(pair: &Pair, ends: &HaEnds, mail: &Sender<Mail>) {
                 Err(_) => break,
             };
             quiet = if direct { QUIET } else { QUIET_AGAIN };
-            if direct != told {
-                told = direct;
+            if told != Some(direct) {
+                told = Some(direct);
                 mail.send(Mail::Event(Event::CableIsDirect { direct }));
             }
         }

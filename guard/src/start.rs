@@ -32,9 +32,6 @@ use crate::settings::{self, Settings};
 use crate::signals;
 use crate::threads::{self, GateKeeping, GateOrders, Links, gate_spec};
 
-/// The least time that VIPs live without renewal where there is no gate.
-const BACKSTOP: std::time::Duration = std::time::Duration::from_secs(10);
-
 /// Runs the guard until it is told to leave.
 ///
 /// # Errors
@@ -114,10 +111,9 @@ impl Running {
         let ends = Arc::new(HaEnds::default());
         let orders = Arc::new(GateOrders::new()?);
         let (gate, keeping, mut missing) = make_gate(node.gate, &pair, missing);
-        let vips = threads::vips(&pair, node.designation)?;
-        let backstop = keeping.is_none().then(|| BACKSTOP.max(pair.detection() * 2));
-        let (wanted, worker) = addresses::worker(Arc::clone(&vips), backstop)?;
-        let (announce, announcer) = announce::announcer(vips)?;
+        let lists = threads::lists(&pair, node.designation)?;
+        let (announce, announcer) = announce::announcer(Arc::clone(&lists.vips))?;
+        let (wanted, worker) = addresses::worker(lists)?;
         let (links, watch) = LinkWatch::open(&names(&pair)?)?;
         let boot = BootId(random()?);
         let setup = Setup {
@@ -315,10 +311,11 @@ fn reload(root: &Path, reached: &Reached, context: &Context) -> Result<(), Strin
     {
         return Err("the list of interfaces, watches or ping targets changed: restart the guard on both nodes, the passive first".to_owned());
     }
-    let vips = threads::vips(&new.pair, new.node.designation).map_err(|error| error.to_string())?;
+    let lists =
+        threads::lists(&new.pair, new.node.designation).map_err(|error| error.to_string())?;
     reached.gate.pair(Box::new(new.pair.clone()));
-    reached.wanted.replace_vips(Arc::clone(&vips));
-    reached.announce.replace_vips(vips);
+    reached.announce.replace_vips(Arc::clone(&lists.vips));
+    reached.wanted.replace(lists);
     if !reached.mail.send(Mail::Reload(Box::new(new.pair.clone()))) {
         return Err("the guard does not take mail; see its log".to_owned());
     }

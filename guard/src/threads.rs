@@ -15,7 +15,7 @@ use twinwall_core::ids::{Designation, InterfaceId, MAX_PATHS, PathId};
 use twinwall_core::node::path_of;
 use twinwall_core::note::{Note, What};
 
-use crate::addresses::{self, Vip, Worker};
+use crate::addresses::{self, Expected, Lists, Vip, Worker};
 use crate::announce::{Announcer, Burst};
 use crate::ask::Asker;
 use crate::beats::{Mail, PathSocket, group};
@@ -26,12 +26,17 @@ use crate::gate::{GateSpec, GateTable, GateWatch};
 use crate::links::{LinkReport, LinkState, LinkWatch};
 use crate::mailbox::Sender;
 use crate::realtime::{self, HELPER_PRIORITY, STACK};
-use crate::rtnetlink::Mac;
+use crate::rtnetlink::{BadName, Mac};
 use crate::syscall::{Wake, readable, wait};
 
 /// The gate is compared with what it should be this often, beside every notice: a
 /// look costs some milliseconds, and a notice is lost only when they come in floods.
 const AUDIT: Duration = Duration::from_secs(60);
+
+/// The least time that VIPs live without renewal. A guard that died and stays dead
+/// leaves them behind a closed gate; whoever then flushes the rules takes the gate
+/// away, and two nodes would answer for ever.
+const BACKSTOP: Duration = Duration::from_secs(10);
 
 /// Starts a named thread with a small stack.
 ///
@@ -160,6 +165,9 @@ pub fn addresses(worker: Worker, urgent: &Sender<Mail>, mail: &Sender<Mail>, gat
             mail.send(Mail::Note(Note { at: clock::now(), what }));
         }
         addresses::Report::Own(own) => gate.own(own.to_vec()),
+        addresses::Report::Usable(troubles) => {
+            urgent.send(Mail::Event(Event::OwnAddresses { troubles: troubles.to_vec() }));
+        }
         addresses::Report::Trouble(error) => {
             eprintln!("twinwall-guard: addresses: {error}; trying again")
         }
@@ -336,11 +344,15 @@ impl GateKeeping {
     }
 }
 
-/// The pair's VIPs as this node holds them.
+/// The addresses of this node: its own and the pair's VIPs as it holds them.
 ///
 /// # Errors
 /// An impossible interface name; the settings were checked, so this is a bug in them.
-pub fn vips(pair: &Pair, designation: Designation) -> io::Result<Arc<[Vip]>> {
-    let all = Vip::of_pair(pair, designation);
-    all.map(Arc::from).map_err(|error| io::Error::other(error.to_string()))
+pub fn lists(pair: &Pair, designation: Designation) -> io::Result<Lists> {
+    let bad = |error: BadName| io::Error::other(error.to_string());
+    Ok(Lists {
+        vips: Vip::of_pair(pair, designation).map_err(bad)?.into(),
+        own: Expected::of_pair(pair, designation).map_err(bad)?.into(),
+        backstop: Some(BACKSTOP.max(pair.detection() * 2)),
+    })
 }

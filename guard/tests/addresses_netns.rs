@@ -11,7 +11,7 @@ use serde_json::Value;
 use twinwall_core::config::Prefix;
 use twinwall_core::event::{Applied, Desired};
 use twinwall_core::ids::Generation;
-use twinwall_guard::addresses::{Addresses, Outcome, Report, Vip, worker};
+use twinwall_guard::addresses::{Addresses, Lists, Outcome, Report, Vip, worker};
 
 fn vip(text: &str, carries_subnet: bool) -> Vip {
     let (address, length) = text.split_once('/').expect("address/length");
@@ -59,6 +59,11 @@ fn text(value: &Value, key: &str) -> String {
 
 fn apply(addresses: &mut Addresses, wanted: &[Vip], present: bool) -> Outcome {
     addresses.apply(wanted, present, &mut |_| {}).expect("the kernel answers")
+}
+
+/// Without own addresses to look after, and without an end of life.
+fn lists(vips: &[Vip]) -> Lists {
+    Lists { vips: vips.into(), own: [].into(), backstop: None }
 }
 
 fn open() -> Addresses {
@@ -234,7 +239,7 @@ fn the_thread_applies_restores_and_tells_own_addresses() {
     alone(|| {
         lan0();
         let vips: Vec<_> = [vip("10.0.0.1/24", false), vip("10.0.0.3/24", false)].into();
-        let (wanted, worker) = worker(vips.into(), None).expect("opens");
+        let (wanted, worker) = worker(lists(&vips)).expect("opens");
         let (tell, told) = mpsc::channel();
         let thread = namespace_thread(move || {
             let mut report = |report: Report<'_>| {
@@ -249,6 +254,7 @@ fn the_thread_applies_restores_and_tells_own_addresses() {
                     Report::Own(own) => {
                         format!("own {}", own.iter().any(|one| one.to_string() == "10.0.0.2"))
                     }
+                    Report::Usable(troubles) => format!("troubles {}", troubles.len()),
                     Report::Trouble(error) => format!("trouble {error}"),
                 };
                 tell.send(line).expect("the test waits");
@@ -282,7 +288,7 @@ fn the_thread_applies_restores_and_tells_own_addresses() {
         lan0();
         wanted.look();
         until(Duration::from_secs(2), || held().len() == 2);
-        wanted.replace_vips([vip("10.0.0.3/24", false)].into());
+        wanted.replace(lists(&[vip("10.0.0.3/24", false)]));
         until(Duration::from_secs(2), || held().len() == 1);
         wanted.stop();
         thread.join().expect("ends");
@@ -295,7 +301,7 @@ fn vips_survive_the_interface_being_set_down_and_up() {
         lan0();
         sh("ip addr add 10.0.0.2/24 dev lan0; ip addr add fd00::2/64 dev lan0 nodad");
         let vips = [vip("10.0.0.1/24", false), vip("fd00::1/64", false), vip("fd07::1/64", true)];
-        let (wanted, worker) = worker(vips.into(), None).expect("opens");
+        let (wanted, worker) = worker(lists(&vips)).expect("opens");
         let thread = namespace_thread(move || worker.run(&mut |_| {}).expect("runs"));
         wanted.want(Desired { generation: Generation(1), addresses: true });
         let usable = |one: &Value| one["tentative"].is_null() && one["dadfailed"].is_null();

@@ -65,6 +65,8 @@ fn healthy() -> Status {
         own: OwnView {
             fitness,
             unfit: Vec::new(),
+            waits_for: Vec::new(),
+            lasting: Vec::new(),
             maintenance: None,
             checks: vec![CheckView {
                 name: "synchronised".into(),
@@ -92,6 +94,7 @@ fn healthy() -> Status {
         detection: ms(300),
         cable: Cable::Direct,
         cable_is_direct: true,
+        cable_checked: true,
         timers: [("path silent", 290), ("path silent", 280), ("beat", 43)]
             .map(|(name, left)| TimerView { name: name.into(), left: ms(left) })
             .into(),
@@ -216,7 +219,7 @@ fn a_lost_ha_link_and_missing_protections_are_alarms() {
     let expected = [
         "The peer is not fit (a check failed): nobody could take over from this node.",
         "HA link lost: ha0 silent for 1 min 1 s.",
-        "The HA cable is declared direct, which is not confirmed (yet): lost carrier is not believed.",
+        "The HA cable is declared direct, and a third station or a lasting carrier without the peer's speaks against it: lost carrier is not believed. Join the two ports by one cable, or write cable = \"switched\" in pair.toml.",
         "Only 2 of 3 virtual IPs are on the interfaces.",
         "Protection missing, persist: needs Linux 6.9 or newer.",
     ];
@@ -259,5 +262,37 @@ fn spans_are_said_in_the_unit_that_fits() {
     ];
     for (value, words) in cases {
         assert_eq!(span(value), words);
+    }
+}
+
+#[test]
+fn a_question_that_could_not_be_answered_yet_is_no_alarm() {
+    let mut status = healthy();
+    status.snapshot.cable_is_direct = false;
+    status.snapshot.cable_checked = false;
+    assert_eq!(alarms(&status), [""; 0]);
+    let checking =
+        "Whether the HA cable is direct is being checked; until then lost carrier is not believed.";
+    assert!(text(&status).contains(checking));
+}
+
+#[test]
+fn a_node_whose_own_addresses_cannot_be_used_says_which_and_only_lasting_troubles_alarm() {
+    let mut status = healthy();
+    let (checking, duplicate) = (
+        "fe80::1 on lan is still being checked for duplicates",
+        "another station on wan has fd02::2",
+    );
+    status.snapshot.own.waits_for = vec![checking.into(), duplicate.into()];
+    status.snapshot.own.lasting = vec![duplicate.into()];
+    status.snapshot.peer.fitness = Some(Fitness { unready: true, ..Fitness::default() });
+    assert_eq!(alarms(&status), ["Another station on wan has fd02::2."]);
+    let text = text(&status);
+    for sentence in [
+        "A planned move to this node must wait: fe80::1 on lan is still being checked for duplicates.",
+        "A planned move to this node must wait: another station on wan has fd02::2.",
+        "It counts itself able to serve in need, with 0 healthy watched interfaces; a planned move to it must wait for its own addresses.",
+    ] {
+        assert!(text.contains(sentence), "{text}");
     }
 }

@@ -177,10 +177,17 @@ impl Core {
         if self.outranks_peer() {
             return;
         }
+        let reason = if beat.epoch > self.epoch {
+            Reason::HigherEpoch
+        } else if beat.role == RoleWord::Active && self.role == RoleWord::Claiming {
+            Reason::PeerServes
+        } else {
+            Reason::TieToPrimary
+        };
         match self.role {
-            RoleWord::Active => self.yield_now(now, Reason::HigherEpoch),
+            RoleWord::Active => self.yield_now(now, reason),
             RoleWord::Claiming if beat.handover == Epoch(0) || beat.handover != self.epoch => {
-                self.refuse_claim(now, Reason::HigherEpoch);
+                self.refuse_claim(now, reason);
             }
             RoleWord::Claiming | RoleWord::Starting | RoleWord::Passive | RoleWord::Releasing => {}
         }

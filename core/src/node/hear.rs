@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::beat::{Heard, RoleWord};
 use crate::config::Cable;
-use crate::event::{Applied, Event, Output};
+use crate::event::{Applied, Event, MAX_OWN_TROUBLES, Output, OwnTrouble};
 use crate::ids::{Generation, InterfaceId, PathId};
 use crate::note::What;
 use crate::peer::Phase;
@@ -108,6 +108,7 @@ impl Core {
         for what in told {
             self.note(now, what);
         }
+        self.tell_ready(now);
     }
 
     /// The path over an interface: watched ones in their order, as far as paths go.
@@ -117,10 +118,34 @@ impl Core {
 
     pub(super) fn cable(&mut self, now: Moment, direct: bool) {
         let direct = direct && self.setup.pair.ha_link.cable == Cable::Direct;
-        if self.early.direct != direct {
+        let first = !std::mem::replace(&mut self.early.checked, true);
+        if self.early.direct != direct || first {
             self.early.direct = direct;
             self.note(now, What::CableIsDirect { direct });
         }
+    }
+
+    pub(super) fn own_addresses(&mut self, now: Moment, mut troubles: Vec<OwnTrouble>) {
+        troubles.truncate(MAX_OWN_TROUBLES);
+        let looked = self.health.own.looked();
+        let before = self.health.fitness(true).unready;
+        self.health.own.seen(troubles);
+        // The first look is no news: the next beat brings it.
+        self.urgent |= looked && before != self.health.fitness(true).unready;
+        self.tell_ready(now);
+    }
+
+    /// Tells when a planned move to this node must wait, why, and when no longer.
+    fn tell_ready(&mut self, now: Moment) {
+        if !self.health.own.looked() {
+            return;
+        }
+        let waits_for = self.waits_for();
+        let news = waits_for.iter().any(|reason| !self.waits_told.contains(reason));
+        if news || waits_for.is_empty() != self.waits_told.is_empty() {
+            self.note(now, What::Ready { waits_for: waits_for.clone() });
+        }
+        self.waits_told = waits_for;
     }
 
     pub(super) fn was_applied(&mut self, now: Moment, generation: Generation, outcome: Applied) {
@@ -160,7 +185,7 @@ impl Core {
         }
         let fit = matches!(phase, Phase::Alive | Phase::Doubted)
             && self.peer.fitness().is_some_and(|peer| {
-                peer.eligible() && peer.links() >= self.health.fitness(true).links()
+                peer.ready() && peer.links() >= self.health.fitness(true).links()
             });
         self.peer_fit_since = if fit { self.peer_fit_since.or(Some(now)) } else { None };
     }

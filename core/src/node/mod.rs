@@ -101,6 +101,8 @@ pub struct Core {
     /// Digest of our own settings.
     settings: u64,
     same_settings: bool,
+    /// Why a planned move to this node must wait, as told last.
+    waits_told: Vec<String>,
     woke_late: bool,
     /// Late, and what waited meanwhile is not read yet: no word, no claim.
     catching_up: bool,
@@ -160,6 +162,7 @@ impl Core {
             phase_told: Phase::NeverHeard,
             settings: setup.pair.digest(),
             same_settings: true,
+            waits_told: Vec::new(),
             woke_late: false,
             catching_up: false,
             overslept: false,
@@ -208,6 +211,7 @@ impl Core {
             Event::GateAnswered { order, took } => self.gate_answered(now, order, took),
             Event::GateWorks { works } => self.gate = works,
             Event::Fact(fact) => self.fact(now, fact),
+            Event::OwnAddresses { troubles } => self.own_addresses(now, troubles),
             Event::Order(order) => self.order(now, order),
         }
         self.settle(now);
@@ -255,7 +259,7 @@ impl Core {
             RoleWord::Active => match verdict {
                 Verdict::HandOver(reason) => self.advance_handover(now, reason),
                 Verdict::Stop(reason) => self.yield_now(now, reason),
-                Verdict::Serve(_) | Verdict::Stay(_) => self.handover = None,
+                Verdict::Serve(_) | Verdict::Stay(_) => self.end_handover(now),
             },
             RoleWord::Releasing => match verdict {
                 Verdict::Serve(reason) if !matches!(reason, Reason::PeerHandsOver) => {

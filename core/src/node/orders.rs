@@ -70,7 +70,10 @@ impl Core {
 
     fn order_maintenance(&mut self, now: Moment, lasts: Duration) -> Result<(), Refusal> {
         if self.serving() {
-            self.peer_could_take(now).map_err(|_| Refusal::NobodyElse)?;
+            self.peer_could_take(now).map_err(|why| {
+                let passes = why == Refusal::PeerNotReady;
+                if passes { why } else { Refusal::NobodyElse }
+            })?;
             self.handover_pause = now;
         }
         self.health.maintenance = Some(now + lasts);
@@ -86,7 +89,8 @@ impl Core {
         }
         let links = self.health.fitness(true).links();
         match self.peer.fitness() {
-            Some(peer) if peer.eligible() && peer.links() >= links => Ok(()),
+            Some(peer) if peer.ready() && peer.links() >= links => Ok(()),
+            Some(peer) if peer.eligible() && peer.links() >= links => Err(Refusal::PeerNotReady),
             Some(_) | None => Err(Refusal::PeerNotFit),
         }
     }

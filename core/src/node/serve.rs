@@ -158,6 +158,15 @@ impl Core {
         }
     }
 
+    /// Nothing speaks for a handover any more. An ordered one does not wait in secret
+    /// until it becomes possible again: the operator is told.
+    pub(super) fn end_handover(&mut self, now: Moment) {
+        let Some(handover) = self.handover.take() else { return };
+        if std::mem::take(&mut self.switchover) {
+            self.note(now, What::HandoverGivenUp { epoch: handover.epoch });
+        }
+    }
+
     /// Ends answering, goes on forwarding, and lets the peer open.
     fn release(&mut self, now: Moment, handover: &Handover) {
         self.release_until = now + FORWARD;

@@ -60,6 +60,7 @@ impl Core {
             detection: self.tuning.detection,
             cable: pair.ha_link.cable,
             cable_is_direct: self.early.direct,
+            cable_checked: self.early.checked,
             timers,
         }
     }
@@ -102,13 +103,7 @@ impl Core {
 
     fn own_view(&self, now: Moment) -> OwnView {
         let serving = self.serving();
-        let name = |index: usize| {
-            self.setup
-                .pair
-                .interfaces
-                .get(index)
-                .map_or(String::new(), |interface| interface.name.clone())
-        };
+        let name = |index: usize| self.interface_name(index);
         let checks = self.health.facts.iter().map(|(name, fact)| CheckView {
             name: name.clone(),
             good: fact.good,
@@ -118,9 +113,21 @@ impl Core {
         OwnView {
             fitness: self.health.fitness(serving),
             unfit: self.health.objections(serving, &name),
+            waits_for: self.waits_for(),
+            lasting: self.health.lasting(&name),
             maintenance: self.health.maintenance.map(|until| until.since(now)),
             checks: checks.collect(),
         }
+    }
+
+    fn interface_name(&self, index: usize) -> String {
+        let interface = self.setup.pair.interfaces.get(index);
+        interface.map_or(String::new(), |interface| interface.name.clone())
+    }
+
+    /// Why a planned move to this node must wait, each in a sentence.
+    pub(super) fn waits_for(&self) -> Vec<String> {
+        self.health.waits_for(&|index| self.interface_name(index))
     }
 
     fn election_view(&self, now: Moment) -> ElectionView {

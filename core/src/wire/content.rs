@@ -26,7 +26,9 @@ const GATE: u8 = 1 << 2;
 const CHECK_FAILED: u8 = 1 << 3;
 const NEVER_SYNCHRONISED: u8 = 1 << 4;
 const MAINTENANCE: u8 = 1 << 5;
-const ALL_FLAGS: u8 = WANTS_ANSWER | READY | GATE | CHECK_FAILED | NEVER_SYNCHRONISED | MAINTENANCE;
+const UNREADY: u8 = 1 << 6;
+const ALL_FLAGS: u8 =
+    WANTS_ANSWER | READY | GATE | CHECK_FAILED | NEVER_SYNCHRONISED | MAINTENANCE | UNREADY;
 
 /// Why bytes are not a beat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +112,7 @@ pub fn decode(bytes: &[u8]) -> Result<Beat, ContentError> {
             check_failed: bits & CHECK_FAILED != 0,
             never_synchronised: bits & NEVER_SYNCHRONISED != 0,
             maintenance: bits & MAINTENANCE != 0,
+            unready: bits & UNREADY != 0,
         },
         settings: take_u64(&mut rest)?,
         wants_answer: bits & WANTS_ANSWER != 0,
@@ -150,6 +153,7 @@ fn flags(beat: &Beat) -> u8 {
         | bit(beat.fitness.check_failed, CHECK_FAILED)
         | bit(beat.fitness.never_synchronised, NEVER_SYNCHRONISED)
         | bit(beat.fitness.maintenance, MAINTENANCE)
+        | bit(beat.fitness.unready, UNREADY)
 }
 
 const fn role_code(role: RoleWord) -> u8 {

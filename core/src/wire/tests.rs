@@ -45,6 +45,7 @@ fn full_beat() -> Beat {
             check_failed: true,
             never_synchronised: false,
             maintenance: true,
+            unready: false,
         },
         gate: true,
         settings: 0x6122_3344_5566_7788,

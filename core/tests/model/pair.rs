@@ -367,6 +367,7 @@ fn carriers(ha: bool) -> Vec<Event> {
         Event::HaCarrier { up: ha },
         Event::Link { interface: InterfaceId(0), up: true },
         Event::CableIsDirect { direct: true },
+        Event::OwnAddresses { troubles: Vec::new() },
     ]
 }
 

@@ -118,8 +118,7 @@ fn command(world: &mut World, words: &[&str]) -> Result<(), String> {
                 (*word != "silent").then_some(*word == "yes"),
             )]
         }
-        ["check", side, word] => vec![Fault::Check(self::side(side)?, *word == "yes")],
-        ["targets", side, word] => vec![Fault::Targets(self::side(side)?, *word == "yes")],
+        [what @ ("check" | "own-addresses" | "targets"), side, word] => said(what, side, word)?,
         ["addresses", side, "refused"] => {
             vec![Fault::Applier(self::side(side)?, Applier::Refuses, APPLY)]
         }
@@ -137,6 +136,16 @@ fn command(world: &mut World, words: &[&str]) -> Result<(), String> {
     };
     faults.into_iter().for_each(|fault| world.apply(fault));
     Ok(())
+}
+
+/// What something says of a node.
+fn said(what: &str, side: &str, word: &str) -> Result<Vec<Fault>, String> {
+    let side = self::side(side)?;
+    Ok(vec![match what {
+        "check" => Fault::Check(side, word == "yes"),
+        "own-addresses" => Fault::OwnAddresses(side, word == "usable"),
+        _ => Fault::Targets(side, word == "yes"),
+    }])
 }
 
 /// `cut lan wan`, `cut ha:a` (from a only), `cut all`.

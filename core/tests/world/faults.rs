@@ -47,6 +47,8 @@ pub(crate) enum Fault {
     Check(Side, bool),
     /// Whether ping targets answer.
     Targets(Side, bool),
+    /// Whether a node's own addresses can be used, or are still being checked.
+    OwnAddresses(Side, bool),
     /// What the guard has seen of the HA cable.
     CableIsDirect(Side, bool),
 }
@@ -72,6 +74,7 @@ impl Fault {
             Fault::Synchronised(..) => "fault: synchronised",
             Fault::Check(..) => "fault: check",
             Fault::Targets(..) => "fault: targets",
+            Fault::OwnAddresses(..) => "fault: own addresses",
             Fault::CableIsDirect(..) => "fault: cable is direct",
         }
     }
@@ -131,12 +134,18 @@ impl fmt::Display for Fault {
                 let how = on(answer, "answer", "do not answer");
                 write!(f, "ping targets {how} {}", letter(*side))
             }
+            Fault::OwnAddresses(side, usable) => own_addresses(f, *side, *usable),
             Fault::CableIsDirect(side, direct) => {
                 let how = on(direct, "direct", "not direct");
                 write!(f, "{} sees that the HA cable is {how}", letter(*side))
             }
         }
     }
+}
+
+fn own_addresses(f: &mut fmt::Formatter<'_>, side: Side, usable: bool) -> fmt::Result {
+    let how = if usable { "can be used" } else { "are being checked for duplicates" };
+    write!(f, "the own addresses of {} {how}", letter(side))
 }
 
 fn letter(side: Side) -> char {

@@ -50,6 +50,10 @@ impl World {
                 self.state_once(side);
             }
             Fault::Targets(side, answer) => self.machines[side].targets = answer,
+            Fault::OwnAddresses(side, usable) => {
+                self.machines[side].own_usable = usable;
+                self.event(side, self.machines[side].own_addresses());
+            }
             Fault::CableIsDirect(side, direct) => self.event(side, Event::CableIsDirect { direct }),
         }
         self.carriers_change();

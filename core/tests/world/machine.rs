@@ -2,11 +2,12 @@
 //! shell here does what the guard's loop does, in the same order.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use twinwall_core::beat::{Leaving, RoleWord};
-use twinwall_core::event::{Desired, Event, GateOrder};
-use twinwall_core::ids::{BootId, Epoch, PathId, Sequence};
+use twinwall_core::event::{AddressTrouble, Desired, Event, GateOrder, OwnTrouble};
+use twinwall_core::ids::{BootId, Epoch, InterfaceId, PathId, Sequence};
 use twinwall_core::note::Reason;
 use twinwall_core::time::Moment;
 use twinwall_core::{Core, Setup};
@@ -99,6 +100,8 @@ pub(crate) struct Machine {
     /// The readiness facts that the agent states.
     pub(crate) synchronised: Option<bool>,
     pub(crate) check: bool,
+    /// Its own addresses can be used.
+    pub(crate) own_usable: bool,
     /// Role, epoch and reason as the core last told.
     pub(crate) role: RoleWord,
     pub(crate) epoch: Epoch,
@@ -147,6 +150,7 @@ impl Machine {
             targets: true,
             synchronised: Some(true),
             check: true,
+            own_usable: true,
             role: RoleWord::Starting,
             epoch: Epoch(0),
             reason: Reason::Starting,
@@ -199,6 +203,14 @@ impl Machine {
         // A wake-up that is under way may still come late.
         self.settled = time + self.latency.1;
         self.latency = (PROMPT.0, most.max(PROMPT.1));
+    }
+
+    /// What the guard finds when it looks at the node's own addresses.
+    pub(crate) fn own_addresses(&self) -> Event {
+        let address = IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, 1]);
+        let what = AddressTrouble::Checking { address };
+        let trouble = OwnTrouble { interface: InterfaceId(0), what };
+        Event::OwnAddresses { troubles: if self.own_usable { vec![] } else { vec![trouble] } }
     }
 
     /// The boot id of this run.

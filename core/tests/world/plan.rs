@@ -91,6 +91,7 @@ fn mend(world: &mut World, side: Side) {
     world.apply(Fault::Applier(side, Applier::Works, APPLY));
     world.apply(Fault::Synchronised(side, Some(true)));
     world.apply(Fault::Check(side, true));
+    world.apply(Fault::OwnAddresses(side, true));
     world.apply(Fault::Targets(side, true));
     world.apply(Fault::Resume(side));
     world.apply(Fault::Order(side, Order::MaintenanceOff));
@@ -115,7 +116,7 @@ fn strike(world: &mut World, prng: &mut Prng, wait: Time) {
         3 => prng.between(detection, detection * 3),
         _ => prng.between(ms(1), ms(3_000)),
     };
-    match prng.below(26) {
+    match prng.below(28) {
         0..=1 => power_cycle(world, prng, side, wait, lasts),
         2..=3 => {
             world.plan(wait, Fault::Crash(side));
@@ -137,6 +138,10 @@ fn strike(world: &mut World, prng: &mut Prng, wait: Time) {
         24 => {
             world.plan(wait, Fault::Check(side, false));
             world.plan(wait + lasts, Fault::Check(side, true));
+        }
+        25..=26 => {
+            world.plan(wait, Fault::OwnAddresses(side, false));
+            world.plan(wait + lasts, Fault::OwnAddresses(side, true));
         }
         _ => {
             world.plan(wait, Fault::Targets(side, false));

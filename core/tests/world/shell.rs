@@ -329,6 +329,8 @@ impl World {
         for event in self.read(side, Waiting::Carriers) {
             self.feed(side, event);
         }
+        let own = self.machines[side].own_addresses();
+        self.feed(side, own);
         let direct = !self.network.media[0].switched;
         self.feed(side, Event::CableIsDirect { direct });
         self.push(time + us(500), Item::Facts(side, run));

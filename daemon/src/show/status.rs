@@ -5,7 +5,7 @@ use std::time::Duration;
 use twinwall_core::api::Status;
 use twinwall_core::beat::RoleWord;
 use twinwall_core::config::Cable;
-use twinwall_core::explain::{alarms, span};
+use twinwall_core::explain::{alarms, checking_cable, span};
 use twinwall_core::snapshot::{InterfaceView, PathView, Snapshot};
 
 use super::Style;
@@ -32,6 +32,7 @@ pub(crate) fn status(status: &Status, style: &Style) -> String {
         &[format!("{}: {}", snapshot.election.should_serve, snapshot.election.reason)],
     );
     row(&mut page, "peer", &[peer(snapshot)]);
+    row(&mut page, "ready", &[ready(snapshot)]);
     row(&mut page, "lease", &[lease(snapshot)]);
     row(&mut page, "heartbeat", &[heartbeat(snapshot)]);
     row(&mut page, "paths", &snapshot.paths.iter().map(path).collect::<Vec<_>>());
@@ -81,10 +82,22 @@ fn peer(snapshot: &Snapshot) -> String {
         words.push(format!("{then}{} in epoch {}", role.word(), peer.epoch));
     }
     words.extend(peer.silence.map(|silence| format!("heard {} ago", span(silence))));
+    if peer.fitness.is_some_and(|fitness| fitness.eligible() && fitness.unready) {
+        words.push("not ready for a planned move yet".to_owned());
+    }
     words.extend(
         peer.round_trip.map(|time| format!("{:.1} ms there and back", time.as_secs_f64() * 1e3)),
     );
     words.join(", ")
+}
+
+/// For a planned move; in need no node waits.
+fn ready(snapshot: &Snapshot) -> String {
+    match snapshot.own.waits_for.as_slice() {
+        [] if snapshot.own.unfit.is_empty() => "for a planned move".to_owned(),
+        [] => "no: not fit".to_owned(),
+        reasons => format!("not for a planned move yet: {}", reasons.join("; ")),
+    }
 }
 
 fn lease(snapshot: &Snapshot) -> String {
@@ -98,6 +111,7 @@ fn lease(snapshot: &Snapshot) -> String {
 
 fn heartbeat(snapshot: &Snapshot) -> String {
     let cable = match snapshot.cable {
+        Cable::Direct if checking_cable(snapshot) => "declared a direct cable (checking)",
         Cable::Direct => "a direct cable",
         Cable::Switched => "through a switch",
     };

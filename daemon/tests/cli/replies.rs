@@ -188,6 +188,7 @@ fn each_refusal_says_what_to_do() {
     let cases = [
         (Refusal::PeerSilent, "the peer cannot be heard"),
         (Refusal::PeerNotFit, "the peer is worse off than this node"),
+        (Refusal::PeerNotReady, "the peer's own addresses cannot be used yet"),
         (Refusal::Busy, "another move is under way"),
         (Refusal::NobodyElse, "nobody else could serve"),
     ];

@@ -178,7 +178,14 @@ pub(crate) fn healthy() -> Status {
         boot: BootId([7; 16]),
         status: "active".to_owned(),
         peer: passive_peer(fitness),
-        own: OwnView { fitness, unfit: Vec::new(), maintenance: None, checks: Vec::new() },
+        own: OwnView {
+            fitness,
+            unfit: Vec::new(),
+            waits_for: Vec::new(),
+            lasting: Vec::new(),
+            maintenance: None,
+            checks: Vec::new(),
+        },
         election: ElectionView { should_serve: "this node".to_owned(), reason: Reason::Serving },
         role: RoleView {
             role: RoleWord::Active,
@@ -195,6 +202,7 @@ pub(crate) fn healthy() -> Status {
         detection: Duration::from_millis(300),
         cable: Cable::Direct,
         cable_is_direct: true,
+        cable_checked: true,
         timers: Vec::new(),
     };
     let guard = GuardView {

@@ -28,6 +28,7 @@ No alarm.
 
 election    this node: serving
 peer        alive, passive in epoch 7, heard 12 ms ago, 0.4 ms there and back
+ready       for a planned move
 lease       278 ms left
 heartbeat   every 100 ms, peer dead after 300 ms; HA link ha0, a direct cable
 paths       ha0              heard 12 ms ago
@@ -75,6 +76,7 @@ ALARM  Protection missing, realtime: give it CAP_SYS_NICE.
 
 election    the peer: the other node serves
 peer        alive, passive in epoch 7, heard 12 ms ago, 0.4 ms there and back
+ready       no: not fit
 lease       none
 heartbeat   every 100 ms, peer dead after 300 ms; HA link ha0, a direct cable
 paths       ha0              SILENT for 1 min 30 s

@@ -5,6 +5,7 @@
 //! configuration nor marked as ours, and it never decides whether VIPs belong
 //! here: the core does.
 
+mod own;
 mod plan;
 mod run;
 mod vip;
@@ -17,9 +18,10 @@ use std::time::Duration;
 use twinwall_core::event::Applied;
 
 use crate::rtnetlink::*;
+pub use own::Expected;
 pub(crate) use plan::same_subnet;
 use plan::{Need, Plan, endangered};
-pub use run::{Report, Wanted, Worker, worker};
+pub use run::{Lists, Report, Wanted, Worker, worker};
 pub use vip::Vip;
 
 /// `IFA_PROTO` of our addresses, by which leftovers of a dead guard are known
@@ -122,8 +124,8 @@ pub struct Addresses {
 
 impl Addresses {
     /// Opens with buffers for `expected` addresses. With `backstop` every VIP ends
-    /// by itself after that time unless [`Addresses::refresh`] is called: for nodes
-    /// whose kernel has no gate.
+    /// by itself after that time unless [`Addresses::refresh`] is called: on a node
+    /// whose guard died and stays dead nobody else would take them off.
     ///
     /// # Errors
     /// The kernel's, when it gives no netlink socket.
@@ -214,6 +216,11 @@ impl Addresses {
         );
         own.sort_unstable();
         own.dedup();
+    }
+
+    /// The same life for all VIPs from now on; it reaches the kernel with the next refresh.
+    pub fn set_backstop(&mut self, backstop: Option<Duration>) {
+        self.life_s = backstop.map(whole_seconds);
     }
 
     fn compare(&mut self, wanted: &[Vip], present: bool) -> io::Result<()> {

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use twinwall_core::event::Desired;
+use twinwall_core::event::{Desired, OwnTrouble};
 use twinwall_core::ids::Generation;
 
-use super::{Addresses, Audit, Outcome, Vip};
+use super::{Addresses, Audit, Expected, Outcome, Vip};
 use crate::rtnetlink::{Drained, EventSocket};
 use crate::syscall::{Wake, readable, wait};
 
@@ -51,8 +51,22 @@ pub enum Report<'a> {
     },
     /// The addresses of this node other than VIPs, complete, at the start and after each change.
     Own(&'a [IpAddr]),
+    /// What keeps this node's own addresses from being used, complete, at the start and
+    /// after each change.
+    Usable(&'a [OwnTrouble]),
     /// The kernel could not be spoken to; it is tried again.
     Trouble(&'a io::Error),
+}
+
+/// What the settings say about addresses.
+#[derive(Clone, Debug)]
+pub struct Lists {
+    /// The VIPs.
+    pub vips: Arc<[Vip]>,
+    /// What this node must have itself.
+    pub own: Arc<[Expected]>,
+    /// VIPs end by themselves after this time unless renewed.
+    pub backstop: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -69,7 +83,7 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub struct Wanted {
     shared: Arc<Shared>,
-    vips: mpsc::Sender<Arc<[Vip]>>,
+    lists: mpsc::Sender<Lists>,
 }
 
 impl Wanted {
@@ -80,10 +94,10 @@ impl Wanted {
         self.shared.wake.wake();
     }
 
-    /// Replaces the list of VIPs after a reload; dropped ones are removed.
-    pub fn replace_vips(&self, vips: Arc<[Vip]>) {
+    /// Replaces the lists after a reload; dropped VIPs are removed.
+    pub fn replace(&self, lists: Lists) {
         // A worker that has ended needs no list.
-        let _ = self.vips.send(vips);
+        let _ = self.lists.send(lists);
         self.shared.wake.wake();
     }
 
@@ -110,9 +124,8 @@ impl Wanted {
 #[derive(Debug)]
 pub struct Worker {
     shared: Arc<Shared>,
-    new_vips: mpsc::Receiver<Arc<[Vip]>>,
-    vips: Arc<[Vip]>,
-    backstop: Option<Duration>,
+    new_lists: mpsc::Receiver<Lists>,
+    lists: Lists,
     addresses: Addresses,
     monitor: EventSocket,
     /// The word of the state worked on last.
@@ -124,13 +137,14 @@ pub struct Worker {
     life_seen: u64,
     own: Vec<IpAddr>,
     own_told: Option<Vec<IpAddr>>,
+    troubles_told: Option<Vec<OwnTrouble>>,
 }
 
-/// Both ends. With `backstop`, VIPs end by themselves after that time unless renewed.
+/// Both ends.
 ///
 /// # Errors
 /// When the kernel gives no sockets.
-pub fn worker(vips: Arc<[Vip]>, backstop: Option<Duration>) -> io::Result<(Wanted, Worker)> {
+pub fn worker(lists: Lists) -> io::Result<(Wanted, Worker)> {
     let shared = Arc::new(Shared {
         wake: Wake::new()?,
         desired: AtomicU64::new(NOTHING_WANTED),
@@ -138,14 +152,13 @@ pub fn worker(vips: Arc<[Vip]>, backstop: Option<Duration>) -> io::Result<(Wante
         stop: AtomicBool::new(false),
         life: AtomicU64::new(0),
     });
-    let (sender, new_vips) = mpsc::channel();
+    let (sender, new_lists) = mpsc::channel();
     let now = Instant::now();
     let worker = Worker {
         shared: Arc::clone(&shared),
-        new_vips,
-        addresses: Addresses::open(vips.len(), backstop)?,
-        vips,
-        backstop,
+        new_lists,
+        addresses: Addresses::open(lists.vips.len(), lists.backstop)?,
+        lists,
         monitor: EventSocket::open(libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR)?,
         taken: NOTHING_WANTED,
         look_at: now,
@@ -154,8 +167,9 @@ pub fn worker(vips: Arc<[Vip]>, backstop: Option<Duration>) -> io::Result<(Wante
         life_seen: 0,
         own: Vec::new(),
         own_told: None,
+        troubles_told: None,
     };
-    Ok((Wanted { shared, vips: sender }, worker))
+    Ok((Wanted { shared, lists: sender }, worker))
 }
 
 impl Worker {
@@ -188,9 +202,11 @@ impl Worker {
     }
 
     fn take_orders(&mut self, report: &mut dyn FnMut(Report<'_>)) {
-        if let Some(vips) = self.new_vips.try_iter().last() {
-            self.vips = vips;
+        if let Some(lists) = self.new_lists.try_iter().last() {
+            self.addresses.set_backstop(lists.backstop);
+            self.lists = lists;
             self.look_at = Instant::now();
+            self.renew_at = self.renew_at.map(|_| self.look_at);
         }
         if self.shared.look.swap(false, Ordering::AcqRel) {
             self.look_at = Instant::now();
@@ -202,8 +218,7 @@ impl Worker {
         }
         self.taken = word;
         let outcome = self.apply(report);
-        self.renew_at =
-            self.backstop.filter(|_| self.present()).map(|life| Instant::now() + life / 3);
+        self.renew_at = self.next_renewal(Instant::now()).filter(|_| self.present());
         report(Report::Applied { generation: Generation(word >> 1), outcome: &outcome });
         self.tell_own(report);
     }
@@ -218,19 +233,19 @@ impl Worker {
         for _ in 0..2 {
             match self
                 .addresses
-                .apply(&self.vips, present, &mut |chunk| report(Report::Chunk(chunk)))
+                .apply(&self.lists.vips, present, &mut |chunk| report(Report::Chunk(chunk)))
             {
                 Ok(outcome) => return outcome,
                 Err(error) => self.reopen(&error, report),
             }
         }
         self.look_at = Instant::now() + RETRY;
-        Outcome { failed: self.vips.len().max(1), ..Outcome::default() }
+        Outcome { failed: self.lists.vips.len().max(1), ..Outcome::default() }
     }
 
     fn reopen(&mut self, error: &io::Error, report: &mut dyn FnMut(Report<'_>)) {
         report(Report::Trouble(error));
-        match Addresses::open(self.vips.len(), self.backstop) {
+        match Addresses::open(self.lists.vips.len(), self.lists.backstop) {
             Ok(addresses) => self.addresses = addresses,
             Err(error) => report(Report::Trouble(&error)),
         }
@@ -250,12 +265,12 @@ impl Worker {
         self.look_at = now + SLOW_LOOK;
         if self.taken == NOTHING_WANTED {
             // Nothing to restore yet; but the node's own addresses are asked for.
-            if let Err(error) = self.addresses.audit(&self.vips, true) {
+            if let Err(error) = self.addresses.audit(&self.lists.vips, true) {
                 return self.retry(now, &error, report);
             }
             return self.tell_own(report);
         }
-        let found = match self.addresses.audit(&self.vips, self.present()) {
+        let found = match self.addresses.audit(&self.lists.vips, self.present()) {
             Ok(found) => found,
             Err(error) => return self.retry(now, &error, report),
         };
@@ -274,16 +289,37 @@ impl Worker {
         self.look_at = now + RETRY;
     }
 
+    fn next_renewal(&self, now: Instant) -> Option<Instant> {
+        self.lists.backstop.map(|life| now + life / 3)
+    }
+
+    /// Gives the VIPs their full life again, while the beat thread lives.
     fn renew(&mut self, now: Instant, report: &mut dyn FnMut(Report<'_>)) {
-        self.renew_at = self.backstop.map(|life| now + life / 3);
+        self.renew_at = self.next_renewal(now);
         let life = self.shared.life.load(Ordering::Relaxed);
         if !self.present() || life == self.life_seen {
             return;
         }
         self.life_seen = life;
-        if let Err(error) = self.addresses.refresh(&self.vips) {
-            self.reopen(&error, report);
-            self.renew_at = Some(now + RETRY);
+        match self.addresses.refresh(&self.lists.vips) {
+            // The kernel tells of each renewal; that is no reason to look again. What
+            // somebody else did in the same moment is mended by the next one.
+            Ok(outcome) => {
+                if outcome.added == 0 {
+                    self.pass_over_events(report);
+                }
+            }
+            Err(error) => {
+                self.reopen(&error, report);
+                self.renew_at = Some(now + RETRY);
+            }
+        }
+    }
+
+    fn pass_over_events(&mut self, report: &mut dyn FnMut(Report<'_>)) {
+        let drained = self.monitor.drain(&mut |_| {});
+        if let Err(error) = drained {
+            report(Report::Trouble(&error));
         }
     }
 
@@ -293,6 +329,11 @@ impl Worker {
             report(Report::Own(&self.own));
             let told = self.own_told.get_or_insert_default();
             std::mem::swap(told, &mut self.own);
+        }
+        let troubles = self.addresses.own_troubles(&self.lists.own);
+        if self.troubles_told.as_ref() != Some(&troubles) {
+            report(Report::Usable(&troubles));
+            self.troubles_told = Some(troubles);
         }
     }
 }

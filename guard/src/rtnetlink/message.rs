@@ -33,6 +33,7 @@ pub(crate) const IFA_PROTO: u16 = 11;
 
 pub(crate) const IFA_F_SECONDARY: u32 = 0x01;
 pub(crate) const IFA_F_NODAD: u32 = 0x02;
+pub(crate) const IFA_F_OPTIMISTIC: u32 = 0x04;
 pub(crate) const IFA_F_DADFAILED: u32 = 0x08;
 pub(crate) const IFA_F_TENTATIVE: u32 = 0x40;
 pub(crate) const IFA_F_NOPREFIXROUTE: u32 = 0x200;

@@ -112,12 +112,14 @@ impl Client {
         let ready = role == RoleWord::Passive
             && snapshot.status == "passive"
             && snapshot.peer.state == "alive"
+            // Its own IPv6 addresses are checked for duplicates after a boot.
+            && snapshot.own.waits_for.is_empty()
             // A direct cable is believed in after some seconds only.
             && (snapshot.cable == Cable::Switched || snapshot.cable_is_direct);
         if ready {
             return Seen::Ready;
         }
-        let unfit = snapshot.own.unfit.join(", ");
+        let unfit = [&snapshot.own.unfit[..], &snapshot.own.waits_for[..]].concat().join(", ");
         Seen::Other(format!(
             "{} ({}), peer {} {unfit}",
             role.word(),

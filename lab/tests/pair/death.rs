@@ -5,6 +5,7 @@ use std::time::Duration;
 use twinwall_core::beat::RoleWord;
 use twinwall_lab::clock::now;
 use twinwall_lab::plan;
+use twinwall_lab::timeline::Entry;
 
 use crate::support::{Pair, VIPS, Watch, in_lab, let_pass};
 
@@ -125,5 +126,52 @@ fn a_passive_guard_told_to_stop_leaves_the_role_where_it_is() {
         assert_eq!(pair.status(active).snapshot.peer.state, "left");
         assert_eq!(pair.role_changes(told), 0);
         assert!(pair.client_pings(plan::LAN_VIP));
+    });
+}
+
+/// The table of a dead guard belongs to nobody any more: whoever flushes the rules
+/// takes the closed gate away. The virtual addresses must not outlive that for long.
+#[test]
+fn a_dead_guard_whose_gate_was_flushed_away_loses_its_addresses_by_itself() {
+    in_lab(|| {
+        let mut pair = Pair::boot();
+        let active = pair.settle();
+        pair.await_traffic();
+        let killed = now();
+        pair.kill(active);
+        pair.await_role(1 - active, RoleWord::Active);
+        assert_eq!(pair.vips(active).len(), 4, "behind the closed gate they do no harm");
+        pair.run(active, "nft", "flush ruleset");
+        assert!(!pair.run(active, "nft", "list tables").contains("twinwall"));
+        pair.until("the dead node has no virtual address", || {
+            let left = pair.vips(active);
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+        });
+        let took = now().since(killed);
+        assert!(took < Duration::from_secs(11), "{took:?}");
+        pair.await_vips_on(1 - active);
+        pair.await_traffic();
+    });
+}
+
+#[test]
+fn the_addresses_of_a_living_guard_have_an_end_and_never_reach_it() {
+    in_lab(|| {
+        let mut pair = Pair::boot();
+        let active = pair.settle();
+        let from = now();
+        let mut seen = pair.left_of_vips(active);
+        for _ in 0..12 {
+            let_pass(Duration::from_millis(500));
+            let left = pair.left_of_vips(active);
+            assert!(left.iter().all(|left| (5..=10).contains(left)), "{left:?}");
+            assert_eq!(left.len(), 4, "{left:?}");
+            seen.extend(left);
+        }
+        assert!(seen.iter().any(|left| *left <= 8), "they do run: {seen:?}");
+        let touched = |entry: &Entry| {
+            entry.text.contains("restored") || entry.text.contains("virtual addresses")
+        };
+        assert!(!pair.events(active, from).iter().any(touched), "{}", pair.story());
     });
 }

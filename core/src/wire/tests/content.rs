@@ -30,13 +30,14 @@ fn every_field_comes_back() {
     for leaving in [None, Some(Leaving::ServiceStop), Some(Leaving::Shutdown)] {
         assert_round_trip(&Beat { leaving, ..full_beat() });
     }
-    for bits in 0..64u8 {
+    for bits in 0..128u8 {
         let bit = |number: u8| bits & (1 << number) != 0;
         let mut beat = full_beat();
         (beat.wants_answer, beat.ready, beat.gate) = (bit(0), bit(1), bit(2));
         beat.fitness.check_failed = bit(3);
         beat.fitness.never_synchronised = bit(4);
         beat.fitness.maintenance = bit(5);
+        beat.fitness.unready = bit(6);
         assert_round_trip(&beat);
     }
     for path in 0..MAX_PATHS {
@@ -86,8 +87,8 @@ fn unknown_values_are_refused() {
         bytes[at] = value;
         decode(&bytes)
     };
-    assert_eq!(with(0, 0x40), Err(ContentError::Flags(0x40)));
-    assert_eq!(with(0, 0xff), Err(ContentError::Flags(0xc0)));
+    assert_eq!(with(0, 0x80), Err(ContentError::Flags(0x80)));
+    assert_eq!(with(0, 0xff), Err(ContentError::Flags(0x80)));
     for role in (0..=u8::MAX).filter(|role| !(1..=5).contains(role)) {
         assert_eq!(with(1, role), Err(ContentError::Role(role)));
     }

@@ -178,6 +178,17 @@ impl Pair {
         VIPS.into_iter().filter(|vip| all.contains(vip)).collect()
     }
 
+    /// The seconds that a node's VIPs have to live, by `ip`.
+    pub(crate) fn left_of_vips(&self, node: usize) -> Vec<u64> {
+        let text = self.run(node, "ip", "-o addr");
+        let vip = |line: &&str| VIPS.iter().any(|vip| line.contains(&format!(" {vip}/")));
+        let left = |line: &str| {
+            let valid = line.split("valid_lft ").nth(1)?;
+            valid.split("sec").next()?.parse().ok()
+        };
+        text.lines().filter(vip).filter_map(left).collect()
+    }
+
     /// Every address that a node's kernel has on its service interfaces, by `ip`.
     pub(crate) fn addresses(&self, node: usize) -> BTreeSet<IpAddr> {
         let text = self.run(node, "ip", "-o addr");
