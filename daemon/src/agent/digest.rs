@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Length of a digest in bytes.
@@ -11,7 +12,8 @@ pub const DIGEST_BYTES: usize = 32;
 
 /// A BLAKE3 hash of 32 bytes (<https://github.com/BLAKE3-team/BLAKE3-specs>); in text
 /// 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(with = "String")]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest(pub [u8; DIGEST_BYTES]);
 

@@ -1,6 +1,8 @@
 //! The agent keeps the two nodes alike: pairing, configuration, and the local API.
 //! It may fail and start again at any moment; the role does not move.
 
+pub mod accounts;
+pub mod api;
 pub mod digest;
 pub mod engine;
 pub mod manifest;

@@ -28,6 +28,7 @@ const CRATES: [Crate; 5] = [
     Crate {
         folder: "daemon",
         uses: &[
+            "axum",
             "blake3",
             "clap",
             "clap_complete",
@@ -37,6 +38,7 @@ const CRATES: [Crate; 5] = [
             "schemars",
             "serde",
             "serde_json",
+            "tokio",
             "twinwall-core",
             "zstd",
         ],

@@ -61,8 +61,8 @@ pub struct Take {
 
 /// How a section of a job goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Step {
+#[serde(tag = "phase", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Phase {
     /// Not begun.
     Waiting,
     /// Contents are coming.
@@ -87,17 +87,17 @@ pub enum Step {
     },
 }
 
-impl Step {
+impl Phase {
     /// Whether nothing more will happen to it.
     pub fn is_final(&self) -> bool {
         match self {
-            Step::Done | Step::Failed { .. } => true,
-            Step::Waiting
-            | Step::Fetching { .. }
-            | Step::Staging
-            | Step::Validating
-            | Step::Applying
-            | Step::Comparing => false,
+            Phase::Done | Phase::Failed { .. } => true,
+            Phase::Waiting
+            | Phase::Fetching { .. }
+            | Phase::Staging
+            | Phase::Validating
+            | Phase::Applying
+            | Phase::Comparing => false,
         }
     }
 }
@@ -113,13 +113,13 @@ pub struct Taking {
     /// Who asked for it.
     pub who: String,
     /// Each section.
-    pub sections: BTreeMap<Section, Step>,
+    pub sections: BTreeMap<Section, Phase>,
 }
 
 impl Taking {
     /// Whether every section is done or failed.
     pub fn is_over(&self) -> bool {
-        self.sections.values().all(Step::is_final)
+        self.sections.values().all(Phase::is_final)
     }
 }
 
@@ -186,7 +186,7 @@ impl Message {
             Message::Taking(taking) => {
                 each(&mut taking.who);
                 for step in taking.sections.values_mut() {
-                    if let Step::Failed { why } = step {
+                    if let Phase::Failed { why } = step {
                         each(why);
                     }
                 }
@@ -204,7 +204,7 @@ mod tests {
             job: 3,
             forced: true,
             who: "admin".to_owned(),
-            sections: [(Section::Ips, Step::Failed { why }), (Section::Vpn, Step::Done)].into(),
+            sections: [(Section::Ips, Phase::Failed { why }), (Section::Vpn, Phase::Done)].into(),
         })
     }
 
@@ -247,7 +247,7 @@ mod tests {
     fn a_job_is_over_when_no_section_can_change() {
         let Message::Taking(mut taking) = failed(String::new()) else { return };
         assert!(taking.is_over());
-        taking.sections.insert(Section::System, Step::Applying);
+        taking.sections.insert(Section::System, Phase::Applying);
         assert!(!taking.is_over());
     }
 }

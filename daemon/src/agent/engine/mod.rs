@@ -7,5 +7,7 @@ pub mod exchange;
 pub mod marks;
 pub mod message;
 pub mod overview;
+pub mod run;
 pub mod standing;
 pub mod state;
+pub mod work;

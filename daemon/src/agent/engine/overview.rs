@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::message::Step;
+use super::message::Phase;
 use super::standing::{Changed, Standing};
 use super::state::State;
 use crate::agent::digest::Digest;
@@ -76,7 +76,7 @@ pub struct SectionView {
     /// What is on the other node.
     pub there: Option<String>,
     /// How far it is, while it is being synchronised.
-    pub step: Option<Step>,
+    pub phase: Option<Phase>,
 }
 
 /// The synchronisation that runs.
@@ -157,7 +157,7 @@ impl State {
             reason,
             here: digests.here.as_ref().map(Digest::short),
             there: digests.there.as_ref().map(Digest::short),
-            step: under_way,
+            phase: under_way,
         }
     }
 
@@ -165,7 +165,7 @@ impl State {
         &self,
         section: Section,
         standing: Standing,
-        under_way: Option<&Step>,
+        under_way: Option<&Phase>,
     ) -> (SectionState, String) {
         if let Some(step) = under_way {
             return (SectionState::Synchronising, step.words());
@@ -205,18 +205,18 @@ impl State {
     }
 }
 
-impl Step {
+impl Phase {
     /// For people.
     pub fn words(&self) -> String {
         match self {
-            Step::Waiting => "waits for its turn".to_owned(),
-            Step::Fetching { percent } => format!("being fetched, {percent} %"),
-            Step::Staging => "being staged".to_owned(),
-            Step::Validating => "being validated".to_owned(),
-            Step::Applying => "being applied".to_owned(),
-            Step::Comparing => "being compared".to_owned(),
-            Step::Done => "done".to_owned(),
-            Step::Failed { why } => why.clone(),
+            Phase::Waiting => "waits for its turn".to_owned(),
+            Phase::Fetching { percent } => format!("being fetched, {percent} %"),
+            Phase::Staging => "being staged".to_owned(),
+            Phase::Validating => "being validated".to_owned(),
+            Phase::Applying => "being applied".to_owned(),
+            Phase::Comparing => "being compared".to_owned(),
+            Phase::Done => "done".to_owned(),
+            Phase::Failed { why } => why.clone(),
         }
     }
 }

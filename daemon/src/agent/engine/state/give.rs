@@ -7,7 +7,7 @@ use twinwall_core::time::Moment;
 
 use super::{Failed, Job, Order, Output, RETRY, SILENCE, State};
 use crate::agent::digest::Digest;
-use crate::agent::engine::message::{Message, Step, Take, Taking};
+use crate::agent::engine::message::{Message, Phase, Take, Taking};
 use crate::agent::engine::standing::{Direction, Standing, automatic};
 use crate::agent::section::Section;
 
@@ -111,16 +111,16 @@ impl State {
             let one = self.sections.entry(*section).or_default();
             match step {
                 // It was compared there; its report only says so again.
-                Step::Done => one.there = Some(*digest),
-                Step::Failed { why } => {
+                Phase::Done => one.there = Some(*digest),
+                Phase::Failed { why } => {
                     one.failed = Some(Failed { wanted: *digest, why: why.clone(), at: now });
                 }
-                Step::Waiting
-                | Step::Fetching { .. }
-                | Step::Staging
-                | Step::Validating
-                | Step::Applying
-                | Step::Comparing => {}
+                Phase::Waiting
+                | Phase::Fetching { .. }
+                | Phase::Staging
+                | Phase::Validating
+                | Phase::Applying
+                | Phase::Comparing => {}
             }
         }
         if !over {

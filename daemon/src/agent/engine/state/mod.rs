@@ -18,7 +18,7 @@ use std::time::Duration;
 use twinwall_core::time::Moment;
 
 use super::marks::Marks;
-use super::message::{Message, Report, Step, Take, Taking};
+use super::message::{Message, Phase, Report, Take, Taking};
 use super::standing::{Digests, Direction, Standing};
 use crate::agent::digest::Digest;
 use crate::agent::section::Section;
@@ -57,7 +57,7 @@ pub enum Input {
     /// An operator orders a synchronisation.
     Force(Order),
     /// A section of the job that runs here came one step further.
-    Stepped(Section, Step),
+    Stepped(Section, Phase),
     /// The job that runs here has ended; every section of it was read again before.
     Ended,
     /// Pairing gave this node a history, or took it away.
@@ -321,7 +321,7 @@ impl State {
 
 impl Job {
     fn new(now: Moment, taking_here: bool, take: &Take) -> Job {
-        let waiting = take.sections.keys().map(|section| (*section, Step::Waiting));
+        let waiting = take.sections.keys().map(|section| (*section, Phase::Waiting));
         let taking = Taking {
             job: take.job,
             forced: take.forced,

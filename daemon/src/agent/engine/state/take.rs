@@ -7,7 +7,7 @@ use twinwall_core::time::Moment;
 
 use super::{Failed, Job, Output, State};
 use crate::agent::digest::Digest;
-use crate::agent::engine::message::{Message, Step, Take, Taking};
+use crate::agent::engine::message::{Message, Phase, Take, Taking};
 use crate::agent::engine::standing::{Changed, Digests, Standing};
 use crate::agent::section::Section;
 
@@ -15,7 +15,7 @@ impl State {
     /// The other node asks this one to take sections.
     pub(super) fn asked_to_take(&mut self, now: Moment, take: Take, outputs: &mut Vec<Output>) {
         if let Some(why) = self.refuses(&take) {
-            let refused = |section: &Section| (*section, Step::Failed { why: why.clone() });
+            let refused = |section: &Section| (*section, Phase::Failed { why: why.clone() });
             let sections = take.sections.keys().map(refused).collect();
             let Take { job, forced, who, .. } = take;
             let taking = Taking { job, forced, who, sections };
@@ -48,12 +48,12 @@ impl State {
         &mut self,
         now: Moment,
         section: Section,
-        step: Step,
+        step: Phase,
         outputs: &mut Vec<Output>,
     ) {
         let Some(job) = self.job.as_mut().filter(|job| job.taking_here) else { return };
         let Some(known) = job.taking.sections.get_mut(&section) else { return };
-        if let (Step::Failed { why }, Some(wanted)) = (&step, job.wanted.get(&section)) {
+        if let (Phase::Failed { why }, Some(wanted)) = (&step, job.wanted.get(&section)) {
             let failed = Failed { wanted: *wanted, why: why.clone(), at: now };
             self.sections.entry(section).or_default().failed = Some(failed);
         }
@@ -114,7 +114,7 @@ impl State {
             let own = matches!(there.standing(), Standing::Differs(Changed::Here | Changed::Both));
             if own {
                 let why = "it was also changed on the passive node; force a direction".to_owned();
-                job.taking.sections.insert(*section, Step::Failed { why });
+                job.taking.sections.insert(*section, Phase::Failed { why });
             }
             !own
         });

@@ -132,10 +132,10 @@ impl Two {
                 let text = self.nodes[1 - at].disk[&section].clone();
                 let broken = at == 1 && self.broken.contains(&section);
                 let step = if broken || digest(&text) != wanted {
-                    Step::Failed { why: "its apply command failed".to_owned() }
+                    Phase::Failed { why: "its apply command failed".to_owned() }
                 } else {
                     self.nodes[at].disk.insert(section, text);
-                    Step::Done
+                    Phase::Done
                 };
                 self.put(at, Input::Stepped(section, step));
                 self.read(at, section);

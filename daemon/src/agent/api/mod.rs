@@ -1,0 +1,87 @@
+//! The agent's API: HTTP/1.1 with JSON over a Unix socket. The command is its first
+//! client, the console the second. It changes nothing itself; each route asks the part
+//! of the agent that does.
+
+pub mod caller;
+pub mod error;
+mod route;
+pub mod sync;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::de::DeserializeOwned;
+use tokio::net::{UnixListener, UnixStream};
+
+use super::engine::run::Engine;
+use error::Refusal;
+use route::Route;
+
+/// Longest request body in bytes: the settings of the largest pair.
+pub const MAX_BODY: usize = 1 << 20;
+
+/// What the routes ask.
+#[derive(Clone)]
+pub struct Shared {
+    /// The sections of both nodes.
+    pub engine: Engine,
+}
+
+fn routes() -> Vec<Route> {
+    sync::routes()
+}
+
+/// The OpenAPI document.
+pub fn openapi() -> serde_json::Value {
+    route::document(&routes())
+}
+
+/// Everything that is served.
+pub fn router(shared: Shared) -> Router {
+    route::router(routes())
+        .route("/api/v1/openapi.json", get(async || Json(openapi())))
+        .fallback(async || Refusal::not_found("no such path; GET /api/v1/openapi.json lists all"))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(shared)
+}
+
+/// A JSON body. One that cannot be read is refused in the API's own form.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Body<T>, Refusal> {
+        let read: Result<Json<T>, JsonRejection> = Json::from_request(request, state).await;
+        read.map(|Json(body)| Body(body)).map_err(|error| Refusal::invalid(error.body_text()))
+    }
+}
+
+/// Opens the socket; nobody but its owner and group can connect.
+///
+/// # Errors
+/// When the place cannot be written, or another agent listens there.
+pub async fn listen(path: &Path) -> io::Result<UnixListener> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    if UnixStream::connect(path).await.is_ok() {
+        let text = "another agent listens here; stop it first";
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+    }
+    match std::fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    Ok(listener)
+}

@@ -1,0 +1,125 @@
+//! One definition per route: the router that serves it, and its page in the OpenAPI
+//! document, are made from here, so that neither can say what the other does not.
+
+use axum::Router;
+use axum::routing::MethodRouter;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use super::Shared;
+use super::error::Refusal;
+
+/// The HTTP methods that the API uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    /// Reads; changes nothing.
+    Get,
+    /// Starts something.
+    Post,
+}
+
+impl Method {
+    fn name(self) -> &'static str {
+        match self {
+            Method::Get => "get",
+            Method::Post => "post",
+        }
+    }
+}
+
+type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// A route: where, what it takes and gives, and who serves it.
+pub(super) struct Route {
+    pub(super) method: Method,
+    /// With `{name}` for each part of the path that varies.
+    pub(super) path: &'static str,
+    /// Unique name of the operation.
+    pub(super) id: &'static str,
+    /// One line.
+    pub(super) summary: &'static str,
+    body: Option<SchemaOf>,
+    answer: SchemaOf,
+    serve: MethodRouter<Shared>,
+}
+
+impl Route {
+    /// A route that answers with an `A`.
+    pub(super) fn new<A: JsonSchema>(
+        (method, path): (Method, &'static str),
+        (id, summary): (&'static str, &'static str),
+        serve: MethodRouter<Shared>,
+    ) -> Route {
+        let answer: SchemaOf = |generator| generator.subschema_for::<A>();
+        Route { method, path, id, summary, body: None, answer, serve }
+    }
+
+    /// It takes a `B` as JSON.
+    pub(super) fn takes<B: JsonSchema>(mut self) -> Route {
+        self.body = Some(|generator| generator.subschema_for::<B>());
+        self
+    }
+
+    fn operation(&self, generator: &mut SchemaGenerator) -> Value {
+        let mut operation = json!({
+            "operationId": self.id,
+            "summary": self.summary,
+            "parameters": self.parameters(),
+            "responses": {
+                "200": { "description": "Done", "content": content((self.answer)(generator)) },
+                "default": {
+                    "description": "Refused; nothing was changed",
+                    "content": content(generator.subschema_for::<Refusal>()),
+                },
+            },
+        });
+        if let Some(body) = self.body {
+            let body = json!({ "required": true, "content": content(body(generator)) });
+            operation["requestBody"] = body;
+        }
+        operation
+    }
+
+    fn parameters(&self) -> Vec<Value> {
+        let names =
+            self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let string = json!({ "type": "string" });
+        let path = names
+            .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": string }));
+        path.collect()
+    }
+}
+
+fn content(schema: Schema) -> Value {
+    json!({ "application/json": { "schema": schema } })
+}
+
+/// The router of these routes.
+pub(super) fn router(routes: Vec<Route>) -> Router<Shared> {
+    routes.into_iter().fold(Router::new(), |router, route| router.route(route.path, route.serve))
+}
+
+/// The OpenAPI 3.1 document of these routes (<https://spec.openapis.org/oas/v3.1.0>).
+pub(super) fn document(routes: &[Route]) -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    let mut generator = settings.into_generator();
+    let mut paths = Map::new();
+    for route in routes {
+        let operation = route.operation(&mut generator);
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        path[route.method.name()] = operation;
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "twinwall",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "What the twinwall command does, for programs. Every answer is JSON. \
+                A request that is refused changes nothing.",
+        },
+        "paths": paths,
+        "components": { "schemas": generator.take_definitions(true) },
+    })
+}

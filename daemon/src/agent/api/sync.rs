@@ -1,0 +1,113 @@
+//! Routes of the synchronisation: how the sections stand, their versions, and the orders
+//! to synchronise or to put a version back.
+
+use axum::Json;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::routing::{get, post};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Shared;
+use super::caller::Caller;
+use super::error::Refusal;
+use super::route::{Method, Route};
+use crate::agent::engine::overview::Overview;
+use crate::agent::engine::run::{Event, Restore};
+use crate::agent::engine::standing::Direction;
+use crate::agent::engine::state::Order;
+use crate::agent::section::Section;
+use crate::agent::store::Version;
+
+/// An order to synchronise.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Synchronise {
+    /// `push`: this node's configuration goes to the other one; `pull`: the other way.
+    pub direction: Direction,
+    /// Which sections; absent or empty for all that differ.
+    #[serde(default)]
+    pub sections: Vec<Section>,
+}
+
+/// An order to put a version back.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutBack {
+    /// Its number, as the list of versions has it.
+    pub version: u64,
+}
+
+/// The order was taken; how it goes shows `GET /api/v1/sync`.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Taken {
+    /// Always true; what is not taken is refused.
+    pub taken: bool,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::new::<Overview>(
+            (Method::Get, "/api/v1/sync"),
+            ("sync", "How the sections of the two nodes stand"),
+            get(overview),
+        ),
+        Route::new::<Taken>(
+            (Method::Post, "/api/v1/sync"),
+            ("synchronise", "Take one node's configuration over to the other one, by order"),
+            post(synchronise),
+        )
+        .takes::<Synchronise>(),
+        Route::new::<Vec<Version>>(
+            (Method::Get, "/api/v1/sync/{section}/versions"),
+            ("versions", "The kept versions of a section, oldest first"),
+            get(versions),
+        ),
+        Route::new::<Taken>(
+            (Method::Post, "/api/v1/sync/{section}/restore"),
+            ("restore", "Put a version of a section back on this node"),
+            post(restore),
+        )
+        .takes::<PutBack>(),
+    ]
+}
+
+async fn overview(State(shared): State<Shared>) -> Json<Overview> {
+    Json(shared.engine.overview())
+}
+
+async fn synchronise(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    body: super::Body<Synchronise>,
+) -> Result<Json<Taken>, Refusal> {
+    let Synchronise { direction, sections } = body.0;
+    let order = Order { direction, sections, who: caller.who };
+    let taken = shared.engine.order(|answer| Event::Order(order, answer)).await;
+    taken.map_err(Refusal::conflict)?;
+    Ok(Json(Taken { taken: true }))
+}
+
+async fn versions(
+    State(shared): State<Shared>,
+    Path(section): Path<String>,
+) -> Result<Json<Vec<Version>>, Refusal> {
+    Ok(Json(shared.engine.store().versions(named(&section)?)))
+}
+
+async fn restore(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Path(section): Path<String>,
+    body: super::Body<PutBack>,
+) -> Result<Json<Taken>, Refusal> {
+    let version = shared.engine.store().version(named(&section)?, body.0.version);
+    let version = version.map_err(|error| Refusal::not_found(error.to_string()))?;
+    let restore = Restore { version, who: caller.who };
+    let taken = shared.engine.order(|answer| Event::Restore(restore, answer)).await;
+    taken.map_err(Refusal::conflict)?;
+    Ok(Json(Taken { taken: true }))
+}
+
+fn named(section: &str) -> Result<Section, Refusal> {
+    section.parse().map_err(|error| Refusal::not_found(format!("{error}")))
+}

@@ -1,0 +1,137 @@
+//! The API over its real socket, asked as a client would.
+
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::watch;
+
+use super::caller::Caller;
+use super::*;
+use crate::agent::engine::marks::{Marks, MarksFile};
+use crate::agent::engine::run::{Ends, Event, engine};
+use crate::agent::engine::state::State;
+use crate::agent::store::Store;
+
+/// An agent without files and without a peer, gone at the end.
+struct Agent {
+    folder: PathBuf,
+    engine: Engine,
+    runner: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Agent {
+    async fn start(name: &str) -> Agent {
+        let folder =
+            std::env::temp_dir().join(format!("twinwall-api-{name}-{}", std::process::id()));
+        let store = Arc::new(Store::open(&folder.join("store")).expect("a store").0);
+        let state = State::new("gw-a".to_owned(), Marks::default(), 0);
+        let marks = MarksFile::open(&folder.join("marks.json")).expect("marks");
+        let (overview, _) = watch::channel(state.overview());
+        let (work, _) = mpsc::channel();
+        let ends = Ends { say: Box::new(|_| ()), work, overview };
+        let (engine, runner) = engine(state, marks, store, ends);
+        let listener = listen(&folder.join("agent.sock")).await.expect("it listens");
+        let service = router(Shared { engine: engine.clone() });
+        let service = service.into_make_service_with_connect_info::<Caller>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        let runner = Some(std::thread::spawn(move || runner.run()));
+        Agent { folder, engine, runner }
+    }
+
+    async fn ask(&self, request: &str, body: &str) -> (u16, Value) {
+        let mut stream =
+            UnixStream::connect(self.folder.join("agent.sock")).await.expect("it is reached");
+        let text = format!(
+            "{request} HTTP/1.1\r\nhost: agent\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(text.as_bytes()).await.expect("asked");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("answered");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
+        let status = head[9..12].parse().expect("a status");
+        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.engine.tell(Event::Stop);
+        let _ = self.runner.take().map(std::thread::JoinHandle::join);
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[tokio::test]
+async fn a_read_answers_with_json_and_nonsense_with_a_reason() {
+    let agent = Agent::start("read").await;
+    let (status, overview) = agent.ask("GET /api/v1/sync", "").await;
+    assert_eq!((status, &overview["node"]), (200, &Value::from("gw-a")));
+    assert_eq!(overview["sections"].as_array().map(Vec::len), Some(13));
+    let (status, refusal) = agent.ask("GET /api/v1/nothing", "").await;
+    assert_eq!((status, &refusal["code"]), (404, &Value::from("not_found")));
+    let (status, refusal) = agent.ask("GET /api/v1/sync/nat/versions", "").await;
+    assert_eq!(status, 404);
+    assert!(refusal["message"].as_str().is_some_and(|text| text.contains("firewall")), "{refusal}");
+}
+
+#[tokio::test]
+async fn an_order_that_cannot_be_done_is_refused_in_words() {
+    let agent = Agent::start("order").await;
+    let (status, refusal) = agent.ask("POST /api/v1/sync", r#"{"direction":"push"}"#).await;
+    assert_eq!((status, &refusal["code"]), (409, &Value::from("conflict")));
+    assert!(refusal["message"].as_str().is_some_and(|text| text.contains("cannot be reached")));
+    for wrong in [r#"{"direction":"up"}"#, r#"{"direction":"push","more":1}"#, "{", ""] {
+        let (status, refusal) = agent.ask("POST /api/v1/sync", wrong).await;
+        assert_eq!((status, &refusal["code"]), (422, &Value::from("invalid")), "{wrong}");
+    }
+    let (status, _) = agent.ask("POST /api/v1/sync/vpn/restore", r#"{"version":3}"#).await;
+    assert_eq!(status, 404);
+    let long = format!("{{\"direction\":\"{}\"}}", "x".repeat(MAX_BODY));
+    let (status, _) = agent.ask("POST /api/v1/sync", &long).await;
+    assert_eq!(status, 422);
+}
+
+#[tokio::test]
+async fn only_one_agent_listens() {
+    let agent = Agent::start("twice").await;
+    let second = listen(&agent.folder.join("agent.sock")).await;
+    assert!(second.is_err_and(|error| error.to_string().contains("another agent")));
+}
+
+#[test]
+fn the_document_has_every_route_and_resolves_every_reference() {
+    let document = openapi();
+    for route in routes() {
+        let method = match route.method {
+            route::Method::Get => "get",
+            route::Method::Post => "post",
+        };
+        let operation = &document["paths"][route.path][method];
+        assert_eq!(operation["operationId"], route.id, "{}", route.path);
+        assert_eq!(operation["summary"], route.summary);
+    }
+    let mut references = Vec::new();
+    collect(&document, &mut references);
+    assert!(references.len() > 10);
+    for reference in references {
+        let place = reference.strip_prefix('#').expect("a reference into this document");
+        assert!(document.pointer(place).is_some(), "{reference}");
+    }
+}
+
+fn collect(value: &Value, references: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::String(reference)) = fields.get("$ref") {
+                references.push(reference.clone());
+            }
+            fields.values().for_each(|field| collect(field, references));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, references)),
+        _ => {}
+    }
+}

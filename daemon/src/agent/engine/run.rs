@@ -1,0 +1,244 @@
+//! The engine's own thread: takes what happens, lets [`State`] decide, and hands on what
+//! follows. It never reads a file of the configuration and never waits for the other
+//! node; the worker does the one, the channel's tasks the other.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{oneshot, watch};
+use twinwall_core::time::Moment;
+
+use super::marks::MarksFile;
+use super::message::{Message, Take};
+use super::overview::Overview;
+use super::state::{Input, Order, Output, State};
+use super::work::Work;
+use crate::agent::section::Section;
+use crate::agent::store::{Store, Version};
+
+/// Inputs that wait for the engine's thread. Its senders are the worker, the channel, the
+/// guard's follower and the API; each of them waits when it is full.
+const QUEUE: usize = 256;
+
+/// What comes to the engine's thread.
+#[derive(Debug)]
+pub enum Event {
+    /// For the state.
+    Input(Input),
+    /// An operator's order, and where the answer goes.
+    Order(Order, oneshot::Sender<Result<(), String>>),
+    /// An operator puts a version back.
+    Restore(Restore, oneshot::Sender<Result<(), String>>),
+    /// Files of these sections changed on this node.
+    Changed(BTreeSet<Section>),
+    /// End the thread.
+    Stop,
+}
+
+/// A version to put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restore {
+    /// Which.
+    pub version: Version,
+    /// Who ordered it.
+    pub who: String,
+}
+
+/// Where the engine's messages to the other node go; the channel sets it.
+pub type Say = dyn Fn(Message) + Send;
+
+/// What the engine's thread hands things to.
+pub struct Ends {
+    /// Messages to the other node. Never waits.
+    pub say: Box<Say>,
+    /// What the worker has to do.
+    pub work: mpsc::Sender<Work>,
+    /// What is shown.
+    pub overview: watch::Sender<Overview>,
+}
+
+/// The handle that everybody else has.
+#[derive(Clone)]
+pub struct Engine {
+    events: mpsc::SyncSender<Event>,
+    overview: watch::Receiver<Overview>,
+    store: Arc<Store>,
+}
+
+impl Engine {
+    /// How the sections stand now.
+    pub fn overview(&self) -> Overview {
+        self.overview.borrow().clone()
+    }
+
+    /// The same, for whoever wants to hear of changes.
+    pub fn watch(&self) -> watch::Receiver<Overview> {
+        self.overview.clone()
+    }
+
+    /// The versions, and what they consist of.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Tells the engine what happened; waits while it is busy. Nothing is told to one
+    /// that has ended.
+    pub fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+
+    /// Orders something and gets the answer of the rules.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub async fn order(
+        &self,
+        event: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Event,
+    ) -> Result<(), String> {
+        let ended = || "the agent is ending; try again when it has started".to_owned();
+        let (answer, answered) = oneshot::channel();
+        match self.events.try_send(event(answer)) {
+            Ok(()) => answered.await.unwrap_or_else(|_| Err(ended())),
+            Err(mpsc::TrySendError::Full(_)) => {
+                Err("the agent is busy; try again in a moment".to_owned())
+            }
+            Err(mpsc::TrySendError::Disconnected(_)) => Err(ended()),
+        }
+    }
+}
+
+/// The thread's own things.
+pub struct Runner {
+    state: State,
+    marks: MarksFile,
+    ends: Ends,
+    events: mpsc::Receiver<Event>,
+    began: Instant,
+}
+
+/// Makes the engine and its handle; [`Runner::run`] wants a thread of its own.
+pub fn engine(state: State, marks: MarksFile, store: Arc<Store>, ends: Ends) -> (Engine, Runner) {
+    let (sender, events) = mpsc::sync_channel(QUEUE);
+    let overview = ends.overview.subscribe();
+    let runner = Runner { state, marks, ends, events, began: Instant::now() };
+    (Engine { events: sender, overview, store }, runner)
+}
+
+impl Runner {
+    /// Works until it is told to stop, or nobody is left to tell it anything.
+    pub fn run(mut self) {
+        loop {
+            let input = match self.next() {
+                Some(Event::Stop) => return,
+                Some(Event::Input(input)) => input,
+                Some(Event::Order(order, answer)) => {
+                    let result = self.take(Input::Force(order));
+                    // Who asked may have gone; the order stands all the same.
+                    let _ = answer.send(result);
+                    continue;
+                }
+                Some(Event::Restore(restore, answer)) => {
+                    let _ = answer.send(self.restore(restore));
+                    continue;
+                }
+                Some(Event::Changed(sections)) => {
+                    self.work(Work::Read(sections));
+                    continue;
+                }
+                None => Input::Tick,
+            };
+            // Only orders are refused, and those came another way.
+            let _ = self.take(input);
+        }
+    }
+
+    /// The next event; none when it is time to look again.
+    fn next(&self) -> Option<Event> {
+        let deadline = self.state.deadline();
+        if deadline == Moment::NEVER {
+            return self.events.recv().ok().or(Some(Event::Stop));
+        }
+        match self.events.recv_timeout(deadline.since(self.now()).max(Duration::from_millis(1))) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Event::Stop),
+        }
+    }
+
+    fn take(&mut self, input: Input) -> Result<(), String> {
+        let outputs = self.state.handle(self.now(), input)?;
+        for output in outputs {
+            match output {
+                Output::Say(message) => (self.ends.say)(message),
+                Output::Start(take) => self.work(Work::Take(take)),
+                Output::Remember(marks) => {
+                    if let Err(error) = self.marks.set(marks) {
+                        self.cannot_remember(&error);
+                    }
+                }
+            }
+        }
+        let overview = self.state.overview();
+        self.ends.overview.send_if_modified(|known| {
+            let changed = *known != overview;
+            *known = overview;
+            changed
+        });
+        Ok(())
+    }
+
+    fn restore(&mut self, restore: Restore) -> Result<(), String> {
+        if let Some(job) = self.state.forced() {
+            return Err(format!(
+                "a forced synchronisation by {} runs; wait until it ends",
+                job.who
+            ));
+        }
+        self.work(Work::Restore(restore));
+        Ok(())
+    }
+
+    /// The worker ends only after this thread.
+    fn work(&self, work: Work) {
+        let _ = self.ends.work.send(work);
+    }
+
+    /// Without it a restart forgets who changed what: sections then show as never
+    /// synchronised, and nothing is overwritten that should not be.
+    fn cannot_remember(&self, error: &io::Error) {
+        eprintln!("twinwall agent: what both nodes agreed on cannot be written down: {error}");
+    }
+
+    fn now(&self) -> Moment {
+        Moment::ZERO + self.began.elapsed()
+    }
+}
+
+/// Sections that wait to be read, gathered while the worker is busy.
+#[derive(Clone, Default)]
+pub struct Waiting(Arc<Mutex<BTreeSet<Section>>>);
+
+impl Waiting {
+    /// Adds sections; true when there were none, so that one errand is enough for all.
+    pub fn add(&self, sections: BTreeSet<Section>) -> bool {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = waiting.is_empty();
+        waiting.extend(sections);
+        first && !waiting.is_empty()
+    }
+
+    /// Takes all.
+    pub fn take(&self) -> BTreeSet<Section> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// For texts.
+impl std::fmt::Display for Take {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "job {} of {} sections, by {}", self.job, self.sections.len(), self.who)
+    }
+}
