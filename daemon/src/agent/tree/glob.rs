@@ -2,6 +2,7 @@
 //! that a walk knows before it opens a directory whether anything in it can match.
 //! Used by [`super::scope`] only; it never touches a disk.
 
+use std::ffi::CString;
 use std::fmt;
 
 /// Longest pattern in bytes.
@@ -95,6 +96,17 @@ impl Globs {
     /// Whether a pattern ends here: the path, and everything below it, matches.
     pub(super) fn ends(&self, at: &Positions) -> bool {
         at.iter().any(|(pattern, part)| self.patterns[*pattern as usize].len() == *part as usize)
+    }
+
+    /// The names that can come next, if no wildcard can.
+    pub(super) fn names(&self, at: &Positions) -> Option<Vec<CString>> {
+        let next = |(pattern, part): &(u32, u32)| match self.patterns[*pattern as usize]
+            .get(*part as usize)?
+        {
+            Part::Name(name) => CString::new(name.as_slice()).ok(),
+            Part::Depth | Part::Wild(_) => None,
+        };
+        at.iter().map(next).collect()
     }
 
     /// Adds a position, and the one behind a `**` that may stand for nothing.

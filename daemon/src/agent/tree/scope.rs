@@ -2,6 +2,8 @@
 //! translated. Built from the profile's lists; asked by the scan, and by the writer
 //! before it touches anything. It never looks at a disk.
 
+use std::ffi::CString;
+
 use serde::{Deserialize, Serialize};
 
 use super::glob::{GlobError, Globs, Positions};
@@ -125,6 +127,23 @@ impl Place {
 
     pub(super) fn translated(&self) -> bool {
         self.translated && self.covered()
+    }
+
+    /// Whether anything below can belong to the section.
+    pub(super) fn leads_on(&self) -> bool {
+        !self.kept_out && (self.included || !self.include.is_empty())
+    }
+
+    /// The names that can lead on, if the patterns say them literally: then the directory
+    /// need not be listed.
+    pub(super) fn only_names(&self, scope: &Scope) -> Option<Vec<CString>> {
+        if self.included {
+            return None;
+        }
+        let mut names = scope.include.names(&self.include)?;
+        names.sort_unstable();
+        names.dedup();
+        Some(names)
     }
 }
 
