@@ -38,6 +38,7 @@ const CRATES: [Crate; 5] = [
             "schemars",
             "serde",
             "serde_json",
+            "similar",
             "tokio",
             "twinwall-core",
             "zstd",

@@ -43,7 +43,11 @@ pub enum Ask {
     },
 }
 
-/// Sends and takes whole frames. The channel is one; tests have another.
+/// Takes one frame to the asker; fails when it is gone or does not take it in time.
+pub type Send<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
+
+/// The asker's side: sends a question, waits for frames. The channel has one; tests have
+/// another.
 pub trait Line {
     /// Sends one frame.
     ///
@@ -106,28 +110,28 @@ impl From<StoreError> for FetchError {
 ///
 /// # Errors
 /// Only those of the line; what cannot be answered is said to the asker.
-pub fn answer(store: &Store, question: &[u8], line: &mut dyn Line) -> io::Result<()> {
+pub fn answer(store: &Store, question: &[u8], send: &mut Send<'_>) -> io::Result<()> {
     let ask = match serde_json::from_slice(question) {
         Ok(ask) => ask,
-        Err(error) => return refuse(line, &format!("question not understood: {error}")),
+        Err(error) => return refuse(send, &format!("question not understood: {error}")),
     };
     match ask {
         Ask::Manifest { digest, base } => match told(store, &digest, base) {
             Ok(bytes) => {
-                let mut frames = Frames::new(line);
+                let mut frames = Frames::new(send);
                 frames.write_all(&bytes)?;
                 frames.finish()
             }
-            Err(StoreError::Missing(_)) => line.send(&[NOT_HERE]),
-            Err(error) => refuse(line, &error.to_string()),
+            Err(StoreError::Missing(_)) => send(&[NOT_HERE]),
+            Err(error) => refuse(send, &error.to_string()),
         },
         Ask::Contents { digests } if digests.len() > MAX_CONTENTS => {
-            refuse(line, &format!("{} contents at once, at most {MAX_CONTENTS}", digests.len()))
+            refuse(send, &format!("{} contents at once, at most {MAX_CONTENTS}", digests.len()))
         }
         Ask::Contents { digests } if !digests.iter().all(|digest| store.has(digest)) => {
-            line.send(&[NOT_HERE])
+            send(&[NOT_HERE])
         }
-        Ask::Contents { digests } => send_contents(store, &digests, line),
+        Ask::Contents { digests } => send_contents(store, &digests, send),
     }
 }
 
@@ -139,8 +143,8 @@ fn told(store: &Store, digest: &Digest, base: Option<Digest>) -> Result<Vec<u8>,
     Ok(delta::encode(&base, &store.manifest(digest)?))
 }
 
-fn send_contents(store: &Store, digests: &[Digest], line: &mut dyn Line) -> io::Result<()> {
-    let mut frames = Frames::new(line);
+fn send_contents(store: &Store, digests: &[Digest], send: &mut Send<'_>) -> io::Result<()> {
+    let mut frames = Frames::new(send);
     for digest in digests {
         let length = store.length(digest).map_err(io::Error::other)?;
         frames.write_all(&digest.0)?;
@@ -152,33 +156,33 @@ fn send_contents(store: &Store, digests: &[Digest], line: &mut dyn Line) -> io::
     frames.finish()
 }
 
-fn refuse(line: &mut dyn Line, why: &str) -> io::Result<()> {
+fn refuse(send: &mut Send<'_>, why: &str) -> io::Result<()> {
     let mut frame = vec![REFUSED];
     frame.extend_from_slice(why.as_bytes());
-    line.send(&frame)
+    send(&frame)
 }
 
 /// Cuts a stream into frames.
-struct Frames<'a> {
-    line: &'a mut dyn Line,
+struct Frames<'a, 'b> {
+    send: &'a mut Send<'b>,
     frame: Vec<u8>,
 }
 
-impl<'a> Frames<'a> {
-    fn new(line: &'a mut dyn Line) -> Frames<'a> {
-        Frames { line, frame: vec![MORE] }
+impl<'a, 'b> Frames<'a, 'b> {
+    fn new(send: &'a mut Send<'b>) -> Frames<'a, 'b> {
+        Frames { send, frame: vec![MORE] }
     }
 
     fn finish(mut self) -> io::Result<()> {
         self.frame[0] = LAST;
-        self.line.send(&self.frame)
+        (self.send)(&self.frame)
     }
 }
 
-impl Write for Frames<'_> {
+impl Write for Frames<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.frame.len() == FRAME {
-            self.line.send(&self.frame)?;
+            (self.send)(&self.frame)?;
             self.frame.truncate(1);
         }
         let fits = bytes.len().min(FRAME - self.frame.len());

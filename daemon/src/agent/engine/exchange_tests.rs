@@ -52,7 +52,7 @@ fn with<T>(store: &Store, work: impl FnOnce(&mut Pipe) -> T) -> T {
     std::thread::scope(|scope| {
         scope.spawn(move || {
             while let Ok(question) = server.receive() {
-                if answer(store, &question, &mut server).is_err() {
+                if answer(store, &question, &mut |frame| server.send(frame)).is_err() {
                     return;
                 }
             }

@@ -3,6 +3,7 @@
 //! versions in `store`, changes the configuration by `apply`, and talks by `channel`.
 
 pub mod delta;
+pub mod diff;
 pub mod exchange;
 pub mod marks;
 pub mod message;
