@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{BootId, Epoch, MAX_PATHS, PathId, Sequence};
+use crate::ids::{BootId, Epoch, MAX_PATHS, NameTag, PathId, Sequence};
 
 /// The role a node holds now, as the other node and the operator see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -93,6 +93,12 @@ pub struct PathHeard {
     pub age: Duration,
     /// The sender's own carrier there.
     pub carrier: bool,
+    /// The interface behind the path; none while the sender knows nothing of it yet.
+    #[serde(default)]
+    pub interface: NameTag,
+    /// The interface is watched, with carrier, and not held back.
+    #[serde(default)]
+    pub healthy: bool,
 }
 
 /// One beat. Its session (both boot ids) is not part of it: the frame is sealed
@@ -121,9 +127,17 @@ pub struct Beat {
     pub fitness: Fitness,
     /// The sender's lease works in its kernel (it can hold addresses behind a closed gate).
     pub gate: bool,
+    /// The silence after which the sender counts its peer as dead; zero: not said.
+    /// Whole milliseconds on the wire, rounded down.
+    #[serde(default)]
+    pub patience: Duration,
     /// Digest of the pair's settings, to notice that the two differ. See `config::Pair::digest`.
     pub settings: u64,
-    /// What the sender heard on each path.
+    /// Tag of the sender's list of interfaces and watches, see `config::Pair::list_tag`:
+    /// where it is the receiver's own, `fitness.healthy` means the same to both.
+    #[serde(default)]
+    pub list: NameTag,
+    /// What the sender heard on each path, by its own numbers.
     #[serde(with = "used_paths")]
     pub heard: [PathHeard; MAX_PATHS],
 }

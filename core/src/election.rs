@@ -11,7 +11,10 @@ use crate::peer::{Phase, Said};
 pub(crate) struct View<'a> {
     pub(crate) role: RoleWord,
     pub(crate) designation: Designation,
+    /// Healthy interfaces among those that the two nodes can compare.
     pub(crate) own: Fitness,
+    /// The same of the peer.
+    pub(crate) peer_links: u32,
     /// Interfaces are watched and none has carrier.
     pub(crate) cut_off: bool,
     /// No path has carrier.
@@ -87,17 +90,17 @@ fn elect_serving(view: &View<'_>) -> Verdict {
     if view.isolated && view.cut_off {
         return Verdict::Stop(Reason::Isolated);
     }
-    let Some(peer) = view.said.map(|said| said.fitness).filter(|_| able) else {
+    if !able {
         return Verdict::Serve(Reason::Serving);
-    };
-    if peer.links() > view.own.links() {
+    }
+    if view.peer_links > view.own.links() {
         return Verdict::HandOver(Reason::PeerHasMoreLinks);
     }
-    if peer.links() == view.own.links() {
+    if view.peer_links == view.own.links() {
         if let Some(reason) = objection(view.own) {
             return Verdict::HandOver(reason);
         }
-        if view.switchover && !peer.unready {
+        if view.switchover && view.said.is_some_and(|said| !said.fitness.unready) {
             return Verdict::HandOver(Reason::Switchover);
         }
         if view.failback {
@@ -140,7 +143,7 @@ fn elect_waiting(view: &View<'_>) -> Verdict {
 
 /// The peer is heard: does it leave anything to do?
 fn beside(view: &View<'_>, said: &Said) -> Verdict {
-    let worse = view.own.links() < said.fitness.links() && said.fitness.eligible();
+    let worse = view.own.links() < view.peer_links && said.fitness.eligible();
     match said.role {
         RoleWord::Active | RoleWord::Releasing if view.handed_over && !worse => {
             Verdict::Serve(Reason::PeerHandsOver)
@@ -169,7 +172,7 @@ fn preferred(view: &View<'_>, said: &Said) -> bool {
     let own_started = view.role == RoleWord::Starting;
     let peer_started = said.role == RoleWord::Starting;
     let own = (view.own.links(), !own_started);
-    let peer = (said.fitness.links(), !peer_started);
+    let peer = (view.peer_links, !peer_started);
     // A claim under way wins a tie, else two equals would pass the role to and fro.
     let wins_tie = view.role == RoleWord::Claiming || view.designation == Designation::Primary;
     if own == peer { wins_tie } else { own > peer }

@@ -30,6 +30,9 @@ pub(crate) struct Link {
     pub(crate) up: bool,
     /// Ever reported; before that nothing is noted.
     known: bool,
+    /// Came by a reload and was not reported yet: it counts neither way.
+    #[serde(default)]
+    pub(crate) fresh: bool,
     up_since: Moment,
     downs: Vec<Moment>,
     pub(crate) held: bool,
@@ -62,6 +65,7 @@ impl Health {
             watch,
             up: false,
             known: false,
+            fresh: false,
             up_since: now,
             downs: Vec::new(),
             held: false,
@@ -83,10 +87,12 @@ impl Health {
         let fresh = Health::new(now, pair);
         let old = std::mem::replace(&mut self.links, fresh.links);
         for (link, from) in self.links.iter_mut().zip(keep) {
-            if let Some(before) = from.and_then(|index| old.get(index)) {
-                *link = Link { watch: link.watch, ..before.clone() };
+            match from.and_then(|index| old.get(index)) {
+                Some(before) => *link = Link { watch: link.watch, ..before.clone() },
+                None => link.fresh = true,
             }
         }
+        self.own.renumber(keep);
         self.required = fresh.required;
         self.damping = fresh.damping;
     }
@@ -100,6 +106,7 @@ impl Health {
         }
         let first = !link.known;
         link.known = true;
+        link.fresh = false;
         link.up = up;
         let mut told = vec![What::Link { interface, up }];
         if up {
@@ -205,9 +212,16 @@ impl Health {
         lasting.map(|trouble| trouble.what.on(&name(trouble.interface.index()))).collect()
     }
 
+    /// Interfaces that a reload brought and of which nothing is known yet.
+    pub(crate) fn fresh(&self) -> u64 {
+        let fresh = self.links.iter().enumerate().filter(|(_, link)| link.fresh);
+        fresh.fold(0, |mask, (index, _)| mask | InterfaceId(index as u8).bit())
+    }
+
     /// Whether interfaces are watched and none of them has carrier: nobody could be served.
     pub(crate) fn cut_off(&self) -> bool {
-        let mut watched = self.links.iter().filter(|link| link.watch).peekable();
+        let counts = |link: &&Link| link.watch && !link.fresh;
+        let mut watched = self.links.iter().filter(counts).peekable();
         watched.peek().is_some() && watched.all(|link| !link.up)
     }
 
@@ -215,6 +229,9 @@ impl Health {
     pub(crate) fn objections(&self, serving: bool, name: &dyn Fn(usize) -> String) -> Vec<String> {
         let mut said = Vec::new();
         for (index, link) in self.links.iter().enumerate().filter(|(_, link)| link.watch) {
+            if link.fresh {
+                continue;
+            }
             if !link.up {
                 said.push(format!("watched interface {} is down", name(index)));
             } else if link.held {

@@ -87,7 +87,8 @@ impl TryFrom<String> for BootId {
 }
 
 /// A way by which the nodes hear each other: 0 is the HA link, then the first
-/// [`MAX_PATHS`]` - 1` watched interfaces in the order of `pair.toml`.
+/// [`MAX_PATHS`]` - 1` watched interfaces in the order of `pair.toml`. A node's own
+/// number: the peer's list may differ for a while, and then so do its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
@@ -100,6 +101,28 @@ impl PathId {
     /// Index into a table of [`MAX_PATHS`] entries.
     pub const fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+/// An interface's name in four bytes: by it two nodes know an interface whatever the
+/// order and the length of their lists. Of 64 names two are alike once in two
+/// million lists; their beats are then taken for crossed, and told so.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct NameTag(pub u32);
+
+impl NameTag {
+    /// No interface.
+    pub const NONE: NameTag = NameTag(0);
+
+    /// The tag of a name: its FNV-1a hash, never [`NONE`](NameTag::NONE).
+    pub fn of(name: &str) -> NameTag {
+        let hash = name.bytes().fold(0x811c_9dc5, |hash: u32, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        NameTag(hash.max(1))
     }
 }
 

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{AddressTrouble, OwnTrouble};
+use crate::ids::InterfaceId;
 
 /// What the address thread saw last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,6 +23,18 @@ impl Own {
     /// Takes in what is wrong now.
     pub(crate) fn seen(&mut self, troubles: Vec<OwnTrouble>) {
         self.seen = Some(troubles);
+    }
+
+    /// Follows a change of the list: `keep` has the old number of each interface.
+    pub(crate) fn renumber(&mut self, keep: &[Option<usize>]) {
+        let Some(seen) = &mut self.seen else { return };
+        seen.retain_mut(|trouble| {
+            let now = keep.iter().position(|old| *old == Some(trouble.interface.index()));
+            if let Some(index) = now {
+                trouble.interface = InterfaceId(index as u8);
+            }
+            now.is_some()
+        });
     }
 
     /// Whether anybody looked yet.

@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::beat::{Beat, Fitness, Heard, Leaving, PathHeard, RoleWord};
-use crate::ids::{BootId, Epoch, MAX_PATHS, PathId, PathSet, Sequence};
+use crate::config::Pair;
+use crate::ids::{BootId, Epoch, MAX_PATHS, NameTag, PathId, PathSet, Sequence};
+use crate::shared::{Lists, Theirs};
 use crate::time::Moment;
 use crate::tuning::{LAG, TELL_PAUSE, Tuning};
 
@@ -22,6 +24,8 @@ pub(crate) struct Said {
     pub(crate) ready: bool,
     pub(crate) fitness: Fitness,
     pub(crate) settings: u64,
+    #[serde(default)]
+    pub(crate) theirs: Theirs,
 }
 
 impl Said {
@@ -34,6 +38,7 @@ impl Said {
             ready: beat.ready,
             fitness: beat.fitness,
             settings: beat.settings,
+            theirs: Theirs::of(beat),
         }
     }
 }
@@ -93,6 +98,7 @@ pub(crate) struct Peer {
     /// Silence counts from here at the earliest: start, regained carrier, late wake-up.
     clock: Moment,
     count: usize,
+    lists: Lists,
 }
 
 /// What a beat brought.
@@ -105,7 +111,7 @@ pub(crate) struct Received {
 }
 
 impl Peer {
-    pub(crate) fn new(now: Moment, count: usize) -> Peer {
+    pub(crate) fn new(now: Moment, pair: &Pair) -> Peer {
         Peer {
             boot: None,
             said: None,
@@ -115,12 +121,24 @@ impl Peer {
             round_trip: None,
             newest: Sequence(0),
             clock: now,
-            count,
+            count: pair.path_names().count(),
+            lists: Lists::new(pair),
         }
     }
 
-    /// Takes in a beat. Content counts only when it is newer than all heard before.
-    pub(crate) fn hear(&mut self, now: Moment, heard: &Heard) -> Received {
+    /// What a beat says of each path, by our own numbers.
+    pub(crate) fn align(&self, beat: &Beat) -> [PathHeard; MAX_PATHS] {
+        self.lists.align(&beat.heard)
+    }
+
+    /// Takes in a beat, `theirs` being what it says of our paths. Content counts only
+    /// when it is newer than all heard before.
+    pub(crate) fn hear(
+        &mut self,
+        now: Moment,
+        heard: &Heard,
+        theirs: &[PathHeard; MAX_PATHS],
+    ) -> Received {
         let restarted = self.boot != Some(heard.boot);
         if restarted {
             self.boot = Some(heard.boot);
@@ -145,7 +163,7 @@ impl Peer {
             self.newest = beat.sequence;
             self.said = Some(Said::of(beat));
             self.left = beat.leaving;
-            for (path, theirs) in self.paths.iter_mut().zip(&beat.heard) {
+            for (path, theirs) in self.paths.iter_mut().zip(theirs) {
                 path.peer_carrier = theirs.carrier;
             }
         }
@@ -239,11 +257,12 @@ impl Peer {
         set
     }
 
-    /// Paths other than the HA link with carrier on which the peer was heard within T.
+    /// Paths other than the HA link with carrier on which the peer was heard within T
+    /// and, as far as it said last, still listens.
     pub(crate) fn side_paths(&self, now: Moment, tuning: &Tuning) -> PathSet {
         let mut set = PathSet::EMPTY;
         for path in self.connected().iter().filter(|path| *path != PathId::HA) {
-            if self.alive_on(now, path, tuning) {
+            if self.alive_on(now, path, tuning) && self.shares(path) {
                 set.insert(path);
             }
         }
@@ -266,33 +285,66 @@ impl Peer {
         self.paths[path.index()].told_at.map_or(Moment::ZERO, |at| at + TELL_PAUSE)
     }
 
-    /// What to tell the peer about what was heard from it.
-    pub(crate) fn report(&self, now: Moment) -> [PathHeard; MAX_PATHS] {
-        self.paths.map(|path| PathHeard {
-            sequence: path.sequence,
-            age: path.heard_at.map_or(Duration::ZERO, |at| now.since(at)),
-            carrier: path.carrier,
+    /// Whether the peer, as far as it said last, uses this path too.
+    pub(crate) fn shares(&self, path: PathId) -> bool {
+        self.said.as_ref().is_none_or(|said| self.lists.shares(path, &said.theirs))
+    }
+
+    /// What to tell the peer about what was heard from it. Of interfaces in `fresh`
+    /// nothing is known yet; those in `healthy` are able to serve.
+    pub(crate) fn report(&self, now: Moment, healthy: u64, fresh: u64) -> [PathHeard; MAX_PATHS] {
+        std::array::from_fn(|index| {
+            let path = self.paths[index];
+            let bit = self.lists.bit(index);
+            PathHeard {
+                sequence: path.sequence,
+                age: path.heard_at.map_or(Duration::ZERO, |at| now.since(at)),
+                carrier: path.carrier,
+                interface: if fresh & bit == 0 { self.lists.tag(index) } else { NameTag::NONE },
+                healthy: healthy & bit != 0,
+            }
         })
     }
 
-    /// The peer's fitness as it last said, unless it left.
+    /// Tag of our own list.
+    pub(crate) fn list(&self) -> NameTag {
+        self.lists.own()
+    }
+
+    /// The interfaces whose health the two nodes can compare, by our numbers.
+    pub(crate) fn comparable(&self) -> u64 {
+        self.said.as_ref().map_or(u64::MAX, |said| self.lists.comparable(&said.theirs))
+    }
+
+    /// The peer's fitness as it last said, by our numbers, unless it left.
     pub(crate) fn fitness(&self) -> Option<Fitness> {
         match (&self.said, self.left) {
-            (Some(said), None) => Some(said.fitness),
+            (Some(said), None) => {
+                let healthy = self.lists.healthy(said.fitness.healthy, &said.theirs);
+                Some(Fitness { healthy, ..said.fitness })
+            }
             (Some(_) | None, _) => None,
         }
     }
 
-    /// Takes over what `before` knew; `from` gives the old number of each path.
-    pub(crate) fn take_over(&mut self, before: &Peer, from: impl Fn(PathId) -> Option<PathId>) {
-        let (paths, count) = (self.paths, self.count);
-        *self = Peer { paths, count, ..before.clone() };
-        self.paths[PathId::HA.index()] = before.paths[PathId::HA.index()];
-        for index in 1..self.count {
-            if let Some(old) = from(PathId(index as u8)) {
-                self.paths[index] = before.paths[old.index()];
-            }
+    /// The facts after a change of our own list: paths keep what is known of their
+    /// interfaces.
+    pub(crate) fn relist(&mut self, pair: &Pair) {
+        let (lists, before) = (Lists::new(pair), self.paths);
+        for index in 0..MAX_PATHS {
+            let kept = self.lists.path_of(lists.tag(index));
+            self.paths[index] = kept.map_or(Path::default(), |old| before[old.index()]);
         }
+        self.count = pair.path_names().count();
+        self.lists = lists;
+    }
+
+    /// Whether the peer was heard within T on a path that has a place in `pair` too.
+    pub(crate) fn alive_beyond(&self, now: Moment, pair: &Pair, tuning: &Tuning) -> bool {
+        let lists = Lists::new(pair);
+        let stays = |path: &PathId| lists.path_of(self.lists.tag(path.index())).is_some();
+        let paths = (0..self.count).map(|index| PathId(index as u8));
+        paths.filter(stays).any(|path| self.alive_on(now, path, tuning))
     }
 
     /// Number of paths in use.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Pair;
+use crate::config::{LEASE_MARGIN, Pair, lease_of};
 
 /// Answering ends first, forwarding this much later: what the network still sends
 /// to the old active is not lost.
@@ -80,12 +80,22 @@ pub(crate) struct Tuning {
     pub(crate) ping_valid: Duration,
 }
 
+/// The lease that a peer with this patience allows. No honest patience is too short
+/// for one ([`Pair`]'s checks see to that).
+fn lease_within(patience: Duration) -> Option<Duration> {
+    (patience > LEASE_MARGIN).then(|| lease_of(patience))
+}
+
 impl Tuning {
-    /// Derives all spans.
-    pub(crate) fn new(pair: &Pair) -> Tuning {
+    /// Derives all spans. A peer that counts us as dead earlier than we it, as while
+    /// a reload has reached one node only, shortens our lease; zero: not known.
+    pub(crate) fn new(pair: &Pair, peer_patience: Duration) -> Tuning {
         let interval = pair.interval;
         let detection = pair.detection();
-        let lease = pair.lease();
+        let lease = match lease_within(peer_patience) {
+            Some(shorter) => pair.lease().min(shorter),
+            None => pair.lease(),
+        };
         let doubt = interval + (interval / 4).max(Duration::from_millis(2));
         let probe = PROBE.min(interval / 4);
         let decide = Duration::from_millis(12).min(lease / 5);

@@ -7,10 +7,10 @@ mod world;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use twinwall_core::config::Cable;
+use twinwall_core::config::{Cable, Failback};
 use world::World;
 use world::clock::{Time, ms, us};
-use world::faults::Fault;
+use world::faults::{Fault, Lists};
 use world::machine::Guard;
 use world::network::Lane;
 use world::plan;
@@ -28,6 +28,42 @@ fn settled(settings: Settings) -> World {
     world.run_until(ms(6_000));
     assert!(world.machines[0].answers(world.time), "a serves");
     world
+}
+
+/// Lists as `reload` in a transcript would have them.
+fn lists(interfaces: &[(usize, bool)]) -> Lists {
+    Lists { interfaces: interfaces.to_vec(), target: false, slow: false }
+}
+
+#[test]
+fn settings_that_reach_the_nodes_one_after_the_other_move_nothing() {
+    let all = [
+        lists(&[(1, true), (3, true)]),
+        lists(&[(2, true), (1, true), (3, true)]),
+        lists(&[(3, true), (2, true)]),
+        lists(&[(1, true), (2, false), (3, true)]),
+        lists(&[(1, false)]),
+        lists(&[(3, true), (1, true), (2, true)]),
+    ];
+    for seed in 0..9 {
+        let mut settings = with_interval(seed, [10, 50, 100][seed as usize % 3]);
+        if seed % 2 == 0 {
+            settings.pair.failback = Failback::Primary { hold: Duration::ZERO };
+        }
+        let mut world = settled(settings);
+        let (moves, shut) = (world.judge.moves, world.judge.shut[0]);
+        let mut prng = Prng::new(seed);
+        for lists in &all {
+            let first = prng.below(2) as usize;
+            world.apply(Fault::Reload(first, lists.clone()));
+            let gap = prng.below(ms(3_000));
+            run(&mut world, gap);
+            world.apply(Fault::Reload(1 - first, lists.clone()));
+            run(&mut world, ms(1_000));
+        }
+        assert_eq!(world.judge.moves, moves, "seed {seed}: a role moved");
+        assert_eq!(world.judge.shut[0], shut, "seed {seed}: the gate of a was shut");
+    }
 }
 
 fn with_interval(seed: u64, millis: u64) -> Settings {

@@ -123,8 +123,10 @@ impl Running {
             pair: pair.clone(),
             gate: keeping.is_some(),
         };
+        let mut session = Session::new(&key, pair.pair_id, node.designation, boot);
+        session.name_paths(pair.path_tags());
         let parts = Parts {
-            session: Session::new(&key, pair.pair_id, node.designation, boot),
+            session,
             setup,
             gate,
             urgent: urgent_in,

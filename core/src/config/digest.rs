@@ -41,17 +41,15 @@ impl Change {
     }
 }
 
-/// Keys whose change needs a restart of the guard: its sockets, session keys and
-/// the numbers of its interfaces hang on them.
-const NOT_LIVE: [&str; 4] = ["pair_id", "ha_link.interface", "ping.targets", "interfaces"];
-/// The same for a key of each interface.
-const NOT_LIVE_OF_INTERFACES: &str = ".watch";
+/// Keys whose change needs a restart of the guard: the session keys hang on the
+/// one, and the path by which a change reaches the peer on the other.
+const NOT_LIVE: [&str; 2] = ["pair_id", "ha_link.interface"];
 
 impl Pair {
     /// A number for the meaning of the settings, the same on two nodes with equal
     /// settings: the first eight bytes of the SHA-256 of [`values`](Pair::values),
     /// one to a line. The order of addresses does not count; that of interfaces
-    /// does, because beats number them.
+    /// does, because it says which of more than fifteen carry heartbeats.
     pub fn digest(&self) -> u64 {
         let mut text = String::new();
         for (key, value) in self.values() {
@@ -77,7 +75,7 @@ impl Pair {
         let keys = before.iter().chain(added).map(|(key, _)| key);
         let changed = keys.filter_map(|key| {
             let (old, new) = (value_in(&before, key), value_in(&after, key));
-            let live = !NOT_LIVE.contains(&key.as_str()) && !key.ends_with(NOT_LIVE_OF_INTERFACES);
+            let live = !NOT_LIVE.contains(&key.as_str());
             (old != new).then(|| Changed { key: key.clone(), old, new, live })
         });
         Change { changed: changed.collect() }

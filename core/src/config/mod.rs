@@ -92,13 +92,25 @@ impl Pair {
 
     /// T − L: how much earlier the active's own kernel closes than the passive may claim.
     pub fn margin(&self) -> Duration {
-        (self.detection() / 1000).max(Duration::from_millis(10))
+        margin_of(self.detection())
     }
 
     /// L: life of a lease, counted from the sending of the confirmed beat.
     pub fn lease(&self) -> Duration {
-        self.detection() - self.margin()
+        lease_of(self.detection())
     }
+}
+
+/// The least of T − L.
+pub(crate) const LEASE_MARGIN: Duration = Duration::from_millis(10);
+
+fn margin_of(detection: Duration) -> Duration {
+    (detection / 1000).max(LEASE_MARGIN)
+}
+
+/// L for a T.
+pub(crate) fn lease_of(detection: Duration) -> Duration {
+    detection.saturating_sub(margin_of(detection))
 }
 
 /// The interface reserved for the pair.

@@ -534,14 +534,16 @@ fn a_change_names_what_differs_and_whether_it_can_be_applied_live() {
         ("0.1 s", "0.2 s")
     );
     assert!(change.is_live());
+    for (from, to) in [("pair_id = 1", "pair_id = 2"), ("ha0", "ha1")] {
+        let change = old.change(&pair(&PAIR.replace(from, to)));
+        assert!(change.changed.len() == 1 && !change.is_live(), "{to}");
+    }
     for (from, to) in [
-        ("pair_id = 1", "pair_id = 2"),
-        ("ha0", "ha1"),
         ("watch = true", "watch = false"),
         ("[ha_link]", "[ping]\ntargets = \"9.9.9.9\"\n[ha_link]"),
     ] {
         let change = old.change(&pair(&PAIR.replace(from, to)));
-        assert!(change.changed.len() == 1 && !change.is_live(), "{to}");
+        assert!(change.changed.len() == 1 && change.is_live(), "{to}");
     }
     let added = pair(&format!("{PAIR}[[interface]]\nname = \"dmz\"\nwatch = true\n"));
     let change = old.change(&added);
@@ -551,4 +553,5 @@ fn a_change_names_what_differs_and_whether_it_can_be_applied_live() {
             .iter()
             .any(|changed| changed.key == "interface \"dmz\".watch" && changed.old == "absent")
     );
+    assert!(change.is_live());
 }

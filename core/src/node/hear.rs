@@ -45,7 +45,8 @@ impl Core {
     pub(super) fn hear(&mut self, now: Moment, heard: &Heard) -> bool {
         let told = self.peer.paths.get(heard.path.index()).is_some_and(|path| path.told);
         let calm = told && self.phase_told == Phase::Alive && !self.early.asking();
-        let received = self.peer.hear(now, heard);
+        let theirs = self.peer.align(&heard.beat);
+        let received = self.peer.hear(now, heard, &theirs);
         if self.overslept {
             // A goodbye that waited is no word about now.
             self.peer.forget_absence(now);
@@ -61,7 +62,7 @@ impl Core {
             return !calm || received.restarted;
         }
         let lag = if self.serving() { 1 } else { LAG };
-        let missing = self.peer.misses_on_a_path() || self.peer.lacks_ours(&heard.beat.heard, lag);
+        let missing = self.peer.misses_on_a_path() || self.peer.lacks_ours(&theirs, lag);
         if missing && now >= self.check_due {
             self.check_due = now + CHECK_PAUSE;
             self.push(Output::CheckLinks);
@@ -70,11 +71,11 @@ impl Core {
         if beat.leaving.is_some() {
             self.lease.forget();
         }
-        let theirs = beat.heard[PathId::HA.index()].carrier;
-        if self.early.peer_carrier(now, theirs) {
+        if self.early.peer_carrier(now, beat.heard[PathId::HA.index()].carrier) {
             self.note(now, What::CableIsDirect { direct: false });
         }
         self.compare_settings(now, beat.settings);
+        self.tune(now, beat.patience);
         self.weigh_epoch(now, beat);
         if let Some(confirmation) = self.lease.confirm(now, &beat.heard) {
             self.peer.round_trip = Some(confirmation.round_trip);
@@ -84,7 +85,7 @@ impl Core {
         if beat.wants_answer {
             self.answer = Some(Answer::OnAllPaths);
         } else if serves && !self.serving() {
-            let arrived = beat.heard.iter().position(|path| path.sequence == self.sequence);
+            let arrived = theirs.iter().position(|path| path.sequence == self.sequence);
             let proven = arrived.map(|index| PathId(index as u8));
             self.answer = self.answer.or(Some(Answer::OnOne(proven)));
         }
@@ -184,9 +185,8 @@ impl Core {
             self.tell_path(now, PathId(index as u8), phase);
         }
         let fit = matches!(phase, Phase::Alive | Phase::Doubted)
-            && self.peer.fitness().is_some_and(|peer| {
-                peer.ready() && peer.links() >= self.health.fitness(true).links()
-            });
+            && self.peer.fitness().is_some_and(|peer| peer.ready())
+            && !self.peer_has_fewer();
         self.peer_fit_since = if fit { self.peer_fit_since.or(Some(now)) } else { None };
     }
 
@@ -202,7 +202,7 @@ impl Core {
         entry.told_at = Some(now);
         if delivers {
             self.note(now, What::PathHeard { path });
-        } else if phase == Phase::Alive {
+        } else if phase == Phase::Alive && self.peer.shares(path) {
             self.push(Output::CheckLinks);
             self.note(now, What::PathSilent { path });
         }

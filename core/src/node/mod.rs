@@ -6,8 +6,10 @@
 //! moment at which a conclusion could change by itself.
 
 mod claim;
+mod compare;
 mod hear;
 mod orders;
+mod reload;
 mod serve;
 mod speak;
 mod timers;
@@ -15,6 +17,7 @@ mod underway;
 mod view;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,9 +27,7 @@ use crate::early::Early;
 use crate::election::{Verdict, View, elect};
 use crate::event::{Desired, Event, Output};
 use crate::health::Health;
-use crate::ids::{
-    BootId, Designation, Epoch, Generation, InterfaceId, MAX_PATHS, MAX_TARGETS, PathId, Sequence,
-};
+use crate::ids::{BootId, Designation, Epoch, Generation, MAX_TARGETS, Sequence};
 use crate::lease::Lease;
 use crate::note::{Note, Reason, What};
 use crate::peer::{Peer, Phase};
@@ -34,6 +35,8 @@ use crate::role::{self, Input};
 use crate::time::Moment;
 use crate::tuning::Tuning;
 
+pub use crate::paths::path_of;
+pub use reload::ReloadRefused;
 pub use timers::Timer;
 use underway::{Answer, Claim, Handover, Leave};
 
@@ -57,6 +60,10 @@ pub struct Setup {
 pub struct Core {
     setup: Setup,
     tuning: Tuning,
+    /// The peer's patience that `tuning` respects; zero: not known.
+    peer_patience: Duration,
+    /// Until when a longer detection time that held before a reload goes on to hold.
+    old_detection: Option<(Moment, Duration)>,
     peer: Peer,
     health: Health,
     lease: Lease,
@@ -94,6 +101,8 @@ pub struct Core {
     addresses: bool,
     applied: bool,
     gate: bool,
+    /// The VIPs changed while this node serves: announce once they are applied.
+    announce_due: bool,
     targets: [Option<Moment>; MAX_TARGETS],
     ping_due: Moment,
     pinged_at: Moment,
@@ -119,12 +128,12 @@ pub const MAX_OUTPUTS: usize = 256;
 impl Core {
     /// A node that has just started: claims nothing, and wants no VIP in its kernel.
     pub fn new(now: Moment, setup: Setup) -> Core {
-        let tuning = Tuning::new(&setup.pair);
-        let watched = setup.pair.interfaces.iter().filter(|interface| interface.watch).count();
-        let paths = (1 + watched).min(MAX_PATHS);
+        let tuning = Tuning::new(&setup.pair, Duration::ZERO);
         let mut core = Core {
             tuning,
-            peer: Peer::new(now, paths),
+            peer_patience: Duration::ZERO,
+            old_detection: None,
+            peer: Peer::new(now, &setup.pair),
             health: Health::new(now, &setup.pair),
             lease: Lease::new(),
             early: Early::new(),
@@ -156,6 +165,7 @@ impl Core {
             addresses: false,
             applied: false,
             gate: setup.gate,
+            announce_due: false,
             targets: [None; MAX_TARGETS],
             ping_due: now,
             pinged_at: now,
@@ -224,6 +234,7 @@ impl Core {
 
     fn settle(&mut self, now: Moment) {
         self.settled_at = now;
+        self.end_old_detection(now);
         for what in self.health.expire(now) {
             self.note(now, what);
         }
@@ -318,7 +329,8 @@ impl Core {
         let view = View {
             role: self.role,
             designation: self.setup.designation,
-            own: self.health.fitness(self.serving()),
+            own: self.own_compared(),
+            peer_links: self.peer_links(),
             cut_off: self.health.cut_off(),
             isolated: self.peer.connected().is_empty(),
             phase,
@@ -365,12 +377,4 @@ impl Core {
             self.out.push_back(output);
         }
     }
-}
-
-/// The path over an interface of these settings; `None` for an unwatched one and
-/// for those beyond [`MAX_PATHS`].
-pub fn path_of(pair: &Pair, interface: InterfaceId) -> Option<PathId> {
-    let entry = pair.interfaces.get(interface.index())?;
-    let before = pair.interfaces.iter().take(interface.index()).filter(|other| other.watch).count();
-    (entry.watch && before + 1 < MAX_PATHS).then_some(PathId(before as u8 + 1))
 }

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use crate::beat::{Leaving, RoleWord};
-use crate::config::Pair;
 use crate::event::{Fact, Order, Output, Refusal};
 use crate::health::Health;
 use crate::ids::InterfaceId;
 use crate::note::What;
-use crate::peer::{Peer, Phase};
+use crate::peer::Phase;
 use crate::time::Moment;
-use crate::tuning::{LEAVE_LIMIT, Tuning};
+use crate::tuning::LEAVE_LIMIT;
 
-use super::{Core, Leave, path_of};
+use super::{Core, Leave};
 
 /// Goodbyes sent: one may be lost on every path.
 const GOODBYES: u8 = 3;
@@ -87,10 +86,9 @@ impl Core {
             Phase::Alive | Phase::Doubted => {}
             Phase::NeverHeard | Phase::Silent | Phase::Left => return Err(Refusal::PeerSilent),
         }
-        let links = self.health.fitness(true).links();
         match self.peer.fitness() {
-            Some(peer) if peer.ready() && peer.links() >= links => Ok(()),
-            Some(peer) if peer.eligible() && peer.links() >= links => Err(Refusal::PeerNotReady),
+            Some(peer) if peer.ready() && !self.peer_has_fewer() => Ok(()),
+            Some(peer) if peer.eligible() && !self.peer_has_fewer() => Err(Refusal::PeerNotReady),
             Some(_) | None => Err(Refusal::PeerNotFit),
         }
     }
@@ -130,31 +128,6 @@ impl Core {
         self.leave.as_ref().map_or(Moment::NEVER, |leave| {
             if leave.goodbyes == 0 { leave.since + LEAVE_LIMIT } else { leave.next }
         })
-    }
-
-    /// Takes over changed settings without a change of role. The caller has checked
-    /// that they may be changed live ([`Pair::change`](crate::config::Pair)).
-    pub fn reload(&mut self, now: Moment, pair: Pair) {
-        let old = std::mem::replace(&mut self.setup.pair, pair);
-        let pair = &self.setup.pair;
-        let position = |name: &str| old.interfaces.iter().position(|before| before.name == name);
-        let keep: Vec<Option<usize>> =
-            pair.interfaces.iter().map(|interface| position(&interface.name)).collect();
-        self.tuning = Tuning::new(pair);
-        self.settings = pair.digest();
-        self.health.reload(now, pair, &keep);
-        let watched = pair.interfaces.iter().filter(|interface| interface.watch).count();
-        let mut peer = Peer::new(now, (1 + watched).min(crate::ids::MAX_PATHS));
-        peer.take_over(&self.peer, |path| {
-            let index = (0..pair.interfaces.len())
-                .find(|index| path_of(pair, InterfaceId(*index as u8)) == Some(path))?;
-            path_of(&old, InterfaceId(keep[index]? as u8))
-        });
-        self.peer = peer;
-        self.note(now, What::Reloaded);
-        let addresses = self.addresses;
-        self.want(addresses);
-        self.settle(now);
     }
 }
 

@@ -36,7 +36,10 @@ impl Core {
         match order {
             GateOrder::Open { until } if took => self.opened(now, until),
             GateOrder::Open { .. } => self.note(now, What::GateRefused { opening: true }),
-            GateOrder::Renew { until } if took => self.lease.until = Some(until),
+            GateOrder::Renew { until } if took => {
+                self.lease.until = Some(until);
+                self.announce_changed();
+            }
             GateOrder::Renew { .. } => {
                 // The kernel's lease had run out a moment before ours: open again if we may.
                 self.note(now, What::GateRefused { opening: false });
@@ -229,7 +232,11 @@ impl Core {
 
     /// No targets are configured, or one answered since the peer fell silent.
     pub(super) fn targets_answer(&self, now: Moment) -> bool {
-        let count = self.setup.pair.ping_targets.len();
+        self.targets_of(now, self.setup.pair.ping_targets.len())
+    }
+
+    /// The same for the first `count` of the targets known.
+    pub(super) fn targets_of(&self, now: Moment, count: usize) -> bool {
         let since = self.peer.silent_since();
         let fresh = |at: &Moment| *at >= since && now.since(*at) < self.tuning.ping_valid;
         count == 0 || self.targets.iter().take(count).flatten().any(fresh)

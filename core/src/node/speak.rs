@@ -2,7 +2,7 @@
 
 use crate::beat::{Beat, RoleWord};
 use crate::event::Output;
-use crate::ids::{Epoch, PathId, PathSet};
+use crate::ids::{Epoch, NameTag, PathId, PathSet};
 use crate::peer::Phase;
 use crate::time::Moment;
 use crate::tuning::{ANSWER_ALL, ANSWER_PAUSE};
@@ -66,6 +66,7 @@ impl Core {
             let prepared = !self.gate || (self.applied && self.addresses);
             !claim.opened && claim.links_checked && prepared
         });
+        let (fitness, fresh) = (self.health.fitness(self.serving()), self.health.fresh());
         Beat {
             sequence: self.sequence,
             wants_answer: self.probing || self.early.asking(),
@@ -81,10 +82,13 @@ impl Core {
             },
             ready,
             leaving: self.farewell(),
-            fitness: self.health.fitness(self.serving()),
+            fitness,
             gate: self.gate,
             settings: self.settings,
-            heard: self.peer.report(now),
+            patience: self.setup.pair.detection(),
+            // Of what a reload just brought this node cannot speak yet.
+            list: if fresh == 0 { self.peer.list() } else { NameTag::NONE },
+            heard: self.peer.report(now, fitness.healthy, fresh),
         }
     }
 

@@ -83,7 +83,7 @@ impl Core {
     }
 
     fn unhealthy_link(&self) -> bool {
-        self.health.links.iter().any(|link| link.watch && (!link.up || link.held))
+        self.health.links.iter().any(|link| link.watch && !link.fresh && (!link.up || link.held))
     }
 
     fn peer_view(&self, now: Moment) -> PeerView {
@@ -94,7 +94,7 @@ impl Core {
             silence: self.peer.heard_at.map(|at| now.since(at)),
             role: said.map(|said| said.role),
             epoch: said.map(|said| said.epoch).unwrap_or_default(),
-            fitness: said.map(|said| said.fitness),
+            fitness: self.peer.fitness().or_else(|| said.map(|said| said.fitness)),
             left: self.peer.left,
             same_settings: self.same_settings,
             round_trip: self.peer.round_trip,
@@ -162,14 +162,14 @@ impl Core {
     }
 
     fn interface_views(&self, now: Moment) -> Vec<InterfaceView> {
-        let peer = self.peer.fitness();
+        let (peer, comparable) = (self.peer.fitness(), self.comparable());
         let view = |(index, interface): (usize, &crate::config::Interface)| InterfaceView {
             name: interface.name.clone(),
             watch: interface.watch,
             carrier: self.health.is_up(InterfaceId(index as u8)),
             held: self.health.links.get(index).and_then(|link| self.health.hold_left(now, link)),
             peer_healthy: peer
-                .filter(|_| interface.watch)
+                .filter(|_| interface.watch && comparable & InterfaceId(index as u8).bit() != 0)
                 .map(|fitness| fitness.healthy & InterfaceId(index as u8).bit() != 0),
             virtual_ips: interface.virtual_ips.clone(),
         };

@@ -7,18 +7,18 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::beat::{Beat, Fitness, Leaving, PathHeard, RoleWord};
-use crate::ids::{Epoch, MAX_PATHS, Sequence};
+use crate::ids::{Epoch, MAX_PATHS, NameTag, Sequence};
 
 /// Length of the body that every beat has, in bytes.
-pub const BODY_LENGTH: usize = 53 + MAX_PATHS * HEARD_LENGTH;
+pub const BODY_LENGTH: usize = 63 + MAX_PATHS * HEARD_LENGTH;
 /// Most bytes of extensions after the body: room for later releases, and a
 /// frame well under the 576 bytes that any network carries.
 pub const MAX_EXTENSIONS: usize = 128;
 /// Extension types from here on must be understood by the receiver.
 pub const MUST_UNDERSTAND: u8 = 0x80;
 
-/// Sequence (8) and age (4); carriers travel as one mask.
-const HEARD_LENGTH: usize = 12;
+/// Sequence (8), age (4), interface (4); carriers and health travel as masks.
+const HEARD_LENGTH: usize = 16;
 
 const WANTS_ANSWER: u8 = 1 << 0;
 const READY: u8 = 1 << 1;
@@ -66,9 +66,10 @@ impl std::error::Error for ContentError {}
 
 /// Writes `beat` into `out`. Ages above 71 minutes become the largest that fits.
 pub fn encode(beat: &Beat, out: &mut [u8; BODY_LENGTH]) {
-    let mut carriers = 0u16;
+    let (mut carriers, mut healthy) = (0u16, 0u16);
     for (index, heard) in beat.heard.iter().enumerate() {
         carriers |= u16::from(heard.carrier) << index;
+        healthy |= u16::from(heard.healthy) << index;
     }
     let mut rest = out.as_mut_slice();
     put(&mut rest, [flags(beat), role_code(beat.role), leaving_code(beat.leaving)]);
@@ -78,10 +79,14 @@ pub fn encode(beat: &Beat, out: &mut [u8; BODY_LENGTH]) {
     put(&mut rest, beat.handover.0.to_be_bytes());
     put(&mut rest, beat.fitness.healthy.to_be_bytes());
     put(&mut rest, beat.settings.to_be_bytes());
+    put(&mut rest, milliseconds(beat.patience).to_be_bytes());
+    put(&mut rest, beat.list.0.to_be_bytes());
     put(&mut rest, carriers.to_be_bytes());
+    put(&mut rest, healthy.to_be_bytes());
     for heard in &beat.heard {
         put(&mut rest, heard.sequence.0.to_be_bytes());
         put(&mut rest, microseconds(heard.age).to_be_bytes());
+        put(&mut rest, heard.interface.0.to_be_bytes());
     }
     debug_assert!(rest.is_empty());
 }
@@ -115,16 +120,21 @@ pub fn decode(bytes: &[u8]) -> Result<Beat, ContentError> {
             unready: bits & UNREADY != 0,
         },
         settings: take_u64(&mut rest)?,
+        patience: Duration::from_millis(u64::from(take_u32(&mut rest)?)),
+        list: NameTag(take_u32(&mut rest)?),
         wants_answer: bits & WANTS_ANSWER != 0,
         ready: bits & READY != 0,
         gate: bits & GATE != 0,
         heard: [PathHeard::default(); MAX_PATHS],
     };
     let carriers = u16::from_be_bytes(take(&mut rest)?);
+    let healthy = u16::from_be_bytes(take(&mut rest)?);
     for (index, heard) in beat.heard.iter_mut().enumerate() {
         heard.sequence = Sequence(take_u64(&mut rest)?);
-        heard.age = Duration::from_micros(u64::from(u32::from_be_bytes(take(&mut rest)?)));
+        heard.age = Duration::from_micros(u64::from(take_u32(&mut rest)?));
+        heard.interface = NameTag(take_u32(&mut rest)?);
         heard.carrier = carriers & (1 << index) != 0;
+        heard.healthy = healthy & (1 << index) != 0;
     }
     Ok(beat)
 }
@@ -198,6 +208,10 @@ fn microseconds(age: Duration) -> u32 {
     u32::try_from(age.as_micros()).unwrap_or(u32::MAX)
 }
 
+fn milliseconds(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
+}
+
 /// Only called with room left: [`BODY_LENGTH`] is the sum of all that is put.
 fn put<const N: usize>(rest: &mut &mut [u8], bytes: [u8; N]) {
     if let Some((head, tail)) = std::mem::take(rest).split_first_chunk_mut::<N>() {
@@ -214,4 +228,8 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], ContentError> {
 
 fn take_u64(rest: &mut &[u8]) -> Result<u64, ContentError> {
     take(rest).map(u64::from_be_bytes)
+}
+
+fn take_u32(rest: &mut &[u8]) -> Result<u32, ContentError> {
+    take(rest).map(u32::from_be_bytes)
 }

@@ -3,15 +3,15 @@
 
 use super::content::{BODY_LENGTH, MAX_EXTENSIONS};
 use super::refused::Refused;
-use crate::ids::{BootId, Designation, MAX_PATHS, PathId};
+use crate::ids::{BootId, Designation, MAX_PATHS, NameTag, PathId};
 
 /// EtherType of heartbeat frames: the first one that IEEE 802 sets aside for local use.
 pub const ETHERTYPE: u16 = 0x88B5;
 /// Version of the format.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Bytes of the header.
-pub(super) const HEADER_LENGTH: usize = 14;
+pub(super) const HEADER_LENGTH: usize = 18;
 /// Bytes of a Poly1305 tag.
 pub(super) const TAG_LENGTH: usize = 16;
 /// Bytes of an HMAC-SHA256.
@@ -48,7 +48,10 @@ pub(super) struct Header {
     pub(super) kind: Kind,
     pub(super) pair_id: u16,
     pub(super) sender: Designation,
+    /// The sender's number of the path.
     pub(super) path: PathId,
+    /// The interface behind it: by this the receiver knows its own path.
+    pub(super) interface: NameTag,
     /// Ascending from 1 per kind (and per path for beats) within the sender's run.
     pub(super) counter: u64,
 }
@@ -66,7 +69,8 @@ impl Header {
         let [pair_high, pair_low] = self.pair_id.to_be_bytes();
         let mut bytes = [0; HEADER_LENGTH];
         bytes[..6].copy_from_slice(&[VERSION, kind, pair_high, pair_low, sender, self.path.0]);
-        bytes[6..].copy_from_slice(&self.counter.to_be_bytes());
+        bytes[6..10].copy_from_slice(&self.interface.0.to_be_bytes());
+        bytes[10..].copy_from_slice(&self.counter.to_be_bytes());
         bytes
     }
 
@@ -75,7 +79,8 @@ impl Header {
     /// second, as another pair's frames are nobody's fault here.
     pub(super) fn decode(frame: &[u8], pair_id: u16) -> Result<(Header, &[u8]), Refused> {
         let (head, body) = frame.split_first_chunk::<HEADER_LENGTH>().ok_or(Refused::Length)?;
-        let [version, kind, pair_high, pair_low, sender, path, counter @ ..] = *head;
+        let [version, kind, pair_high, pair_low, sender, path, t0, t1, t2, t3, counter @ ..] =
+            *head;
         if version != VERSION {
             return Err(Refused::Version(version));
         }
@@ -101,6 +106,7 @@ impl Header {
             pair_id,
             sender,
             path: PathId(path),
+            interface: NameTag(u32::from_be_bytes([t0, t1, t2, t3])),
             counter: u64::from_be_bytes(counter),
         };
         Ok((header, body))
@@ -145,11 +151,12 @@ impl Hello {
         }
         let heard = self.heard.unwrap_or(Sighting { boot: BootId([0; 16]), counter: 0 });
         let mut bytes = [0; HELLO_SIGNED];
-        bytes[..14].copy_from_slice(&header.encode());
-        bytes[14] = flags;
-        bytes[15..31].copy_from_slice(&self.own.0);
-        bytes[31..47].copy_from_slice(&heard.boot.0);
-        bytes[47..].copy_from_slice(&heard.counter.to_be_bytes());
+        let (head, body) = bytes.split_at_mut(HEADER_LENGTH);
+        head.copy_from_slice(&header.encode());
+        body[0] = flags;
+        body[1..17].copy_from_slice(&self.own.0);
+        body[17..33].copy_from_slice(&heard.boot.0);
+        body[33..].copy_from_slice(&heard.counter.to_be_bytes());
         bytes
     }
 

@@ -9,6 +9,7 @@ pub mod content;
 mod frame;
 mod key;
 mod refused;
+mod run;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,7 @@ pub enum Refused {
     /// Authentic, but sealed for another path than the one it came in on: cables
     /// crossed, or two paths share one segment.
     Crossed {
-        /// The path that it was sealed for.
+        /// The path that it was sealed for, by the sender's numbers.
         sealed_for: PathId,
     },
     /// Authentic, but seen before.

@@ -8,8 +8,8 @@
 //! ends the one before. A recorded hello echoes what we sent long ago, so it
 //! earns an answer at the most.
 
+use chacha20poly1305::AeadInOut;
 use chacha20poly1305::aead::inout::InOutBuf;
-use chacha20poly1305::{AeadInOut, ChaCha20Poly1305};
 use hkdf::hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::fmt;
@@ -22,9 +22,10 @@ use super::frame::{
 };
 use super::key::{KeyRoot, PairKey};
 use super::refused::{Counts, Refused};
+use super::run::Run;
 use super::window::{Seen, Window};
 use crate::beat::{Beat, Heard};
-use crate::ids::{BootId, Designation, MAX_PATHS, PathId};
+use crate::ids::{BootId, Designation, MAX_PATHS, NameTag, PathId};
 use crate::time::Moment;
 
 /// Least time between two answers on one path: an honest peer needs one answer a
@@ -48,17 +49,6 @@ pub enum Received {
     },
 }
 
-/// One run of the peer, as seen from one run of this node.
-struct Run {
-    boot: BootId,
-    /// Number of the first hello that we sent after this run was known to exist.
-    /// No earlier run of the peer can have heard it, or a later one.
-    since: u64,
-    seal: ChaCha20Poly1305,
-    open: ChaCha20Poly1305,
-    windows: [Window; MAX_PATHS],
-}
-
 /// Seals and opens the frames of one run of this node.
 pub struct Session {
     me: Designation,
@@ -78,6 +68,8 @@ pub struct Session {
     /// the peer: no nonce is used twice even if one run's keys were derived twice.
     beats: [u64; MAX_PATHS],
     answered: [Option<Moment>; MAX_PATHS],
+    /// The interfaces behind our paths.
+    tags: [NameTag; MAX_PATHS],
     unanswered: u64,
     counts: Counts,
 }
@@ -100,14 +92,25 @@ impl Session {
             hellos: 0,
             beats: [0; MAX_PATHS],
             answered: [None; MAX_PATHS],
+            tags: std::array::from_fn(|path| NameTag(path as u32 + 1)),
             unanswered: 0,
             counts: Counts::default(),
         }
     }
 
-    /// Whether hellos are still needed: send one on every path with each beat.
+    /// Names the interfaces behind the paths, by which both nodes know a path whatever
+    /// its numbers. Until the first call a path's number is its name. May be called
+    /// again: counters and windows belong to numbers, so that none is used twice.
+    pub fn name_paths(&mut self, tags: [NameTag; MAX_PATHS]) {
+        self.tags = tags;
+    }
+
+    /// Whether hellos are still needed: send one on every path with each beat. Also
+    /// while the hello heard last is of a run that is not held: its answer may not get
+    /// through on the path that it came by.
     pub fn wants_hello(&self) -> bool {
-        self.current.is_none() || self.candidate.is_some()
+        let unknown = self.last_hello.is_some_and(|last| !self.holds(last.boot));
+        self.current.is_none() || self.candidate.is_some() || unknown
     }
 
     /// Whether a run of the peer was proved to live, so that beats can be sealed for it.
@@ -195,6 +198,7 @@ impl Session {
             pair_id: self.pair_id,
             sender: self.me,
             path,
+            interface: *self.tags.get(path.index())?,
             counter: *counter,
         };
         let head = header.encode();
@@ -230,9 +234,7 @@ impl Session {
         }
         let expected = self.hello_mac.clone().chain_update(signed);
         expected.verify_slice(mac).map_err(|_| Refused::NotAuthentic)?;
-        if header.path != path {
-            return Err(Refused::Crossed { sealed_for: header.path });
-        }
+        self.check_path(path, header)?;
         let body = signed.last_chunk().ok_or(Refused::Length)?;
         let hello = Hello::decode(body)?;
         self.remember(Sighting { boot: hello.own, counter: header.counter });
@@ -240,8 +242,16 @@ impl Session {
         // Who is not held gets an answer unasked: what it echoed was too old to prove
         // anything, and it may not know that.
         let wanted = hello.wants_answer || !self.holds(hello.own);
-        let answer = wanted && self.may_answer(now, header.path);
+        let answer = wanted && self.may_answer(now, path);
         Ok(Received::Hello { answer, new_run })
+    }
+
+    /// Whether an authentic frame that came in on `path` was meant for it.
+    fn check_path(&self, path: PathId, header: &Header) -> Result<(), Refused> {
+        if self.tags.get(path.index()) == Some(&header.interface) {
+            return Ok(());
+        }
+        Err(Refused::Crossed { sealed_for: header.path })
     }
 
     /// Notes whose hello our next one echoes. Of one run the newest counts, as
@@ -323,10 +333,11 @@ impl Session {
             }
         };
         let run = run.ok_or(Refused::NotAuthentic)?;
-        if header.path != path {
+        if self.tags.get(path.index()) != Some(&header.interface) {
             return Err(Refused::Crossed { sealed_for: header.path });
         }
-        let window = run.windows.get_mut(path.index()).ok_or(Refused::Header)?;
+        // The sender's number: its counters go on when a reload gives it to another interface.
+        let window = run.windows.get_mut(header.path.index()).ok_or(Refused::Header)?;
         match window.look(header.counter) {
             Seen::Fresh => window.mark(header.counter),
             Seen::Duplicate => return Err(Refused::Duplicate),
@@ -350,18 +361,8 @@ impl Session {
     }
 
     fn header(&self, kind: Kind, path: PathId, counter: u64) -> Header {
-        Header { kind, pair_id: self.pair_id, sender: self.me, path, counter }
-    }
-}
-
-impl Run {
-    /// Decrypts into `plain` and gives the length, if `body` is authentic.
-    fn open(&self, header: &Header, body: &[u8], plain: &mut [u8]) -> Option<usize> {
-        let (sealed, tag) = body.split_last_chunk::<TAG_LENGTH>()?;
-        let buffer = InOutBuf::new(sealed, plain.get_mut(..sealed.len())?).ok()?;
-        let nonce = header.nonce().into();
-        self.open.decrypt_inout_detached(&nonce, &header.encode(), buffer, &(*tag).into()).ok()?;
-        Some(sealed.len())
+        let interface = self.tags.get(path.index()).copied().unwrap_or_default();
+        Header { kind, pair_id: self.pair_id, sender: self.me, path, interface, counter }
     }
 }
 

@@ -6,7 +6,7 @@ mod frames;
 use std::time::Duration;
 
 use crate::beat::{Beat, Fitness, Leaving, PathHeard, RoleWord};
-use crate::ids::{BootId, Designation, Epoch, MAX_PATHS, PathId, Sequence};
+use crate::ids::{BootId, Designation, Epoch, MAX_PATHS, NameTag, PathId, Sequence};
 use crate::time::Moment;
 use crate::wire::{MAX_FRAME, PairKey, Received, Session};
 
@@ -30,6 +30,8 @@ fn full_beat() -> Beat {
         heard.sequence = Sequence(0x0101_0101_0101_0100 + number);
         heard.age = Duration::from_micros(1_000_000 * number + 7);
         heard.carrier = index % 3 == 1;
+        heard.interface = NameTag(0x8081_8200 + index as u32);
+        heard.healthy = index % 5 == 4 && index % 4 != 3 || index == 1;
     }
     Beat {
         sequence: Sequence(0x1122_3344_5566_7788),
@@ -49,6 +51,8 @@ fn full_beat() -> Beat {
         },
         gate: true,
         settings: 0x6122_3344_5566_7788,
+        patience: Duration::from_millis(900),
+        list: NameTag(0x7172_7374),
         heard,
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use twinwall_core::beat::{Beat, Fitness, PathHeard, RoleWord};
-use twinwall_core::ids::{BootId, Designation, Epoch, MAX_PATHS, PathId, Sequence};
+use twinwall_core::ids::{BootId, Designation, Epoch, MAX_PATHS, NameTag, PathId, Sequence};
 use twinwall_core::time::Moment;
 use twinwall_core::wire::{MAX_FRAME, PairKey, Received, Session};
 
@@ -19,8 +19,8 @@ pub(crate) const P: usize = 0;
 pub(crate) const S: usize = 1;
 
 const PAIR_ID: u16 = 1;
-/// Path and counter in a frame's header: what its nonce is made of.
-const NONCE: std::ops::Range<usize> = 5..14;
+/// Path, its interface and counter in a frame's header: its nonce is made of two of them.
+const NONCE: std::ops::Range<usize> = 5..18;
 /// Frames that may arrive in a row before the ends count as never falling silent:
 /// each of some dozens in flight may be a hello that earns an answer and a beat.
 const ENDLESS: usize = 1_200;
@@ -244,6 +244,8 @@ pub(crate) fn beat(sequence: u64) -> Beat {
         fitness: Fitness { healthy: 3, ..Fitness::default() },
         gate: true,
         settings: 0x0123_4567_89ab_cdef,
+        patience: Duration::from_millis(300),
+        list: NameTag(7),
         heard: [PathHeard { sequence: Sequence(sequence), ..PathHeard::default() }; MAX_PATHS],
     }
 }

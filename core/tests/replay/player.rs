@@ -5,7 +5,10 @@
 
 use serde_json::Value;
 use twinwall_core::api::Input;
+use twinwall_core::beat::Beat;
+use twinwall_core::config::Pair;
 use twinwall_core::event::{Event, GateOrder, Output};
+use twinwall_core::ids::NameTag;
 use twinwall_core::note::Note;
 use twinwall_core::{Core, Setup};
 
@@ -16,7 +19,10 @@ pub(crate) fn replay(inputs: &[Input]) -> (Core, Vec<Note>) {
     let mut notes = Vec::new();
     collect(&mut core, &mut notes);
     for input in rest {
-        let Some(event) = input.event.clone() else { continue };
+        let Some(mut event) = input.event.clone() else { continue };
+        if let Event::Heard(heard) = &mut event {
+            name_paths(&mut heard.beat, &core.setup().pair);
+        }
         if matches!(event, Event::GateAnswered { order: GateOrder::Open { .. }, .. }) {
             // The shell asked so before it opened.
             core.may_open(input.at);
@@ -25,6 +31,16 @@ pub(crate) fn replay(inputs: &[Input]) -> (Core, Vec<Note>) {
         collect(&mut core, &mut notes);
     }
     (core, notes)
+}
+
+/// A beat from before paths had names, of a peer with the same list.
+fn name_paths(beat: &mut Beat, pair: &Pair) {
+    if beat.heard.iter().all(|path| path.interface == NameTag::NONE) {
+        beat.list = pair.list_tag();
+        for (path, tag) in beat.heard.iter_mut().zip(pair.path_tags()) {
+            path.interface = tag;
+        }
+    }
 }
 
 fn collect(core: &mut Core, notes: &mut Vec<Note>) {

@@ -12,7 +12,7 @@ use twinwall_core::ids::{BootId, Epoch, MAX_PATHS, PathId};
 
 use crate::world::World;
 use crate::world::clock::{Time, ms, us};
-use crate::world::faults::Fault;
+use crate::world::faults::{Fault, Lists};
 use crate::world::machine::{APPLY, Applier};
 use crate::world::network::{Lane, Side};
 use crate::world::settings::Settings;
@@ -119,15 +119,9 @@ fn command(world: &mut World, words: &[&str]) -> Result<(), String> {
             )]
         }
         [what @ ("check" | "own-addresses" | "targets"), side, word] => said(what, side, word)?,
-        ["addresses", side, "refused"] => {
-            vec![Fault::Applier(self::side(side)?, Applier::Refuses, APPLY)]
-        }
-        ["addresses", side, "slow", time] => {
-            let time = us(number(time)?);
-            vec![Fault::Applier(self::side(side)?, Applier::Works, (time, time))]
-        }
-        ["addresses", side, "work"] => {
-            vec![Fault::Applier(self::side(side)?, Applier::Works, APPLY)]
+        ["addresses", side, how @ ..] => vec![addresses(self::side(side)?, how)?],
+        ["reload", side, lists @ ..] => {
+            vec![Fault::Reload(self::side(side)?, self::lists(lists)?)]
         }
         ["cable-direct", side, word] => {
             vec![Fault::CableIsDirect(self::side(side)?, *word == "yes")]
@@ -146,6 +140,33 @@ fn said(what: &str, side: &str, word: &str) -> Result<Vec<Fault>, String> {
         "own-addresses" => Fault::OwnAddresses(side, word == "usable"),
         _ => Fault::Targets(side, word == "yes"),
     }])
+}
+
+/// `addresses a refused`, `addresses a slow 5000`, `addresses a work`.
+fn addresses(side: Side, how: &[&str]) -> Result<Fault, String> {
+    let (applier, time) = match how {
+        ["refused"] => (Applier::Refuses, APPLY),
+        ["slow", time] => (Applier::Works, (us(number(time)?), us(number(time)?))),
+        ["work"] => (Applier::Works, APPLY),
+        _ => return Err(format!("unknown way to apply '{}'", how.join(" "))),
+    };
+    Ok(Fault::Applier(side, applier, time))
+}
+
+/// `reload a lan* wan target`: the interfaces, those with a star watched.
+fn lists(words: &[&str]) -> Result<Lists, String> {
+    let mut lists = Lists { interfaces: Vec::new(), target: false, slow: false };
+    for word in words {
+        match *word {
+            "target" => lists.target = true,
+            "slow" => lists.slow = true,
+            name => {
+                let watch = name.ends_with('*');
+                lists.interfaces.push((medium(name.trim_end_matches('*'))?, watch));
+            }
+        }
+    }
+    Ok(lists)
 }
 
 /// `cut lan wan`, `cut ha:a` (from a only), `cut all`.
@@ -173,6 +194,10 @@ fn forge(world: &mut World, side: Side, words: &[&str]) -> Result<(), String> {
         other => return Err(format!("unknown role '{other}'")),
     };
     let boot: BootId = world.machines[1 - side].boot();
+    let mut heard = [PathHeard { carrier: true, ..PathHeard::default() }; MAX_PATHS];
+    for (path, tag) in heard.iter_mut().zip(world.pair.path_tags()) {
+        path.interface = tag;
+    }
     let beat = Beat {
         sequence: world.machines[1 - side].last_beat.next(),
         wants_answer: false,
@@ -185,7 +210,9 @@ fn forge(world: &mut World, side: Side, words: &[&str]) -> Result<(), String> {
         fitness: Fitness { healthy: 0b101, ..Fitness::default() },
         gate: true,
         settings: world.pair.digest(),
-        heard: [PathHeard { carrier: true, ..PathHeard::default() }; MAX_PATHS],
+        patience: world.pair.detection(),
+        list: world.pair.list_tag(),
+        heard,
     };
     world.trace.world(
         world.time,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub(crate) const ENOUGH_SEEDS: u64 = 500;
 
 /// Cases that a simulation of enough seeds must reach.
-pub(crate) const REQUIRED: [&str; 38] = [
+pub(crate) const REQUIRED: [&str; 40] = [
     "CableIsDirect",
     "DoubtEnded",
     "GateRefused",
@@ -46,6 +46,8 @@ pub(crate) const REQUIRED: [&str; 38] = [
     "refused NotActive",
     "refused PeerNotFit",
     "releasing to claiming: PeerSilent",
+    "reload refused: LastPath",
+    "reloaded beside another list",
 ];
 
 /// Cases counted by name.

@@ -51,6 +51,20 @@ pub(crate) enum Fault {
     OwnAddresses(Side, bool),
     /// What the guard has seen of the HA cable.
     CableIsDirect(Side, bool),
+    /// The machine's settings are replaced, and read again if its guard runs.
+    Reload(Side, Lists),
+}
+
+/// What a reload may change: interfaces by medium with their watches, in this order;
+/// whether there is a ping target; whether beats are half as many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lists {
+    /// Medium and watch.
+    pub(crate) interfaces: Vec<(usize, bool)>,
+    /// Whether the pair pings its target.
+    pub(crate) target: bool,
+    /// Twice the interval.
+    pub(crate) slow: bool,
 }
 
 impl Fault {
@@ -76,6 +90,7 @@ impl Fault {
             Fault::Targets(..) => "fault: targets",
             Fault::OwnAddresses(..) => "fault: own addresses",
             Fault::CableIsDirect(..) => "fault: cable is direct",
+            Fault::Reload(..) => "fault: reload",
         }
     }
 
@@ -136,9 +151,9 @@ impl fmt::Display for Fault {
             }
             Fault::OwnAddresses(side, usable) => own_addresses(f, *side, *usable),
             Fault::CableIsDirect(side, direct) => {
-                let how = on(direct, "direct", "not direct");
-                write!(f, "{} sees that the HA cable is {how}", letter(*side))
+                write!(f, "{} sees a direct cable: {direct}", letter(*side))
             }
+            Fault::Reload(side, lists) => write!(f, "{} reads {lists}", letter(*side)),
         }
     }
 }
@@ -146,6 +161,22 @@ impl fmt::Display for Fault {
 fn own_addresses(f: &mut fmt::Formatter<'_>, side: Side, usable: bool) -> fmt::Result {
     let how = if usable { "can be used" } else { "are being checked for duplicates" };
     write!(f, "the own addresses of {} {how}", letter(side))
+}
+
+impl fmt::Display for Lists {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interfaces")?;
+        for (medium, watch) in &self.interfaces {
+            write!(f, " {medium}{}", if *watch { "*" } else { "" })?;
+        }
+        if self.target {
+            f.write_str(", a ping target")?;
+        }
+        if self.slow {
+            f.write_str(", half as many beats")?;
+        }
+        Ok(())
+    }
 }
 
 fn letter(side: Side) -> char {

@@ -3,7 +3,7 @@
 use twinwall_core::event::{Event, Order};
 
 use super::clock::{ms, us};
-use super::faults::Fault;
+use super::faults::{Fault, Lists};
 use super::machine::{Guard, Waiting};
 use super::network::Side;
 use super::{Item, World};
@@ -55,6 +55,7 @@ impl World {
                 self.event(side, self.machines[side].own_addresses());
             }
             Fault::CableIsDirect(side, direct) => self.event(side, Event::CableIsDirect { direct }),
+            Fault::Reload(side, lists) => self.settings_written(side, &lists),
         }
         self.carriers_change();
     }
@@ -67,6 +68,14 @@ impl World {
         machine.addresses = false;
         machine.waiting.clear();
         machine.stalled = None;
+    }
+
+    fn settings_written(&mut self, side: Side, lists: &Lists) {
+        let pair = lists.pair(&self.pair);
+        self.judge.widen(&pair);
+        self.machines[side].setup.pair = pair;
+        self.machines[side].queue(Waiting::Reload);
+        self.wake(side);
     }
 
     fn order_given(&mut self, side: Side, order: Order) {

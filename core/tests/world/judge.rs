@@ -31,6 +31,8 @@ const EVIDENCE: Time = ms(16);
 /// Time that shells and kernels may take for what the core decided: a kernel tick,
 /// a frame each way, a few rounds of a guard's loop.
 const SLACK: Time = ms(15);
+/// A node that could not apply its addresses is unfit for this long.
+pub(crate) const UNFIT: Time = ms(12_000);
 /// What a takeover adds to detection, and a handover to either, at the most.
 const TAKEOVER: Time = ms(2_500);
 
@@ -63,20 +65,33 @@ pub(crate) struct Judge {
 impl Judge {
     /// A judge of runs with these settings.
     pub(crate) fn new(pair: &Pair) -> Judge {
+        let mut judge = Judge::blank();
+        judge.widen(pair);
+        judge
+    }
+
+    /// A node works with these settings from now on: what is allowed becomes no less.
+    pub(crate) fn widen(&mut self, pair: &Pair) {
         let detection = nanos(pair.detection());
         let failback = match pair.failback {
             Failback::Primary { hold } => nanos(hold),
             Failback::Stay => 0,
         };
         let quiet = detection.max(nanos(pair.boot_hold)) + nanos(pair.damping.hold) + failback;
+        self.interval = self.interval.max(nanos(pair.interval));
+        self.window = self.window.max(detection + nanos(pair.margin()) + PROMPT);
+        self.bound = self.bound.max(quiet + detection + TAKEOVER);
+    }
+
+    fn blank() -> Judge {
         Judge {
             verdict: None,
             longest_unserved: 0,
             shut: [0; 2],
             looked: 0,
-            interval: nanos(pair.interval),
-            window: detection + nanos(pair.margin()) + PROMPT,
-            bound: quiet + detection + TAKEOVER,
+            interval: 0,
+            window: 0,
+            bound: 0,
             answered: [false; 2],
             opened: [0; 2],
             both_since: None,
@@ -182,7 +197,9 @@ impl Judge {
         }
         let since = (*self.unserved_since.get_or_insert(time)).max(self.disturbed);
         let powered = [machines[0].powered, machines[1].powered];
-        if !machines.iter().any(|machine| able(machine) && network.can_serve(machine.side, powered))
+        if !machines
+            .iter()
+            .any(|machine| able(time, machine) && network.can_serve(machine.side, powered))
         {
             self.unserved_since = Some(time);
             return;
@@ -262,8 +279,9 @@ impl Judge {
 }
 
 /// Whether nothing but time keeps a node from serving.
-fn able(machine: &Machine) -> bool {
-    machine.runs()
+fn able(time: Time, machine: &Machine) -> bool {
+    machine.refused_at.is_none_or(|at| time > at + UNFIT)
+        && machine.runs()
         && machine.latency == READY
         && machine.synchronised != Some(false)
         && machine.check

@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use twinwall_core::beat::{Leaving, RoleWord};
+use twinwall_core::config::Pair;
 use twinwall_core::event::{AddressTrouble, Desired, Event, GateOrder, OwnTrouble};
-use twinwall_core::ids::{BootId, Epoch, InterfaceId, PathId, Sequence};
+use twinwall_core::ids::{BootId, Epoch, InterfaceId, Sequence};
 use twinwall_core::note::Reason;
 use twinwall_core::time::Moment;
 use twinwall_core::{Core, Setup};
@@ -34,8 +35,12 @@ pub(crate) enum Guard {
 /// What waits for the guard to read it.
 #[derive(Debug)]
 pub(crate) enum Waiting {
-    /// A frame in the socket of a path.
-    Frame(PathId, Frame),
+    /// A frame in the socket of a medium.
+    Frame(usize, Frame),
+    /// The peer's kernel answered a question on a medium.
+    KernelAnswer(usize),
+    /// The settings are to be read again.
+    Reload,
     /// A notice that the carrier of a medium may have changed.
     Carrier(usize),
     /// All carriers were asked for.
@@ -70,7 +75,8 @@ pub(crate) struct Machine {
     pub(crate) guard: Guard,
     pub(crate) core: Core,
     pub(crate) session: Session,
-    setup: Setup,
+    /// What the guard is made with; its pair is the file on this machine's disk.
+    pub(crate) setup: Setup,
     /// When this run of the guard began.
     pub(crate) started: Time,
     /// When the guard last ran on after a freeze or a slow time.
@@ -86,6 +92,8 @@ pub(crate) struct Machine {
     /// Shortest and longest time from an event to the shell's running.
     pub(crate) latency: (Time, Time),
     pub(crate) applier: Applier,
+    /// When its kernel refused all addresses last.
+    pub(crate) refused_at: Option<Time>,
     /// The newest wanted state that nobody has taken up yet.
     pub(crate) desired: Option<Desired>,
     /// The kernel is at work on an older one.
@@ -142,6 +150,7 @@ impl Machine {
             poll_at: Time::MAX,
             latency: PROMPT,
             applier: Applier::Works,
+            refused_at: None,
             desired: None,
             applying: false,
             apply_time: APPLY,
@@ -174,6 +183,7 @@ impl Machine {
         self.applying = false;
         self.maintained = false;
         self.session = Session::new(self.setup.designation, boot);
+        self.session.name_paths(self.setup.pair.path_tags());
         self.waiting.clear();
         self.told.fill(None);
         self.gate.close();
@@ -182,6 +192,11 @@ impl Machine {
         self.epoch = Epoch(0);
         self.poll_at = Time::MAX;
         self.core = Core::new(self.clock.read(time), Setup { boot, ..self.setup.clone() });
+    }
+
+    /// The settings that the guard works with.
+    pub(crate) fn pair(&self) -> &Pair {
+        &self.core.setup().pair
     }
 
     /// The guard is killed.

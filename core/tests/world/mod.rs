@@ -13,6 +13,7 @@ pub(crate) mod machine;
 pub(crate) mod network;
 pub(crate) mod plan;
 pub(crate) mod prng;
+mod reload;
 pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod shell;
@@ -24,7 +25,7 @@ use twinwall_core::api::Input;
 use twinwall_core::beat::RoleWord;
 use twinwall_core::config::Pair;
 use twinwall_core::event::{Applied, Event, Fact};
-use twinwall_core::ids::{BootId, Generation, PathId};
+use twinwall_core::ids::{BootId, Generation, InterfaceId, PathId};
 use twinwall_core::note::{Note, What};
 use twinwall_core::tell::tell;
 
@@ -60,7 +61,7 @@ enum Item {
     /// The kernel has looked at a wanted state.
     Applied(Side, u64, Generation, bool),
     /// A question for the peer's kernel arrives there.
-    Ask(Side, PathId),
+    Ask(Side, usize),
     /// The agent states its facts.
     Facts(Side, u64),
     /// The world changes.
@@ -83,8 +84,8 @@ pub(crate) struct World {
     pub(crate) recording: Option<(Side, Vec<Input>)>,
     /// Events handled by cores so far.
     pub(crate) steps: u64,
-    /// Medium of each path; medium 0 is the HA link, 1 + n interface n.
-    path_media: Vec<usize>,
+    /// Names of the media; medium 0 is the HA link, then the interfaces of `pair`.
+    names: Vec<String>,
     /// Carriers as they were after the last change.
     carriers: [Vec<bool>; 2],
     queue: BTreeMap<(Time, u64), Item>,
@@ -99,8 +100,8 @@ impl World {
         let pair = settings.pair.clone();
         let mut media = vec![Medium::sound(settings.ha_switched, true)];
         media.extend(pair.interfaces.iter().map(|interface| Medium::sound(true, interface.watch)));
-        let watched = pair.interfaces.iter().enumerate().filter(|(_, interface)| interface.watch);
-        let path_media = std::iter::once(0).chain(watched.map(|(index, _)| index + 1)).collect();
+        let names = pair.interfaces.iter().map(|interface| interface.name.clone());
+        let names = std::iter::once(pair.ha_link.interface.clone()).chain(names).collect();
         let count = media.len();
         let machine = |side: Side| {
             let setup = settings.setup(side, boot_id(side, 0));
@@ -118,7 +119,7 @@ impl World {
             prompt_carriers: false,
             recording: None,
             steps: 0,
-            path_media,
+            names,
             carriers: [vec![false; count], vec![false; count]],
             queue: BTreeMap::new(),
             serial: 0,
@@ -202,7 +203,7 @@ impl World {
             Item::Applied(side, run, generation, wanted) => {
                 self.applied(side, run, generation, wanted)
             }
-            Item::Ask(side, path) => self.answer_ask(side, path),
+            Item::Ask(side, medium) => self.answer_ask(side, medium),
             Item::Facts(side, run) => self.state_facts(side, run),
             Item::Fault(fault) => self.apply(fault),
         }
@@ -210,11 +211,11 @@ impl World {
 
     fn arrive(&mut self, to: Side, medium: usize, frame: Frame) {
         let powered = self.powered();
-        let Some(path) = self.path_media.iter().position(|index| *index == medium) else { return };
-        if !powered[to] || !self.network.media[medium].carrier(to, powered) {
+        let listens = self.path_over(to, medium).is_some();
+        if !listens || !powered[to] || !self.network.media[medium].carrier(to, powered) {
             return;
         }
-        self.machines[to].queue(Waiting::Frame(PathId(path as u8), frame));
+        self.machines[to].queue(Waiting::Frame(medium, frame));
         self.wake(to);
     }
 
@@ -251,6 +252,9 @@ impl World {
             (true, Applier::Refuses) => Applied::Failed,
         };
         machine.addresses = wanted && outcome != Applied::Failed;
+        if outcome == Applied::Failed {
+            machine.refused_at = Some(self.time);
+        }
         self.tell(side, run, Waiting::Event(Event::Applied { generation, outcome }));
         self.start_applying(side);
     }
@@ -269,10 +273,9 @@ impl World {
         self.push(at, Item::Applied(side, run, desired.generation, desired.addresses));
     }
 
-    /// The kernel of `side` is asked on `path` whether it lives.
-    fn answer_ask(&mut self, side: Side, path: PathId) {
+    /// The kernel of `side` is asked on `medium` whether it lives.
+    fn answer_ask(&mut self, side: Side, medium: usize) {
         let powered = self.powered();
-        let medium = self.path_media[path.index()];
         if !powered[side] || !self.network.media[medium].carrier(side, powered) {
             return;
         }
@@ -281,8 +284,29 @@ impl World {
         let asker = 1 - side;
         let run = self.machines[asker].runs;
         for at in arrivals.into_iter().take(1) {
-            self.push(at, Item::Tell(asker, run, Waiting::Event(Event::KernelAnswered { path })));
+            self.push(at, Item::Tell(asker, run, Waiting::KernelAnswer(medium)));
         }
+    }
+
+    /// The medium of a path of `side`, by the settings of its guard.
+    fn medium_of(&self, side: Side, path: PathId) -> Option<usize> {
+        let name = self.machines[side].pair().path_names().nth(path.index())?;
+        self.names.iter().position(|other| other == name)
+    }
+
+    /// The path of `side` over a medium.
+    fn path_over(&self, side: Side, medium: usize) -> Option<PathId> {
+        let name = &self.names[medium];
+        let path = self.machines[side].pair().path_names().position(|other| other == name)?;
+        Some(PathId(path as u8))
+    }
+
+    /// Number of a medium in the list of `side`; none for the HA link.
+    fn interface_on(&self, side: Side, medium: usize) -> Option<InterfaceId> {
+        let name = &self.names[medium];
+        let all = &self.machines[side].pair().interfaces;
+        let index = all.iter().position(|interface| interface.name == *name)?;
+        Some(InterfaceId(index as u8))
     }
 
     fn state_facts(&mut self, side: Side, run: u64) {
@@ -342,7 +366,7 @@ impl World {
             _ => {}
         }
         if self.trace.wants(&note.what, self.machines[side].role) {
-            let text = tell(note, &self.pair);
+            let text = tell(note, self.machines[side].pair());
             self.trace_line(side, &text);
         }
     }

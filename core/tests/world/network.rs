@@ -52,8 +52,8 @@ impl std::fmt::Display for Lane {
 /// One cable or segment that joins the two machines.
 #[derive(Clone, Debug)]
 pub(crate) struct Medium {
-    /// Beats travel here: the HA link or a watched interface.
-    pub(crate) is_path: bool,
+    /// Each machine sends and hears beats here: the HA link or a watched interface.
+    pub(crate) is_path: [bool; 2],
     /// A switch lies between the ports (else one cable).
     pub(crate) switched: bool,
     /// The switch has power.
@@ -70,7 +70,7 @@ impl Medium {
     /// A healthy medium.
     pub(crate) fn sound(switched: bool, is_path: bool) -> Medium {
         Medium {
-            is_path,
+            is_path: [is_path; 2],
             switched,
             switch_on: true,
             plugged: [true; 2],
@@ -133,7 +133,8 @@ impl Network {
         self.sent += 1;
         let arrivals = self.arrivals(time, from, medium, powered, prng);
         self.lost += u64::from(arrivals.is_empty());
-        let prompt = arrivals.iter().any(|at| *at <= time + PROMPT);
+        let listens = self.media[medium].is_path[1 - from];
+        let prompt = listens && arrivals.iter().any(|at| *at <= time + PROMPT);
         // What is sent to a machine without power says nothing about the network.
         self.enter(time, from, prompt || !powered[1 - from]);
         arrivals
@@ -179,8 +180,12 @@ impl Network {
     /// Without a path between two ports that have carrier nothing is sent, and
     /// nothing would be delivered.
     pub(crate) fn look(&mut self, time: Time, powered: [bool; 2]) {
-        let joined =
-            |medium: &Medium| medium.is_path && (0..2).all(|side| medium.carrier(side, powered));
+        let joined = |medium: &Medium| {
+            medium.is_path == [true; 2] && (0..2).all(|side| medium.carrier(side, powered))
+        };
+        if !self.sound(powered) {
+            self.unsound = Some(time);
+        }
         if powered == [true; 2] && !self.media.iter().any(joined) {
             for drought in &mut self.droughts {
                 drought.short = Some(time);
@@ -205,7 +210,7 @@ impl Network {
     /// Whether a machine has a link over which it could serve: a watched interface
     /// with carrier, or any path where none is watched.
     pub(crate) fn can_serve(&self, side: Side, powered: [bool; 2]) -> bool {
-        let watched = || self.media.iter().skip(1).filter(|medium| medium.is_path);
+        let watched = || self.media.iter().skip(1).filter(|medium| medium.is_path[side]);
         match watched().next() {
             Some(_) => watched().any(|medium| medium.carrier(side, powered)),
             None => self.media[0].carrier(side, powered),
@@ -214,7 +219,7 @@ impl Network {
 
     /// Whether some path is without any fault in both directions now.
     pub(crate) fn sound(&self, powered: [bool; 2]) -> bool {
-        self.media.iter().filter(|medium| medium.is_path).any(|medium| {
+        self.media.iter().filter(|medium| medium.is_path == [true; 2]).any(|medium| {
             (0..2).all(|side| medium.carrier(side, powered))
                 && medium
                     .lanes

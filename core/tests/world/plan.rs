@@ -8,7 +8,8 @@ use twinwall_core::event::Order;
 
 use super::World;
 use super::clock::{Time, ms, nanos, us};
-use super::faults::Fault;
+use super::faults::{Fault, Lists};
+use super::judge::UNFIT;
 use super::machine::{APPLY, Applier, Guard};
 use super::network::{Lane, Side};
 use super::prng::Prng;
@@ -17,8 +18,6 @@ use super::trace::Trace;
 
 /// Time of quiet at the end in which nothing may move any more.
 const REST: Time = ms(3_000);
-/// A node that could not apply its addresses is unfit for this long.
-const UNFIT: Time = ms(12_000);
 /// Time that a machine needs to boot at the least.
 const BOOTING: Time = ms(300);
 
@@ -65,6 +64,13 @@ fn healed(world: &mut World) {
     for side in 0..2 {
         mend(world, side);
     }
+    // Where they hear each other on a path that goes, nodes refuse a first time.
+    world.run_until(world.time + 3 * world.judge.bound() / 2);
+    for side in 0..2 {
+        if *world.machines[side].pair() != world.pair {
+            world.apply(Fault::Reload(side, Lists::of(&world.pair)));
+        }
+    }
     let bound = world.judge.bound();
     // A node that could not apply its addresses counts as unfit for a while, and may
     // get the role back after that.
@@ -93,10 +99,13 @@ fn mend(world: &mut World, side: Side) {
     world.apply(Fault::Check(side, true));
     world.apply(Fault::OwnAddresses(side, true));
     world.apply(Fault::Targets(side, true));
+    world.apply(Fault::Reload(side, Lists::of(&world.pair)));
     world.apply(Fault::Resume(side));
     world.apply(Fault::Order(side, Order::MaintenanceOff));
     if !started || leaving {
         world.apply(Fault::PowerOn(side));
+        // A shutdown that was under way takes the power once more.
+        world.plan(ms(2_900), Fault::PowerOn(side));
         world.plan(ms(3_000), Fault::Start(side));
     }
 }
@@ -116,7 +125,7 @@ fn strike(world: &mut World, prng: &mut Prng, wait: Time) {
         3 => prng.between(detection, detection * 3),
         _ => prng.between(ms(1), ms(3_000)),
     };
-    match prng.below(28) {
+    match prng.below(32) {
         0..=1 => power_cycle(world, prng, side, wait, lasts),
         2..=3 => {
             world.plan(wait, Fault::Crash(side));
@@ -143,10 +152,21 @@ fn strike(world: &mut World, prng: &mut Prng, wait: Time) {
             world.plan(wait, Fault::OwnAddresses(side, false));
             world.plan(wait + lasts, Fault::OwnAddresses(side, true));
         }
-        _ => {
+        27 => {
             world.plan(wait, Fault::Targets(side, false));
             world.plan(wait + lasts, Fault::Targets(side, true));
         }
+        _ => reload(world, prng, side, wait),
+    }
+}
+
+/// Other settings, which reach the two nodes one after the other; now and then one only.
+fn reload(world: &mut World, prng: &mut Prng, side: Side, wait: Time) {
+    let lists = Lists::drawn(&world.pair, prng);
+    world.plan(wait, Fault::Reload(side, lists.clone()));
+    let gap = prng.below(*prng.clone().pick(&[ms(1), ms(50), ms(3_000)]));
+    if prng.chance(900) {
+        world.plan(wait + gap, Fault::Reload(1 - side, lists));
     }
 }
 

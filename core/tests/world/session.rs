@@ -2,7 +2,7 @@
 //! uses it: hellos where they are wanted, answers at once.
 
 use twinwall_core::beat::{Beat, Heard};
-use twinwall_core::ids::{BootId, Designation, PathId, PathSet};
+use twinwall_core::ids::{BootId, Designation, MAX_PATHS, NameTag, PathId, PathSet};
 use twinwall_core::time::Moment;
 use twinwall_core::wire::{MAX_FRAME, PairKey, Received, Session as Seal};
 
@@ -33,6 +33,11 @@ impl Session {
     /// The session of one run of a guard.
     pub(crate) fn new(me: Designation, boot: BootId) -> Session {
         Session { seal: Seal::new(&PairKey::from_bytes(KEY), PAIR, me, boot) }
+    }
+
+    /// The interfaces behind the paths from now on.
+    pub(crate) fn name_paths(&mut self, tags: [NameTag; MAX_PATHS]) {
+        self.seal.name_paths(tags);
     }
 
     /// The frames that carry `beat`, and hellos where they are wanted.

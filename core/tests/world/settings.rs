@@ -8,6 +8,7 @@ use twinwall_core::config::{Cable, Damping, Failback, HaLink, Interface, Pair, P
 use twinwall_core::ids::{BootId, Designation};
 
 use super::clock::Clock;
+use super::faults::Lists;
 use super::network::Side;
 use super::prng::Prng;
 
@@ -64,7 +65,7 @@ impl Settings {
         pair.damping.window = Duration::from_secs(20);
         pair.damping.hold = Duration::from_millis(prng.between(500, 4_000));
         if prng.chance(250) {
-            pair.ping_targets = vec![IpAddr::V4(Ipv4Addr::new(10, 2, 0, 254))];
+            pair.ping_targets = vec![target()];
         }
         if prng.chance(250) {
             pair.required_checks = vec!["services".to_owned()];
@@ -94,6 +95,57 @@ impl Settings {
         };
         Setup { name: name.to_owned(), designation, boot, pair: self.pair.clone(), gate: self.gate }
     }
+}
+
+impl Lists {
+    /// The lists of a pair whose interfaces are all there.
+    pub(crate) fn of(pair: &Pair) -> Lists {
+        let watches = pair.interfaces.iter().map(|interface| interface.watch);
+        let interfaces = watches.enumerate().map(|(index, watch)| (index + 1, watch));
+        Lists {
+            interfaces: interfaces.collect(),
+            target: !pair.ping_targets.is_empty(),
+            slow: false,
+        }
+    }
+
+    /// Lists drawn at random: some of the interfaces in any order.
+    pub(crate) fn drawn(base: &Pair, prng: &mut Prng) -> Lists {
+        let mut lists = Lists::of(base);
+        lists.interfaces.retain(|_| prng.chance(800));
+        if lists.interfaces.is_empty() || prng.chance(200) {
+            lists = Lists::of(base);
+        }
+        for (_, watch) in &mut lists.interfaces {
+            *watch = *watch != prng.chance(250);
+        }
+        if prng.chance(300) {
+            lists.interfaces.reverse();
+        }
+        lists.target = prng.chance(200);
+        lists.slow = prng.chance(200);
+        lists
+    }
+
+    /// `base` with these lists.
+    pub(crate) fn pair(&self, base: &Pair) -> Pair {
+        let mut pair = base.clone();
+        let interface = |(medium, watch): &(usize, bool)| Interface {
+            watch: *watch,
+            ..base.interfaces[medium - 1].clone()
+        };
+        pair.interfaces = self.interfaces.iter().map(interface).collect();
+        pair.ping_targets = if self.target { vec![target()] } else { Vec::new() };
+        if self.slow {
+            pair.interval *= 2;
+            pair.boot_hold = pair.boot_hold.max(pair.detection());
+        }
+        pair
+    }
+}
+
+fn target() -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 2, 0, 254))
 }
 
 fn pair(interval: Duration, threshold: u8) -> Pair {

@@ -3,7 +3,7 @@
 
 use twinwall_core::beat::{Beat, Leaving};
 use twinwall_core::event::{Event, GateOrder, Output};
-use twinwall_core::ids::{InterfaceId, PathId, PathSet};
+use twinwall_core::ids::{PathId, PathSet};
 
 use super::clock::{Time, ms, nanos, us};
 use super::faults::Fault;
@@ -44,6 +44,11 @@ impl World {
     fn read_all(&mut self, side: Side) {
         while self.machines[side].runs() {
             let Some(what) = self.machines[side].waiting.pop_front() else { return };
+            if matches!(what, Waiting::Reload) {
+                self.reload(side);
+                self.carry_out_all(side);
+                continue;
+            }
             for event in self.read(side, what) {
                 self.feed(side, event);
             }
@@ -93,9 +98,15 @@ impl World {
                 events.push(Event::LinksChecked);
                 events
             }
-            Waiting::Frame(path, frame) => {
-                self.read_frame(side, path, &frame).into_iter().collect()
+            Waiting::Frame(medium, frame) => {
+                let path = self.path_over(side, medium);
+                path.and_then(|path| self.read_frame(side, path, &frame)).into_iter().collect()
             }
+            Waiting::KernelAnswer(medium) => {
+                let path = self.path_over(side, medium);
+                path.map(|path| Event::KernelAnswered { path }).into_iter().collect()
+            }
+            Waiting::Reload => Vec::new(),
         }
     }
 
@@ -115,15 +126,12 @@ impl World {
 
     fn read_carrier(&mut self, side: Side, medium: usize) -> Option<Event> {
         let up = self.network.media[medium].carrier(side, self.powered());
-        let told = &mut self.machines[side].told[medium];
-        if *told == Some(up) {
-            return None;
-        }
-        *told = Some(up);
-        Some(match medium {
+        let event = match medium {
             0 => Event::HaCarrier { up },
-            _ => Event::Link { interface: InterfaceId(medium as u8 - 1), up },
-        })
+            _ => Event::Link { interface: self.interface_on(side, medium)?, up },
+        };
+        let told = self.machines[side].told[medium].replace(up);
+        (told != Some(up)).then_some(event)
     }
 
     /// Hands one event to the core and carries out what it wants.
@@ -201,7 +209,7 @@ impl World {
     fn launch(&mut self, side: Side, frames: &[(PathId, Frame)]) {
         let powered = self.powered();
         for (path, frame) in frames {
-            let medium = self.path_media[path.index()];
+            let Some(medium) = self.medium_of(side, *path) else { continue };
             let World { network, prng, time, .. } = self;
             for at in network.send(*time, side, medium, powered, prng) {
                 self.push(at, Item::Frame(1 - side, medium, frame.clone()));
@@ -211,11 +219,11 @@ impl World {
 
     fn ask(&mut self, side: Side, paths: PathSet) {
         let powered = self.powered();
-        for path in paths.iter() {
-            let medium = self.path_media[path.index()];
+        for medium in paths.iter().filter_map(|path| self.medium_of(side, path)).collect::<Vec<_>>()
+        {
             let World { network, prng, time, .. } = self;
             for at in network.send(*time, side, medium, powered, prng).into_iter().take(1) {
-                self.push(at, Item::Ask(1 - side, path));
+                self.push(at, Item::Ask(1 - side, medium));
             }
         }
     }
@@ -228,7 +236,7 @@ impl World {
             return;
         }
         let run = self.machines[side].runs;
-        for target in 0..self.pair.ping_targets.len() as u8 {
+        for target in 0..self.machines[side].pair().ping_targets.len() as u8 {
             let at = self.time + self.prng.between(us(100), us(900));
             self.push(at, Item::Tell(side, run, Waiting::Event(Event::TargetAnswered { target })));
         }
@@ -259,10 +267,16 @@ impl World {
     /// Arms, reads the sockets and the clock again, and opens if the core still says so.
     fn open(&mut self, side: Side, order: GateOrder) {
         self.machines[side].gate.arm(self.time, &mut self.prng);
+        let mut reloads = 0;
         while let Some(what) = self.machines[side].waiting.pop_front() {
+            reloads += usize::from(matches!(what, Waiting::Reload));
             for event in self.read(side, what) {
                 self.hand(side, event);
             }
+        }
+        // Mail is read at the loop's own place only.
+        for _ in 0..reloads {
+            self.machines[side].queue(Waiting::Reload);
         }
         let machine = &mut self.machines[side];
         let now = machine.now(self.time);
@@ -323,6 +337,8 @@ impl World {
         let machine = &mut self.machines[side];
         machine.begin(time, boot_id(side, machine.runs + 1));
         let run = machine.runs;
+        self.listen(side);
+        let machine = &self.machines[side];
         let setup = serde_json::to_string(machine.core.setup()).expect("a setup can be written");
         self.record(side, None, Some(setup));
         self.carry_out_all(side);

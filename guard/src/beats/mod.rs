@@ -339,7 +339,9 @@ impl Beats {
             Mail::Reload(pair) => {
                 // A recording cannot go on over a change of settings.
                 self.recorder = None;
-                self.core.reload(clock::now(), *pair);
+                if let Err(refused) = self.core.reload(clock::now(), *pair) {
+                    eprintln!("twinwall-guard: settings not taken over: {refused}");
+                }
                 self.carry_out();
             }
             Mail::Lease(lease) => self.parts.gate.set_lease(lease),

@@ -47,6 +47,8 @@ fn every_field_comes_back() {
             sequence: Sequence(u64::MAX),
             age: Duration::from_micros(u64::from(u32::MAX)),
             carrier: true,
+            interface: NameTag(u32::MAX),
+            healthy: true,
         };
         assert_round_trip(&beat);
     }
@@ -56,7 +58,7 @@ fn every_field_comes_back() {
 #[test]
 fn the_layout_is_the_documented_one() {
     let bytes = encoded(&full_beat());
-    assert_eq!(bytes.len(), 245);
+    assert_eq!(bytes.len(), 319);
     assert_eq!(bytes[0], 0b10_1111, "flags");
     assert_eq!(bytes[1], 4, "role");
     assert_eq!(bytes[2], 2, "leaving");
@@ -64,9 +66,13 @@ fn the_layout_is_the_documented_one() {
         let at = 3 + 8 * number;
         assert_eq!(bytes[at..at + 8], [first, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88]);
     }
-    assert_eq!(bytes[51..53], [0b0010_0100, 0b1001_0010], "carriers of paths 1, 4, 7, 10, 13");
-    assert_eq!(bytes[65..73], 0x0101_0101_0101_0101u64.to_be_bytes(), "sequence of path 1");
-    assert_eq!(bytes[73..77], 1_000_007u32.to_be_bytes(), "age of path 1");
+    assert_eq!(bytes[51..55], 900u32.to_be_bytes(), "patience");
+    assert_eq!(bytes[55..59], 0x7172_7374u32.to_be_bytes(), "list");
+    assert_eq!(bytes[59..61], [0b0010_0100, 0b1001_0010], "carriers of paths 1, 4, 7, 10, 13");
+    assert_eq!(bytes[61..63], [0b0100_0010, 0b0001_0010], "health of paths 1, 4, 9, 14");
+    assert_eq!(bytes[79..87], 0x0101_0101_0101_0101u64.to_be_bytes(), "sequence of path 1");
+    assert_eq!(bytes[87..91], 1_000_007u32.to_be_bytes(), "age of path 1");
+    assert_eq!(bytes[91..95], 0x8081_8201u32.to_be_bytes(), "interface of path 1");
 }
 
 #[test]

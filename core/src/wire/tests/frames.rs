@@ -23,7 +23,7 @@ fn a_beat_comes_through_whole_on_every_path() {
     let (mut primary, mut secondary) = settled();
     for path in (0..MAX_PATHS as u8).map(PathId) {
         let frame = sealed(&mut primary, path, &full_beat());
-        assert_eq!(frame.len(), 14 + 245 + 16);
+        assert_eq!(frame.len(), 18 + 319 + 16);
         match secondary.receive(Moment::ZERO, path, &frame).unwrap() {
             Received::Beat(heard) => {
                 assert_eq!((heard.path, heard.boot), (path, boot(1)));
@@ -56,7 +56,7 @@ fn headers_are_refused_by_cause() {
         frame[at] = value;
         refused(&mut secondary, PathId::HA, &frame)
     };
-    assert_eq!(with(0, 2), Refused::Version(2));
+    assert_eq!(with(0, 1), Refused::Version(1));
     assert_eq!(with(1, 3), Refused::Kind(3));
     assert_eq!(with(3, 0x35), Refused::ForeignPair(0x1235));
     assert_eq!(with(4, 3), Refused::Header);
@@ -221,22 +221,77 @@ fn secrets_are_not_printed() {
 /// Recorded once, and checked then against another implementation of the same
 /// algorithms: a change here means another version of the format.
 #[test]
-fn the_bytes_are_those_of_version_1() {
+fn the_bytes_are_those_of_version_2() {
     let mut primary = Session::new(&key(7), PAIR_ID, Designation::Primary, boot(1));
     let greeting = hello(&mut primary, LAN);
-    assert_eq!(hex(&greeting[..14]), "0101123401010000000000000001");
+    assert_eq!(hex(&greeting[..18]), "020112340101000000020000000000000001");
     assert_eq!(
-        hex(&greeting[55..]),
-        "94c92de5fa8ccab62b4861882de397eb7a2f27fcf66ff2aa4d06515878d51ffc"
+        hex(&greeting[59..]),
+        "7e1bd34f4e678f9e0bf6fab532cb47aec4747dd50ec1c2b28f18a87fc3df4042"
     );
     let (mut primary, _) = settled();
     let frame = sealed(&mut primary, LAN, &full_beat());
-    assert_eq!(hex(&frame[..14]), "0102123401010000000000000001");
+    assert_eq!(hex(&frame[..18]), "020212340101000000020000000000000001");
     assert_eq!(
         hex(&frame[frame.len() - 16..]),
-        "14542a4bef1b787fc7534858b4909a5a",
+        "a327fcea133f9daf39985428abf0c401",
         "the tag covers all the rest"
     );
+}
+
+/// `lan`, `dmz` and `wan`, numbered as each list has them.
+fn tags(names: &[&str]) -> [NameTag; MAX_PATHS] {
+    let name = |path: usize| names.get(path).map_or(NameTag::NONE, |name| NameTag::of(name));
+    std::array::from_fn(name)
+}
+
+#[test]
+fn paths_are_known_by_name_while_the_numbers_differ() {
+    let (mut primary, mut secondary) = settled();
+    let (old, new) = (tags(&["ha", "lan", "wan"]), tags(&["ha", "dmz", "lan", "wan"]));
+    primary.name_paths(old);
+    secondary.name_paths(old);
+    let path = |number: u8| PathId(number);
+    let accepted = |from: &mut Session, sent: u8, to: &mut Session, came: u8| {
+        let frame = sealed(from, path(sent), &beat(2));
+        let first = to.receive(Moment::ZERO, path(came), &frame).map(|_| ());
+        let again = to.receive(Moment::ZERO, path(came), &frame).map(|_| ());
+        assert!(again.is_err(), "never twice");
+        first
+    };
+    assert_eq!(accepted(&mut primary, 1, &mut secondary, 1), Ok(()));
+    // The secondary's list grows first: lan is its path 2 now, wan its path 3.
+    secondary.name_paths(new);
+    assert_eq!(accepted(&mut primary, 1, &mut secondary, 2), Ok(()));
+    assert_eq!(accepted(&mut primary, 2, &mut secondary, 3), Ok(()));
+    assert_eq!(accepted(&mut secondary, 2, &mut primary, 1), Ok(()));
+    assert_eq!(accepted(&mut secondary, 3, &mut primary, 2), Ok(()));
+    let crossed = Err(Refused::Crossed { sealed_for: LAN });
+    assert_eq!(accepted(&mut primary, 1, &mut secondary, 1), crossed, "lan's came in on dmz");
+    assert_eq!(accepted(&mut secondary, 1, &mut primary, 1), crossed, "dmz's came in on lan");
+    // Then the primary's, and a number goes on where another interface left it.
+    primary.name_paths(new);
+    for number in 0..4 {
+        assert_eq!(accepted(&mut primary, number, &mut secondary, number), Ok(()));
+        assert_eq!(accepted(&mut secondary, number, &mut primary, number), Ok(()));
+    }
+    assert_eq!(count(&secondary, "crossed"), 2, "once more when it came again");
+}
+
+#[test]
+fn a_restarted_end_with_another_list_is_greeted_on_every_shared_path() {
+    let (_, mut secondary) = settled();
+    secondary.name_paths(tags(&["ha", "lan", "wan"]));
+    let mut primary = Session::new(&key(7), PAIR_ID, Designation::Primary, boot(3));
+    primary.name_paths(tags(&["ha", "dmz", "lan", "wan"]));
+    let greeting = hello(&mut primary, PathId(3));
+    let received = secondary.receive(Moment::ZERO, PathId(2), &greeting);
+    assert_eq!(received, Ok(Received::Hello { answer: true, new_run: false }));
+    let answer = hello(&mut secondary, PathId(2));
+    let received = primary.receive(Moment::ZERO, PathId(3), &answer);
+    assert!(matches!(received, Ok(Received::Hello { new_run: true, .. })), "{received:?}");
+    let crossed = hello(&mut primary, PathId(1));
+    assert_eq!(refused(&mut secondary, LAN, &crossed), Refused::Crossed { sealed_for: LAN });
 }
 
 #[test]
