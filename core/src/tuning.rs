@@ -47,6 +47,8 @@ pub(crate) const CHECK_PAUSE: Duration = Duration::from_millis(250);
 /// A longer delay than this counts as waking late.
 pub(crate) const LATE: Duration = Duration::from_millis(5);
 
+/// Probes in which a peer must confirm a lease that ran out while its node was kept from running.
+const ASKED_AGAIN: u32 = 3;
 const PROBE: Duration = Duration::from_millis(5);
 const PING_FASTEST: Duration = Duration::from_millis(20);
 /// A target may be this far away: an older answer says nothing, however short T is.
@@ -68,6 +70,8 @@ pub(crate) struct Tuning {
     pub(crate) doubt: Duration,
     /// Distance of probes.
     pub(crate) probe: Duration,
+    /// How long a node that woke after its lease had ended asks the peer before it yields.
+    pub(crate) ask_again: Duration,
     /// How long before its lease ends the active decides whether it is alone.
     pub(crate) decide: Duration,
     /// Silence that makes 'alone' believable at that moment.
@@ -108,6 +112,7 @@ impl Tuning {
             period: interval.min(lease * 2 / 5),
             doubt,
             probe,
+            ask_again: probe * ASKED_AGAIN,
             decide,
             // More than one beat must have gone unanswered, as far as the lease leaves time.
             believable: (lease / 2).max((doubt + probe * 2).min(lease - decide * 2)),

@@ -83,6 +83,10 @@ pub struct Core {
     release_until: Moment,
     /// Next try to reopen a gate that was found closed.
     reopen_at: Moment,
+    /// Until here the peer is asked to confirm a lease that ran out while this node was
+    /// kept from running.
+    #[serde(default)]
+    asking_until: Option<Moment>,
     switchover: bool,
     leave: Option<Leave>,
     peer_fit_since: Option<Moment>,
@@ -148,6 +152,7 @@ impl Core {
             handover_pause: now,
             release_until: now,
             reopen_at: now,
+            asking_until: None,
             switchover: false,
             leave: None,
             peer_fit_since: None,
@@ -317,6 +322,7 @@ impl Core {
         }
         if to != RoleWord::Active {
             self.handover = None;
+            self.asking_until = None;
             self.offered = Epoch(0);
             self.switchover = false;
         }

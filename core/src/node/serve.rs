@@ -56,6 +56,7 @@ impl Core {
             Phase::NeverHeard | Phase::Alive | Phase::Doubted => self.early.complete(),
         };
         self.lease.until = Some(until);
+        self.asking_until = None;
         self.lease.alone = absent;
         let first = match &mut self.claim {
             Some(claim) => !std::mem::replace(&mut claim.opened, true),
@@ -78,6 +79,11 @@ impl Core {
             return;
         };
         if now >= until {
+            // After a longer sleep the peer has most likely claimed.
+            let spoke = now.since(self.sent_at) < self.tuning.lease;
+            if self.woke_late && spoke && !gone {
+                return self.ask_again(now);
+            }
             let reason = if self.woke_late {
                 Reason::WokeLate
             } else if gone && !self.targets_answer(now) {
@@ -102,6 +108,18 @@ impl Core {
         }
     }
 
+    /// The lease ran out while this node was kept from running. The gate is closed, and
+    /// the peer may have claimed; or it was kept from running as well, or lost a beat,
+    /// and would confirm the next one. That is asked before the role moves.
+    fn ask_again(&mut self, now: Moment) {
+        self.push(Output::Gate(GateOrder::Close));
+        self.lease.close();
+        self.reopen_at = now;
+        self.asking_until = Some(now + self.tuning.ask_again);
+        self.urgent = true;
+        self.note(now, What::GateRefused { opening: false });
+    }
+
     /// While alone every beat renews: a peer that hears us although we do not hear
     /// it counts its patience from that very beat.
     pub(super) fn renew_alone(&mut self, now: Moment) {
@@ -115,12 +133,19 @@ impl Core {
         if now < self.reopen_at || self.catching_up {
             return;
         }
-        match self.basis(now) {
+        let phase = self.peer.phase(now, &self.tuning);
+        let heard = matches!(phase, Phase::Alive | Phase::Doubted);
+        // What a node that woke late believes of the peer's absence is no basis.
+        let basis = self.basis(now).filter(|_| heard || self.asking_until.is_none());
+        match basis {
             Some(until) => {
                 self.reopen_at = now + OPEN_PAUSE;
                 self.push(Output::Gate(GateOrder::Open { until }));
             }
-            None if self.woke_late => self.yield_now(now, Reason::WokeLate),
+            None if heard && self.asking_until.is_some_and(|end| now < end) => {}
+            None if self.woke_late || self.asking_until.is_some() => {
+                self.yield_now(now, Reason::WokeLate);
+            }
             None => self.yield_now(now, Reason::LeaseRanOut),
         }
     }

@@ -105,7 +105,8 @@ impl Core {
     fn should_probe(&self, now: Moment) -> bool {
         let phase = self.peer.phase(now, &self.tuning);
         let heard = matches!(phase, Phase::Alive | Phase::Doubted);
-        let unconfirmed = self.lease.unconfirmed(now).is_some_and(|age| age >= self.tuning.doubt);
+        let unconfirmed = self.asking_until.is_some()
+            || self.lease.unconfirmed(now).is_some_and(|age| age >= self.tuning.doubt);
         match self.role {
             RoleWord::Active => {
                 heard && (phase == Phase::Doubted || unconfirmed || self.handover.is_some())

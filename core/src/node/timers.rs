@@ -161,6 +161,9 @@ impl Core {
     fn lease_timers(&self, tell: &mut dyn FnMut(Timer, Moment)) {
         let Some(until) = self.lease.until else {
             tell(Timer::Reopening, self.reopen_at);
+            if let Some(end) = self.asking_until {
+                tell(Timer::Reopening, end);
+            }
             return;
         };
         tell(Timer::LeaseEnd, until);
