@@ -8,6 +8,7 @@ pub mod exchange;
 pub mod marks;
 pub mod message;
 pub mod overview;
+pub mod reading;
 pub mod run;
 pub mod standing;
 pub mod state;
