@@ -11,6 +11,7 @@ use twinwall_core::config::{Cable, Failback};
 use world::World;
 use world::clock::{Time, ms, us};
 use world::faults::{Fault, Lists};
+use world::gate;
 use world::machine::Guard;
 use world::network::Lane;
 use world::plan;
@@ -205,7 +206,7 @@ fn an_order_delayed_inside_its_arming_does_not_outlive_the_margin() {
         while world.machines[0].guard == Guard::Running {
             run(&mut world, us(50));
         }
-        let delay = ms(2) + Prng::new(seed).below(ms(6));
+        let delay = us(100) + Prng::new(seed).below(gate::ARMED);
         world.plan(delay, Fault::Resume(0));
         world.plan(delay + 1, Fault::Crash(0));
         run(&mut world, ms(1_000));

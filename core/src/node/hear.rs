@@ -29,6 +29,8 @@ impl Core {
             // The peer may have claimed meanwhile, also one that was dead or gone before.
             self.overslept = true;
             self.peer.forget_absence(now);
+            // Nor does it count what it said then, until it speaks again.
+            self.peer.said = None;
         } else {
             self.peer.woke_late(now, by);
         }

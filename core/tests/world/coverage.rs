@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub(crate) const ENOUGH_SEEDS: u64 = 500;
 
 /// Cases that a simulation of enough seeds must reach.
-pub(crate) const REQUIRED: [&str; 40] = [
+pub(crate) const REQUIRED: [&str; 39] = [
     "CableIsDirect",
     "DoubtEnded",
     "GateRefused",
@@ -41,7 +41,6 @@ pub(crate) const REQUIRED: [&str; 40] = [
     "claiming to passive: ApplyFailed",
     "claiming to passive: HigherEpoch",
     "claiming to passive: PeerServes",
-    "opening withdrawn at the last moment",
     "refused NobodyElse",
     "refused NotActive",
     "refused PeerNotFit",

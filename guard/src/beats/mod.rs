@@ -50,6 +50,10 @@ use readiness::{Ready, Source, Waiting};
 /// Frames taken from one path in one turn, so that a flood on one path starves
 /// neither the others nor the deadline. An honest peer sends a few.
 const FRAMES_A_TURN: usize = 32;
+/// Frames taken from one path by a node that was kept from running, or that is about
+/// to open its gate: all that a socket with the default buffer holds (some 300), so
+/// that it acts on no word that a newer one behind it takes back.
+const FRAMES_WAITING: usize = 512;
 /// Letters taken in one turn.
 const LETTERS_A_TURN: usize = 16;
 /// A busy mailbox is looked into again after this long.
@@ -200,7 +204,8 @@ impl Beats {
         if was_late {
             self.feed(Event::Late { by: late });
         }
-        self.each_frame(ready.frames, &mut |beats, event| beats.feed(event));
+        let most = if was_late { FRAMES_WAITING } else { FRAMES_A_TURN };
+        self.each_frame(ready.frames, most, &mut |beats, event| beats.feed(event));
         self.read_answers(ready);
         if ready.mail || self.mail_waits {
             self.read_mail();
@@ -245,10 +250,11 @@ impl Beats {
         }
     }
 
-    /// Takes every waiting frame in; `take` gets what the core must know.
-    fn each_frame(&mut self, on: PathSet, take: &mut dyn FnMut(&mut Beats, Event)) {
+    /// Takes in what waits, from each path so many at the `most`; `take` gets what the
+    /// core must know.
+    fn each_frame(&mut self, on: PathSet, most: usize, take: &mut dyn FnMut(&mut Beats, Event)) {
         for path in on.iter() {
-            for _ in 0..FRAMES_A_TURN {
+            for _ in 0..most {
                 let mut frame = [0; ETHERNET_HEADER + MAX_FRAME];
                 let Some((length, source)) = self.paths.receive(path, &mut frame) else { break };
                 if let Some(event) =

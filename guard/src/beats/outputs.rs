@@ -5,8 +5,11 @@ use twinwall_core::event::{Event, GateOrder, Output};
 use twinwall_core::ids::PathSet;
 use twinwall_core::wire::{MAX_FRAME, Session};
 
-use super::{Beats, Paths};
+use super::{Beats, FRAMES_WAITING, Paths};
 use crate::clock;
+
+/// How often an opening is tried at once.
+const OPENINGS: u32 = 2;
 
 impl Beats {
     /// Does everything that the core wants done, in its order.
@@ -49,12 +52,7 @@ impl Beats {
     /// A node that was frozen in between finds its arming run out.
     fn gate(&mut self, order: GateOrder) {
         let took = match order {
-            GateOrder::Open { .. } => {
-                self.parts.gate.arm();
-                self.refresh();
-                let now = clock::now();
-                self.core.may_open(now).is_some_and(|until| self.parts.gate.open(until))
-            }
+            GateOrder::Open { .. } => self.open_gate(),
             GateOrder::Renew { .. } | GateOrder::CloseAnswer { .. } | GateOrder::Close => {
                 self.parts.gate.obey(order)
             }
@@ -67,10 +65,23 @@ impl Beats {
         }
     }
 
+    /// An arming ends with the kernel's tick, which may come at any moment: then once more.
+    fn open_gate(&mut self) -> bool {
+        for _ in 0..OPENINGS {
+            self.parts.gate.arm();
+            self.refresh();
+            let Some(until) = self.core.may_open(clock::now()) else { return false };
+            if self.parts.gate.open(until) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Feeds the core all that waits in the sockets, without acting on it yet.
     fn refresh(&mut self) {
         let all = PathSet::first(self.paths.count());
-        self.each_frame(all, &mut |beats, event| beats.tell_core(event));
+        self.each_frame(all, FRAMES_WAITING, &mut |beats, event| beats.tell_core(event));
         for path in self.paths.answering_kernels(all) {
             self.tell_core(Event::KernelAnswered { path });
         }

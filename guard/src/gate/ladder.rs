@@ -11,9 +11,11 @@ use std::time::Duration;
 /// EtherType of an order's frame (IEEE 802 local experimental 1). The rules look
 /// at it before the mark, so that an administrator's marks are never an order.
 pub(crate) const ORDER_ETHERTYPE: u16 = 0x88b5;
-/// How long an arming lasts. Two ticks of a 250 Hz kernel: it bounds how old the
-/// beliefs may be on which a lease is opened or renewed.
-pub(crate) const ARMED: Duration = Duration::from_millis(8);
+/// How long an arming lasts: one tick of a 250 Hz kernel, so that it ends with the
+/// present one, 4 ms later at the most. It bounds how old the beliefs may be on which
+/// a lease is opened or renewed; a longer one would eat more of T − L. An order that
+/// comes just after the tick is refused, and given again.
+pub(crate) const ARMED: Duration = Duration::from_millis(4);
 /// How long a node that closed its answering gate goes on forwarding.
 pub(crate) const FORWARD_AFTER_CLOSE: Duration = Duration::from_millis(300);
 /// How much longer than asked a lease may be: the microseconds that pass between

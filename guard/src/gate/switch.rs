@@ -56,8 +56,8 @@ impl GateSwitch {
         self.ladder = Ladder::new(lease);
     }
 
-    /// First half of opening: the next opening is good for the next 4 to 8 ms
-    /// only. Read sockets and clock after this, then open. `false`: no table.
+    /// First half of opening: the next opening is good until the kernel's next
+    /// tick only. Read sockets and clock after this, then open. `false`: no table.
     pub fn arm(&mut self) -> bool {
         self.arming = self.arming.wrapping_add(1);
         self.frame[ARMING].copy_from_slice(&self.arming.to_ne_bytes());
@@ -66,7 +66,7 @@ impl GateSwitch {
 
     /// Second half: opens both gates until `left` has passed, `left` being what a
     /// look at the clock after [`arm`](Self::arm) gave. `false`: the arming ran out
-    /// (this node was kept from running), the table is gone or `left` is under 8 ms;
+    /// (a tick came, or this node was kept from running), the table is gone or `left` is under 8 ms;
     /// the gates are as they were.
     pub fn open_gate(&mut self, left: Duration) -> bool {
         let Some(ms) = self.ladder.fit(left) else { return false };
