@@ -3,8 +3,10 @@
 
 pub mod accounts;
 pub mod api;
+pub mod channel;
 pub mod digest;
 pub mod engine;
+pub mod identity;
 pub mod manifest;
 pub mod section;
 pub mod step;
