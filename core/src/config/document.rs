@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::errors::{Found, Place, Report};
-use super::keys::{Absent, Described, Key, REPEATED};
+use super::keys::{Absent, Described, Key};
 use super::kinds::Kind;
 
 /// Largest file in bytes: 4,096 VIPs with room to spare.
@@ -17,16 +17,18 @@ const MAX_EDITS: usize = 2;
 type Table<'t> = DeTable<'t>;
 
 /// One section of a file, or what stands in for an absent one.
-pub(super) struct Section<'t> {
-    /// Its name with the number of a repeated one; empty for the top.
+pub struct Section<'t> {
+    /// Where it stands, with the number of a repeated one; empty for the top.
     path: String,
+    /// Its name in the table of keys: as its header, without the outer brackets.
+    name: String,
     /// Line of its header.
     line: usize,
     table: Option<&'t Table<'t>>,
 }
 
 /// Parses the text; a syntax error ends the matter, since what follows it is guesswork.
-pub(super) fn parse<'t>(text: &'t str, report: &mut Report<'_>) -> Option<Spanned<Table<'t>>> {
+pub fn parse<'t>(text: &'t str, report: &mut Report<'_>) -> Option<Spanned<Table<'t>>> {
     if text.len() > MAX_FILE {
         let place = Place { line: 0, key: String::new(), value: None };
         report.add(
@@ -48,67 +50,108 @@ pub(super) fn parse<'t>(text: &'t str, report: &mut Report<'_>) -> Option<Spanne
 
 impl<'t> Section<'t> {
     /// The top of the file.
-    pub(super) fn top(document: &'t Spanned<Table<'t>>) -> Section<'t> {
-        Section { path: String::new(), line: 1, table: Some(document.get_ref()) }
+    pub fn top(document: &'t Spanned<Table<'t>>) -> Section<'t> {
+        let (path, name) = (String::new(), String::new());
+        Section { path, name, line: 1, table: Some(document.get_ref()) }
+    }
+
+    /// The same section with the keys that the table lists under `name`.
+    #[must_use]
+    pub fn with_keys_of(self, name: &str) -> Section<'t> {
+        Section { name: name.to_owned(), ..self }
+    }
+
+    /// Whether the file has it.
+    pub fn is_present(&self) -> bool {
+        self.table.is_some()
     }
 
     /// The section `[name]`, an empty one when it is absent.
-    pub(super) fn section(&self, name: &str, report: &mut Report<'_>) -> Section<'t> {
-        let entry = self.table.and_then(|table| find(table, name));
-        let Some(value) = entry else {
-            return Section { path: name.to_owned(), line: self.line, table: None };
+    pub fn section(&self, name: &str, report: &mut Report<'_>) -> Section<'t> {
+        let Some(value) = self.table.and_then(|table| find(table, name)) else {
+            return Section { line: self.line, table: None, ..self.below(name, "") };
         };
-        let table = value.get_ref().as_table();
-        if table.is_none() {
-            let place = report.place(name.to_owned(), value.span());
-            report.add(&place, "not a section", format!("write [{name}] and its keys below it"));
+        self.table_at(name, value, report)
+    }
+
+    /// Every section `[name.WORD]` with its word.
+    pub fn named(&self, name: &str, report: &mut Report<'_>) -> Vec<(Found<String>, Section<'t>)> {
+        let all = self.section(name, report);
+        let entries = all.table.iter().flat_map(|table| table.iter());
+        let mut named = Vec::new();
+        for (key, value) in entries {
+            let word: &str = key.get_ref();
+            let mut place = report.place(all.key(word), key.span());
+            place.value = None;
+            named
+                .push((Found { value: word.to_owned(), place }, all.table_at(word, value, report)));
         }
-        Section { path: name.to_owned(), line: report.line(value.span().start), table }
+        named
     }
 
     /// Every section `[[name]]`.
-    pub(super) fn sections(&self, name: &str, report: &mut Report<'_>) -> Vec<Section<'t>> {
+    pub fn sections(&self, name: &str, report: &mut Report<'_>) -> Vec<Section<'t>> {
         let Some(value) = self.table.and_then(|table| find(table, name)) else {
             return Vec::new();
         };
         let Some(items) = value.get_ref().as_array() else {
             let place =
-                Place { line: report.line(value.span().start), key: name.to_owned(), value: None };
+                Place { line: report.line(value.span().start), key: self.key(name), value: None };
+            let header = self.below(name, "").path;
             report.add(
                 &place,
                 "there can be several of these",
-                format!("write [[{name}]] with two brackets"),
+                format!("write [[{header}]] with two brackets"),
             );
             return Vec::new();
         };
         let mut all = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            let path = format!("{name}[{}]", index + 1);
+            let below = self.below(name, &format!("[{}]", index + 1));
+            let name = format!("[{}]", below.name);
             match item.get_ref().as_table() {
                 Some(table) => all.push(Section {
-                    path,
                     line: report.line(item.span().start),
                     table: Some(table),
+                    name,
+                    ..below
                 }),
                 None => {
-                    let place = report.place(path, item.span());
-                    report.add(
-                        &place,
-                        "not a section",
-                        format!("write [[{name}]] and its keys below it"),
-                    );
+                    let place = report.place(below.path, item.span());
+                    let remedy = format!("write [{name}] and its keys below it");
+                    report.add(&place, "not a section", remedy);
                 }
             }
         }
         all
     }
 
-    /// The value of `key`, its default when it is absent, nothing when it is wrong.
-    pub(super) fn get<K: Kind>(
+    fn table_at(
         &self,
-        key: &Key<K>,
+        name: &str,
+        value: &'t Spanned<DeValue<'t>>,
         report: &mut Report<'_>,
-    ) -> Option<Found<K::Value>> {
+    ) -> Section<'t> {
+        let below = self.below(name, "");
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            let place = report.place(below.path.clone(), value.span());
+            let remedy = format!("write [{}] and its keys below it", below.path);
+            report.add(&place, "not a section", remedy);
+        }
+        Section { line: report.line(value.span().start), table, ..below }
+    }
+
+    /// Where and what `name` is below this section.
+    fn below(&self, name: &str, number: &str) -> Section<'t> {
+        let path = self.key(name) + number;
+        let name =
+            if self.name.is_empty() { name.to_owned() } else { format!("{}.{name}", self.name) };
+        Section { path, name, line: self.line, table: None }
+    }
+
+    /// The value of `key`, its default when it is absent, nothing when it is wrong.
+    pub fn get<K: Kind>(&self, key: &Key<K>, report: &mut Report<'_>) -> Option<Found<K::Value>> {
         if let Some(value) = self.table.and_then(|table| find(table, key.name)) {
             let place = report.place(self.key(key.name), value.span());
             let value = key.kind.read(value, &place, report)?;
@@ -117,10 +160,9 @@ impl<'t> Section<'t> {
         let place = self.place(key.name);
         match key.absent {
             Absent::Required(example) => {
-                let at = if self.path.is_empty() {
-                    String::new()
-                } else {
-                    format!(" in {}", self.header())
+                let at = match self.name.as_str() {
+                    "" => String::new(),
+                    name => format!(" in [{name}]"),
                 };
                 report.add(
                     &place,
@@ -137,22 +179,20 @@ impl<'t> Section<'t> {
                     place: Place { value: Some(format!("{text} (default)")), ..place },
                 })
             }
+            Absent::Nothing(_) => None,
         }
     }
 
     /// Where `name` would stand in this section.
-    pub(super) fn place(&self, name: &str) -> Place {
+    pub fn place(&self, name: &str) -> Place {
         Place { line: self.line, key: self.key(name), value: None }
     }
 
     /// Reports the keys of this section that nobody knows. `all` are the keys of the whole file.
-    pub(super) fn refuse_unknown(&self, all: &[&dyn Described], report: &mut Report<'_>) {
-        let name = self.path.split('[').next().unwrap_or_default();
+    pub fn refuse_unknown(&self, all: &[&dyn Described], report: &mut Report<'_>) {
         let mut known: Vec<&str> =
-            all.iter().filter(|key| key.section() == name).map(|key| key.name()).collect();
-        if name.is_empty() {
-            known.extend(sections_of(all));
-        }
+            all.iter().filter(|key| key.section() == self.name).map(|key| key.name()).collect();
+        known.extend(sections_below(&self.name, all));
         for (key, value) in self.table.iter().flat_map(|table| table.iter()) {
             let word: &str = key.get_ref();
             if !known.contains(&word) {
@@ -161,20 +201,13 @@ impl<'t> Section<'t> {
                 if value.get_ref().is_table() || value.get_ref().is_array() {
                     place.value = None;
                 }
-                report.add(&place, "unknown key", suggestion(word, name, &known, all));
+                report.add(&place, "unknown key", suggestion(word, &self.name, &known, all));
             }
         }
     }
 
     fn key(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
-    }
-
-    fn header(&self) -> String {
-        match self.path.split_once('[') {
-            Some((name, _)) => format!("[[{name}]]"),
-            None => format!("[{}]", self.path),
-        }
     }
 }
 
@@ -193,6 +226,21 @@ pub(super) fn sections_of(all: &[&dyn Described]) -> Vec<&'static str> {
     sections
 }
 
+/// Words that begin a section below this one.
+fn sections_below(name: &str, all: &[&dyn Described]) -> Vec<&'static str> {
+    let mut words: Vec<&'static str> = Vec::new();
+    for section in sections_of(all) {
+        let bare = section.trim_matches(['[', ']']);
+        let below = match name {
+            "" => Some(bare),
+            name => bare.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')),
+        };
+        let word = below.and_then(|below| below.split('.').next());
+        words.extend(word.filter(|word| !words.contains(word)));
+    }
+    words
+}
+
 /// What to do about an unknown key.
 fn suggestion(word: &str, section: &str, known: &[&str], all: &[&dyn Described]) -> String {
     let near = known.iter().map(|name| (edits(word, name), *name)).min();
@@ -208,7 +256,6 @@ fn suggestion(word: &str, section: &str, known: &[&str], all: &[&dyn Described])
     if let Some(other) = all.iter().find(|key| key.name() == word) {
         return match other.section() {
             "" => "it belongs to the top of the file".to_owned(),
-            REPEATED => format!("it belongs to [[{REPEATED}]]"),
             section => format!("it belongs to [{section}]"),
         };
     }

@@ -79,21 +79,26 @@ impl std::error::Error for Errors {}
 
 /// Where a value stands, so that a later check can still speak of it.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) line: usize,
-    pub(super) key: String,
-    pub(super) value: Option<String>,
+pub struct Place {
+    /// As [`Problem::line`].
+    pub line: usize,
+    /// As [`Problem::key`].
+    pub key: String,
+    /// As [`Problem::value`].
+    pub value: Option<String>,
 }
 
 /// A value with its place.
 #[derive(Clone, Debug)]
-pub(super) struct Found<T> {
-    pub(super) value: T,
-    pub(super) place: Place,
+pub struct Found<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// Collects the problems of one file.
-pub(super) struct Report<'a> {
+pub struct Report<'a> {
     file: &'a str,
     text: &'a str,
     line_starts: Vec<usize>,
@@ -101,29 +106,26 @@ pub(super) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(file: &'a str, text: &'a str) -> Report<'a> {
+    /// An empty one; `file` is the name of the file for its problems.
+    pub fn new(file: &'a str, text: &'a str) -> Report<'a> {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let line_starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
         Report { file, text, line_starts, problems: Vec::new() }
     }
 
     /// The place of a value from its position in the text.
-    pub(super) fn place(&self, key: String, span: Range<usize>) -> Place {
+    pub fn place(&self, key: String, span: Range<usize>) -> Place {
         let raw = self.text.get(span.clone()).unwrap_or_default();
         Place { line: self.line(span.start), key, value: Some(shown(raw)) }
     }
 
     /// The line of a position in the text.
-    pub(super) fn line(&self, at: usize) -> usize {
+    pub fn line(&self, at: usize) -> usize {
         self.line_starts.partition_point(|start| *start <= at)
     }
 
-    pub(super) fn add(
-        &mut self,
-        place: &Place,
-        wrong: impl Into<String>,
-        remedy: impl Into<String>,
-    ) {
+    /// Notes a problem: what is wrong there, and what to do.
+    pub fn add(&mut self, place: &Place, wrong: impl Into<String>, remedy: impl Into<String>) {
         self.problems.push(Problem {
             file: self.file.to_owned(),
             line: place.line,
@@ -135,16 +137,21 @@ impl<'a> Report<'a> {
         });
     }
 
-    pub(super) fn count(&self) -> usize {
+    /// Problems so far.
+    pub fn count(&self) -> usize {
         self.problems.len()
     }
 
-    pub(super) fn is_clean(&self) -> bool {
+    /// Whether there is none so far.
+    pub fn is_clean(&self) -> bool {
         self.problems.is_empty()
     }
 
     /// The value, unless anything was wrong.
-    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<T, Errors> {
+    ///
+    /// # Errors
+    /// The problems, in the order of lines.
+    pub fn finish<T>(mut self, value: Option<T>) -> Result<T, Errors> {
         if let (true, Some(value)) = (self.is_clean(), value) {
             return Ok(value);
         }

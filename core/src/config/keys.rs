@@ -16,31 +16,41 @@ use super::{Cable, GateMode};
 pub const MAX_REQUIRED: usize = 16;
 
 /// What holds when a key is absent.
-pub(super) enum Absent {
+pub enum Absent {
     /// It must be there; the text shows how it may look.
     Required(&'static str),
     /// This TOML value.
     Default(&'static str),
+    /// No value; the text says what that means.
+    Nothing(&'static str),
 }
 
 /// One key.
-pub(super) struct Key<K> {
-    /// Section in which it stands; empty for the top of the file.
-    pub(super) section: &'static str,
+pub struct Key<K> {
+    /// Header of the section in which it stands, without its outer brackets (a section that
+    /// may come many times keeps its inner ones); empty for the top of the file.
+    pub section: &'static str,
     /// Its name there.
-    pub(super) name: &'static str,
-    pub(super) kind: K,
-    pub(super) absent: Absent,
+    pub name: &'static str,
+    /// What it may hold.
+    pub kind: K,
+    /// What holds without it.
+    pub absent: Absent,
     /// Its meaning in a sentence.
-    pub(super) about: &'static str,
+    pub about: &'static str,
 }
 
 /// What the reference needs to know of any key.
-pub(super) trait Described: Sync {
+pub trait Described: Sync {
+    /// See [`Key::section`].
     fn section(&self) -> &'static str;
+    /// See [`Key::name`].
     fn name(&self) -> &'static str;
+    /// What may stand there, in words.
     fn describe(&self) -> String;
+    /// What holds without it.
     fn absent(&self) -> &Absent;
+    /// Its meaning in a sentence.
     fn about(&self) -> &'static str;
 }
 
@@ -201,35 +211,35 @@ pub(super) static TARGETS: Key<Addresses> = Key {
     about: "Addresses that answer a ping as long as a node is not cut off, as the gateway of the provider. With the peer silent, only a node that hears one of them serves.",
 };
 pub(super) static INTERFACE_NAME: Key<InterfaceName> = Key {
-    section: "interface",
+    section: REPEATED,
     name: "name",
     kind: InterfaceName,
     absent: Absent::Required("\"lan\""),
     about: "Name of the interface, the same on both nodes.",
 };
 pub(super) static WATCH: Key<Toggle> = Key {
-    section: "interface",
+    section: REPEATED,
     name: "watch",
     kind: Toggle,
     absent: Absent::Default("false"),
     about: "Losing this interface makes a node unfit to be active. Heartbeats travel over the first fifteen watched interfaces too.",
 };
 pub(super) static PRIMARY: Key<Prefixes> = Key {
-    section: "interface",
+    section: REPEATED,
     name: "primary",
     kind: Prefixes,
     absent: Absent::Default("[]"),
     about: "The primary node's own address, or several.",
 };
 pub(super) static SECONDARY: Key<Prefixes> = Key {
-    section: "interface",
+    section: REPEATED,
     name: "secondary",
     kind: Prefixes,
     absent: Absent::Default("[]"),
     about: "The secondary node's own address, or several.",
 };
 pub(super) static VIRTUAL: Key<Prefixes> = Key {
-    section: "interface",
+    section: REPEATED,
     name: "virtual",
     kind: Prefixes,
     absent: Absent::Default("[]"),
@@ -262,5 +272,5 @@ pub(super) static PAIR: &[&dyn Described] = &[
     &VIRTUAL,
 ];
 
-/// The section that `pair.toml` may hold many times.
-pub(super) const REPEATED: &str = "interface";
+/// The section that `pair.toml` may hold many times, as it is written in its header.
+const REPEATED: &str = "[interface]";

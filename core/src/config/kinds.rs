@@ -11,7 +11,7 @@ use super::errors::{Found, Place, Report};
 use super::prefix::{Prefix, PrefixError};
 
 /// A kind of value.
-pub(super) trait Kind {
+pub trait Kind {
     /// What it becomes.
     type Value;
     /// Reads a value, or reports why it cannot be one.
@@ -26,8 +26,9 @@ pub(super) trait Kind {
 }
 
 /// Text for people.
-pub(super) struct Text {
-    pub(super) max_bytes: usize,
+pub struct Text {
+    /// Longest text in bytes.
+    pub max_bytes: usize,
 }
 
 /// A file below the root.
@@ -37,21 +38,25 @@ pub(super) struct PathBelowRoot;
 pub(super) struct InterfaceName;
 
 /// One of a few words.
-pub(super) struct Choice<T: 'static>(pub(super) &'static [(&'static str, T)]);
+pub struct Choice<T: 'static>(pub &'static [(&'static str, T)]);
 
 /// `true` or `false`.
-pub(super) struct Toggle;
+pub struct Toggle;
 
 /// A whole number.
-pub(super) struct Whole<T> {
-    pub(super) min: T,
-    pub(super) max: T,
+pub struct Whole<T> {
+    /// Least value.
+    pub min: T,
+    /// Greatest value.
+    pub max: T,
 }
 
 /// Seconds, fractions allowed.
-pub(super) struct Seconds {
-    pub(super) min: Duration,
-    pub(super) max: Duration,
+pub struct Seconds {
+    /// Least value.
+    pub min: Duration,
+    /// Greatest value.
+    pub max: Duration,
 }
 
 /// Addresses with prefix lengths: one text or a list.
@@ -59,12 +64,14 @@ pub(super) struct Prefixes;
 
 /// Plain addresses: one text or a list.
 pub(super) struct Addresses {
-    pub(super) max: usize,
+    /// Longest list.
+    pub max: usize,
 }
 
 /// Names of checks: one text or a list.
 pub(super) struct CheckNames {
-    pub(super) max: usize,
+    /// Longest list.
+    pub max: usize,
 }
 
 /// Longest interface name that the kernel takes (IFNAMSIZ less its end mark).
@@ -72,7 +79,12 @@ const MAX_INTERFACE_NAME: usize = 15;
 /// Longest name of a check, see `event::Fact`.
 const MAX_CHECK_NAME: usize = 32;
 
-fn text_of<'v>(value: &'v DeValue<'_>, place: &Place, report: &mut Report<'_>) -> Option<&'v str> {
+/// The text that a value is, or a report that it is none.
+pub fn text_of<'v>(
+    value: &'v DeValue<'_>,
+    place: &Place,
+    report: &mut Report<'_>,
+) -> Option<&'v str> {
     let text = value.as_str();
     if text.is_none() {
         report.add(place, format!("a text is needed, not {}", a(value)), "put it in quotes");
@@ -289,7 +301,7 @@ impl Kind for Seconds {
 }
 
 /// Reads each text of a list, or the one text that stands for a list of one.
-fn each<T>(
+pub fn each<T>(
     value: &Spanned<DeValue<'_>>,
     place: &Place,
     report: &mut Report<'_>,
@@ -326,7 +338,7 @@ fn each<T>(
 }
 
 /// Reports a list that is longer than allowed.
-fn limit<T>(items: &[T], max: usize, place: &Place, report: &mut Report<'_>) {
+pub fn limit<T>(items: &[T], max: usize, place: &Place, report: &mut Report<'_>) {
     if items.len() > max {
         report.add(place, format!("{} entries", items.len()), format!("{max} are possible"));
     }

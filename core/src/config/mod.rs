@@ -15,6 +15,17 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
+/// How a settings file is read: a table of its keys, a walk by that table which finds every
+/// problem at once, and the reference made from the same table. For other files in the style
+/// of these two, as the appliance profile; it knows nothing of what a key means.
+pub mod form {
+    pub use super::document::{Section, parse};
+    pub use super::errors::{Found, Place, Report};
+    pub use super::keys::{Absent, Described, Key};
+    pub use super::kinds::{Choice, Kind, Seconds, Text, Toggle, Whole, each, limit, text_of};
+    pub use super::reference::tables;
+}
+
 use std::net::IpAddr;
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ pub fn parse_node(file: &str, text: &str) -> Result<Node, Errors> {
 pub fn default_key_file() -> &'static str {
     match keys::KEY_FILE.absent {
         keys::Absent::Default(text) => text.trim_matches('"'),
-        keys::Absent::Required(_) => "",
+        keys::Absent::Required(_) | keys::Absent::Nothing(_) => "",
     }
 }
 

@@ -111,9 +111,9 @@ fn read_damping(top: &Section<'_>, report: &mut Report<'_>) -> Option<Damping> {
 }
 
 fn read_interfaces(top: &Section<'_>, report: &mut Report<'_>) -> Vec<Draft> {
-    let sections = top.sections(keys::REPEATED, report);
+    let sections = top.sections("interface", report);
     if sections.is_empty() && report.is_clean() {
-        let place = top.place(keys::REPEATED);
+        let place = top.place("interface");
         report.add(
             &place,
             "missing",

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::document::sections_of;
-use super::keys::{self, Absent, Described, REPEATED};
+use super::keys::{self, Absent, Described};
 
 /// The page `docs/reference/configuration.md`.
 pub fn reference() -> String {
@@ -25,13 +25,19 @@ pub fn reference() -> String {
 
 fn file(page: &mut String, name: &str, about: &str, keys: &[&dyn Described]) {
     let _ = write!(page, "\n## {name}\n\n{about}\n");
-    section(page, "", keys);
+    tables(page, keys, |section| match section.starts_with('[') {
+        true => ", once for each interface with addresses of the pair",
+        false => "",
+    });
+}
+
+/// A table of keys for each section; `note` is said after the header of one.
+pub fn tables(page: &mut String, keys: &[&dyn Described], note: impl Fn(&str) -> &'static str) {
+    if keys.iter().any(|key| key.section().is_empty()) {
+        section(page, "", keys);
+    }
     for name in sections_of(keys) {
-        let repeated = name == REPEATED;
-        let header = if repeated { format!("[[{name}]]") } else { format!("[{name}]") };
-        let note =
-            if repeated { ", once for each interface with addresses of the pair" } else { "" };
-        let _ = write!(page, "\n### {header}{note}\n");
+        let _ = write!(page, "\n### [{name}]{}\n", note(name));
         section(page, name, keys);
     }
 }
@@ -42,6 +48,7 @@ fn section(page: &mut String, name: &str, keys: &[&dyn Described]) {
         let default = match key.absent() {
             Absent::Required(_) => "required".to_owned(),
             Absent::Default(text) => format!("`{text}`"),
+            Absent::Nothing(text) => (*text).to_owned(),
         };
         let _ = writeln!(
             page,
