@@ -3,6 +3,7 @@
 
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -27,6 +28,15 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct HaEnds {
     own: AtomicU64,
     peer: AtomicU64,
+    declared: Mutex<Declared>,
+    changed: Condvar,
+}
+
+/// What the settings say of the cable, and how often they have said something else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Declared {
+    direct: bool,
+    times: u64,
 }
 
 impl HaEnds {
@@ -38,6 +48,33 @@ impl HaEnds {
     /// The other end's, by an authentic beat.
     pub fn set_peer(&self, mac: Mac) {
         self.peer.store(number(mac), Ordering::Relaxed);
+    }
+
+    /// The settings say so from now on.
+    pub fn declare(&self, cable: Cable) {
+        let mut declared = self.lock();
+        let direct = cable == Cable::Direct;
+        if declared.direct != direct {
+            *declared = Declared { direct, times: declared.times + 1 };
+            self.changed.notify_all();
+        }
+    }
+
+    fn declared(&self) -> Declared {
+        *self.lock()
+    }
+
+    /// Waits until the settings say that the cable is direct.
+    fn wait_for_direct(&self) -> Declared {
+        let waits = |declared: &mut Declared| !declared.direct;
+        match self.changed.wait_while(self.lock(), waits) {
+            Ok(declared) => *declared,
+            Err(poisoned) => *poisoned.into_inner(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Declared> {
+        self.declared.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn both(&self) -> Option<(Mac, Mac)> {
@@ -58,12 +95,19 @@ fn mac(number: u64) -> Option<Mac> {
 
 /// Body of the thread.
 pub fn watch(pair: &Pair, ends: &HaEnds, mail: &Sender<Mail>) {
-    if pair.ha_link.cable != Cable::Direct {
-        return;
-    }
+    ends.declare(pair.ha_link.cable);
     let Ok(name) = pair.ha_link.interface.parse::<InterfaceName>() else { return };
-    let mut told = None;
     loop {
+        // After a change of the settings the core knows nothing of the cable any more.
+        let declared = ends.wait_for_direct();
+        look(name, declared, ends, mail);
+    }
+}
+
+/// Looks for third stations as long as the settings stay as `declared`.
+fn look(name: InterfaceName, declared: Declared, ends: &HaEnds, mail: &Sender<Mail>) {
+    let mut told = None;
+    while ends.declared() == declared {
         thread::sleep(PAUSE);
         let Some(both) = ends.both() else { continue };
         let Some(third) =
@@ -73,7 +117,7 @@ pub fn watch(pair: &Pair, ends: &HaEnds, mail: &Sender<Mail>) {
         };
         let mut quiet = QUIET;
         // Until an end changes (another card, another peer): then with a new filter.
-        while ends.both() == Some(both) {
+        while ends.both() == Some(both) && ends.declared() == declared {
             let mut fds = [readable(third.as_fd())];
             if wait(&mut fds, Some(quiet)).is_err() {
                 break;
@@ -105,5 +149,18 @@ mod tests {
         assert_eq!(ends.both(), Some((Mac([0; 6]), Mac([0xff, 2, 3, 4, 5, 6]))));
         ends.set_own(None);
         assert_eq!(ends.both(), None);
+    }
+
+    #[test]
+    fn a_cable_that_is_declared_again_is_looked_at_again() {
+        let ends = HaEnds::default();
+        ends.declare(Cable::Direct);
+        let first = ends.wait_for_direct();
+        ends.declare(Cable::Direct);
+        assert_eq!(ends.declared(), first);
+        ends.declare(Cable::Switched);
+        assert_ne!(ends.declared(), first);
+        ends.declare(Cable::Direct);
+        assert_ne!(ends.wait_for_direct(), first);
     }
 }

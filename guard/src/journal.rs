@@ -2,10 +2,11 @@
 //! which never waits for the lock; read by the server's threads.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use twinwall_core::api::{MAX_EVENTS, Numbered};
+use twinwall_core::config::Pair;
 use twinwall_core::note::Note;
 
 use crate::clock;
@@ -22,27 +23,48 @@ pub struct Journal {
 
 #[derive(Debug, Default)]
 struct Ring {
-    events: VecDeque<(u64, u64, Note)>,
+    events: VecDeque<Entry>,
     last: u64,
     closed: bool,
 }
 
+/// A note with all that makes an event of it.
+#[derive(Debug)]
+struct Entry {
+    number: u64,
+    unix_ms: u64,
+    note: Note,
+    /// The settings of its time: they give names to its numbers.
+    pair: Arc<Pair>,
+}
+
 /// The beat thread's end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Writer {
-    backlog: VecDeque<(u64, Note)>,
+    backlog: VecDeque<(u64, Note, Arc<Pair>)>,
+    pair: Arc<Pair>,
     /// Notes lost because nobody gave the lock free for very long.
     pub lost: u64,
 }
 
 impl Writer {
+    /// For notes of these settings.
+    pub fn new(pair: Arc<Pair>) -> Writer {
+        Writer { backlog: VecDeque::new(), pair, lost: 0 }
+    }
+
+    /// The notes from now on are of these settings.
+    pub fn set_pair(&mut self, pair: Arc<Pair>) {
+        self.pair = pair;
+    }
+
     /// Takes a note; it reaches the ring at this or a later [`flush`](Writer::flush).
     pub fn push(&mut self, note: Note) {
         if self.backlog.len() >= MAX_BACKLOG {
             self.backlog.pop_front();
             self.lost += 1;
         }
-        self.backlog.push_back((clock::unix_ms(), note));
+        self.backlog.push_back((clock::unix_ms(), note, Arc::clone(&self.pair)));
     }
 
     /// Moves waiting notes to the ring if its lock is free. `true`: nothing waits any more.
@@ -51,13 +73,13 @@ impl Writer {
             return true;
         }
         let Ok(mut ring) = journal.ring.try_lock() else { return false };
-        for (unix_ms, note) in self.backlog.drain(..) {
+        for (unix_ms, note, pair) in self.backlog.drain(..) {
             ring.last += 1;
             let number = ring.last;
             if ring.events.len() >= MAX_EVENTS {
                 ring.events.pop_front();
             }
-            ring.events.push_back((number, unix_ms, note));
+            ring.events.push_back(Entry { number, unix_ms, note, pair });
         }
         drop(ring);
         journal.grown.notify_all();
@@ -66,16 +88,17 @@ impl Writer {
 }
 
 impl Journal {
-    /// Events with numbers above `after`, in order, in words by `text`.
-    pub fn after(&self, after: u64, text: &dyn Fn(&Note) -> String) -> Vec<Numbered> {
+    /// Events with numbers above `after`, in order, in words by `text`, which gets
+    /// the settings of the event's time.
+    pub fn after(&self, after: u64, text: &dyn Fn(&Note, &Pair) -> String) -> Vec<Numbered> {
         let ring = self.lock();
-        let numbered = |(number, unix_ms, note): &(u64, u64, Note)| Numbered {
-            number: *number,
-            unix_ms: *unix_ms,
-            note: note.clone(),
-            text: text(note),
+        let numbered = |entry: &Entry| Numbered {
+            number: entry.number,
+            unix_ms: entry.unix_ms,
+            note: entry.note.clone(),
+            text: text(&entry.note, &entry.pair),
         };
-        ring.events.iter().filter(|(number, _, _)| *number > after).map(numbered).collect()
+        ring.events.iter().filter(|entry| entry.number > after).map(numbered).collect()
     }
 
     /// Waits until there is an event above `after`, or `limit` is over, or the guard
@@ -121,22 +144,41 @@ mod tests {
         Note { at: Moment::from_millis(at), what: What::DoubtEnded }
     }
 
+    fn pair(name: &str) -> Arc<Pair> {
+        let text = format!(
+            "pair_id = 1\n[ha_link]\ninterface = \"ha\"\n[[interface]]\nname = \"{name}\"\nwatch = true\n"
+        );
+        Arc::new(twinwall_core::config::parse_pair("pair.toml", &text).unwrap())
+    }
+
+    #[test]
+    fn an_event_keeps_the_names_of_its_time() {
+        let (journal, mut writer) = (Journal::default(), Writer::new(pair("lan")));
+        writer.push(note(1));
+        writer.set_pair(pair("wan"));
+        writer.push(note(2));
+        assert!(writer.flush(&journal));
+        let told = journal.after(0, &|_, pair| pair.interfaces[0].name.clone());
+        let names: Vec<&str> = told.iter().map(|event| event.text.as_str()).collect();
+        assert_eq!(names, ["lan", "wan"]);
+    }
+
     #[test]
     fn the_ring_keeps_the_newest_and_their_numbers() {
-        let (journal, mut writer) = (Journal::default(), Writer::default());
+        let (journal, mut writer) = (Journal::default(), Writer::new(pair("lan")));
         for at in 0..(MAX_EVENTS as u64 + 10) {
             writer.push(note(at));
             assert!(writer.flush(&journal));
         }
-        let kept = journal.after(0, &|_| String::new());
+        let kept = journal.after(0, &|_, _| String::new());
         assert_eq!(kept.len(), MAX_EVENTS);
         assert_eq!(kept[0].number, 11);
-        assert_eq!(journal.after(MAX_EVENTS as u64 + 9, &|_| String::new()).len(), 1);
+        assert_eq!(journal.after(MAX_EVENTS as u64 + 9, &|_, _| String::new()).len(), 1);
     }
 
     #[test]
     fn a_held_lock_only_delays_and_the_backlog_is_bounded() {
-        let (journal, mut writer) = (Journal::default(), Writer::default());
+        let (journal, mut writer) = (Journal::default(), Writer::new(pair("lan")));
         let held = journal.lock();
         for at in 0..=(MAX_BACKLOG as u64) {
             writer.push(note(at));
@@ -145,6 +187,6 @@ mod tests {
         drop(held);
         assert!(writer.flush(&journal));
         assert_eq!(writer.lost, 1);
-        assert_eq!(journal.after(0, &|_| String::new())[0].note, note(25));
+        assert_eq!(journal.after(0, &|_, _| String::new())[0].note, note(25));
     }
 }

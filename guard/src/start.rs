@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::RwLock;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::thread::{self, JoinHandle};
 
@@ -12,25 +12,26 @@ use twinwall_core::api::Missing;
 use twinwall_core::beat::Leaving;
 use twinwall_core::config::{GateMode, Node, Pair};
 use twinwall_core::event::{Event, Order};
-use twinwall_core::ids::{BootId, MAX_PATHS};
-use twinwall_core::wire::{PairKey, Session};
+use twinwall_core::ids::BootId;
+use twinwall_core::wire::Session;
 
-use crate::addresses::{self, Wanted};
-use crate::announce::{self, Announce};
+use crate::addresses;
+use crate::announce;
 use crate::beats::{Beats, Gatekeeper, Mail, Parts};
 use crate::cable::{self, HaEnds};
 use crate::gate::{GateSwitch, GateTable};
+use crate::gate_keeping::{GateKeeping, GateOrders, gate_spec};
 use crate::journal::Journal;
-use crate::links::{CheckLinks, LinkWatch};
+use crate::links::LinkWatch;
 use crate::mailbox::{Sender, mailbox};
 use crate::notify::Notifier;
-use crate::ping::Pinger;
+use crate::path_sockets::{PathSockets, Reaches};
 use crate::realtime::{self, BEAT_PRIORITY, STACK};
-use crate::rtnetlink::InterfaceName;
+use crate::reload::{Fixed, Reached, names, pinger};
 use crate::server::{self, Context};
 use crate::settings::{self, Settings};
 use crate::signals;
-use crate::threads::{self, GateKeeping, GateOrders, Links, gate_spec};
+use crate::threads;
 
 /// Runs the guard until it is told to leave.
 ///
@@ -85,23 +86,6 @@ struct Running {
     journal: Arc<Journal>,
 }
 
-/// What a reload must reach, and what it cannot change.
-#[derive(Clone)]
-struct Reached {
-    wanted: Wanted,
-    announce: Announce,
-    gate: Arc<GateOrders>,
-    mail: Sender<Mail>,
-    fixed: Fixed,
-}
-
-/// What holds for a whole run of the guard.
-#[derive(Clone)]
-struct Fixed {
-    node: Node,
-    key: PairKey,
-}
-
 impl Running {
     fn start(root: &Path, settings: Settings, missing: Vec<Missing>) -> io::Result<Running> {
         let Settings { node, pair, key } = settings;
@@ -116,13 +100,7 @@ impl Running {
         let (wanted, worker) = addresses::worker(lists)?;
         let (links, watch) = LinkWatch::open(&names(&pair)?)?;
         let boot = BootId(random()?);
-        let setup = Setup {
-            name: node.name.clone(),
-            designation: node.designation,
-            boot,
-            pair: pair.clone(),
-            gate: keeping.is_some(),
-        };
+        let setup = setup(&node, &pair, boot, keeping.is_some());
         let mut session = Session::new(&key, pair.pair_id, node.designation, boot);
         session.name_paths(pair.path_tags());
         let parts = Parts {
@@ -131,8 +109,8 @@ impl Running {
             gate,
             urgent: urgent_in,
             mail: mail_in,
-            wanted: wanted.clone(),
-            announce: announce.clone(),
+            wanted,
+            announce,
             links: links.clone(),
             pinger: pinger(&pair)?,
             journal: Arc::clone(&journal),
@@ -140,9 +118,13 @@ impl Running {
             ends: Arc::clone(&ends),
         };
         let fixed = Fixed { node: node.clone(), key };
-        let (gate, to_beats) = (Arc::clone(&orders), mail.clone());
-        let reached = Reached { wanted, announce, gate, mail: to_beats, fixed };
-        start_links(watch, &links, &pair, &node, &ends, &urgent)?;
+        let gate = keeping.is_some().then(|| Arc::clone(&orders));
+        let to = Reaches { mail: urgent.clone(), wanted: parts.wanted.clone(), gate: gate.clone() };
+        let (pairs, work) = PathSockets::new(&pair, node.designation, &ends, to);
+        links.check();
+        threads::start("links", node.realtime, move || work.run(watch))?;
+        let (to_beats, cable) = (mail.clone(), Arc::clone(&ends));
+        let reached = Reached { gate, mail: to_beats, links, pairs, ends: cable, fixed };
         let beats = start_beats(parts, node.realtime, std::mem::take(&mut missing))?;
         start_others(worker, announcer, &pair, &node, &ends, (&urgent, &mail), &orders)?;
         if let Some(keeping) = keeping {
@@ -180,6 +162,11 @@ impl Running {
         }
         self.journal.close();
     }
+}
+
+fn setup(node: &Node, pair: &Pair, boot: BootId, gate: bool) -> Setup {
+    let (name, designation) = (node.name.clone(), node.designation);
+    Setup { name, designation, boot, pair: pair.clone(), gate }
 }
 
 /// The gate, the thread's work that keeps it, and what is missing.
@@ -228,25 +215,6 @@ fn no_gate(why: &str) -> Missing {
     Missing { name: "gate".to_owned(), remedy }
 }
 
-fn start_links(
-    watch: LinkWatch,
-    links: &CheckLinks,
-    pair: &Pair,
-    node: &Node,
-    ends: &Arc<HaEnds>,
-    urgent: &Sender<Mail>,
-) -> io::Result<()> {
-    let work = Links {
-        pair: pair.clone(),
-        designation: node.designation,
-        ends: Arc::clone(ends),
-        mail: urgent.clone(),
-        opened: [None; MAX_PATHS],
-    };
-    links.check();
-    threads::start("links", node.realtime, move || work.run(watch))
-}
-
 fn start_others(
     worker: addresses::Worker,
     announcer: announce::Announcer,
@@ -284,86 +252,14 @@ fn context(root: PathBuf, pair: Pair, journal: Arc<Journal>, reached: Reached) -
     Context {
         mail,
         journal,
-        pair: RwLock::new(pair),
-        reload: Box::new(move |context| reload(&root, &reached, context)),
+        pair: Mutex::new(pair),
+        reload: Box::new(move |context| reached.reload(&root, context)),
         clients: AtomicUsize::new(0),
     }
 }
 
-/// Reads the settings again and hands them to every thread that uses them.
-fn reload(root: &Path, reached: &Reached, context: &Context) -> Result<(), String> {
-    let new = settings::load(root).map_err(|error| error.to_string())?;
-    reached.fixed.refuse_other(&new)?;
-    let mut pair = context.pair.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let change = pair.change(&new.pair);
-    let names = |pair: &Pair| {
-        pair.interfaces.iter().map(|interface| interface.name.clone()).collect::<Vec<_>>()
-    };
-    let watches =
-        |pair: &Pair| pair.interfaces.iter().map(|interface| interface.watch).collect::<Vec<_>>();
-    if let Some(first) = change.changed.iter().find(|changed| !changed.live) {
-        return Err(format!(
-            "{}: cannot be changed while the guard runs; restart it on both nodes, the passive first",
-            first.key
-        ));
-    }
-    if names(&pair) != names(&new.pair)
-        || watches(&pair) != watches(&new.pair)
-        || pair.ping_targets != new.pair.ping_targets
-    {
-        return Err("the list of interfaces, watches or ping targets changed: restart the guard on both nodes, the passive first".to_owned());
-    }
-    let lists =
-        threads::lists(&new.pair, new.node.designation).map_err(|error| error.to_string())?;
-    reached.gate.pair(Box::new(new.pair.clone()));
-    reached.announce.replace_vips(Arc::clone(&lists.vips));
-    reached.wanted.replace(lists);
-    if !reached.mail.send(Mail::Reload(Box::new(new.pair.clone()))) {
-        return Err("the guard does not take mail; see its log".to_owned());
-    }
-    *pair = new.pair;
-    Ok(())
-}
-
-impl Fixed {
-    /// Names the first thing in `new` that only a restart could change.
-    fn refuse_other(&self, new: &Settings) -> Result<(), String> {
-        let (old, node) = (&self.node, &new.node);
-        let differs = [
-            ("name", old.name != node.name),
-            ("designation", old.designation != node.designation),
-            ("gate", old.gate != node.gate),
-            ("realtime", old.realtime != node.realtime),
-            ("key file", self.key != new.key),
-        ];
-        match differs.into_iter().find(|(_, differs)| *differs) {
-            Some((key, _)) => Err(format!(
-                "{key}: cannot be changed while the guard runs; restart it on this node"
-            )),
-            None => Ok(()),
-        }
-    }
-}
-
-fn names(pair: &Pair) -> io::Result<Vec<InterfaceName>> {
-    let all = std::iter::once(&pair.ha_link.interface)
-        .chain(pair.interfaces.iter().map(|interface| &interface.name));
-    all.map(|name| {
-        name.parse().map_err(|_| io::Error::other(format!("{name}: not an interface name")))
-    })
-    .collect()
-}
-
-fn pinger(pair: &Pair) -> io::Result<Option<Pinger>> {
-    if pair.ping_targets.is_empty() {
-        return Ok(None);
-    }
-    let nonce = random::<8>()?;
-    Pinger::open(&pair.ping_targets, nonce).map(Some)
-}
-
 /// Bytes of the kernel's random source, ready since early boot.
-fn random<const N: usize>() -> io::Result<[u8; N]> {
+pub(crate) fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     // SAFETY: `bytes` is N bytes long.
     let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), N, 0) };

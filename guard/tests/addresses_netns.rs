@@ -288,8 +288,14 @@ fn the_thread_applies_restores_and_tells_own_addresses() {
         lan0();
         wanted.look();
         until(Duration::from_secs(2), || held().len() == 2);
-        wanted.replace(lists(&[vip("10.0.0.3/24", false)]));
-        until(Duration::from_secs(2), || held().len() == 1);
+        let (done, applied) = mpsc::sync_channel(1);
+        wanted.replace(lists(&[vip("10.0.0.3/24", false)]), Some(done));
+        applied.recv_timeout(Duration::from_secs(2)).expect("it says when it is done");
+        assert_eq!(held().len(), 1);
+        assert!(
+            !told.try_iter().any(|line| line.starts_with("restored 0 1")),
+            "nobody else's doing"
+        );
         wanted.stop();
         thread.join().expect("ends");
     });

@@ -201,3 +201,28 @@ fn a_storm_of_notices_loses_nothing() {
         watching.end();
     });
 }
+
+#[test]
+fn a_new_list_is_told_in_full_and_watched_at_once() {
+    alone(|| {
+        let other = Other::start();
+        for (name, index) in [("lan0", 31), ("dmz0", 32)] {
+            cable_to(&other, name, index);
+        }
+        let watching = Watching::start(&["lan0"]);
+        assert!(watching.change().1.up);
+        let names = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+        watching.check.watch(names(&["dmz0", "lan0", "none0"]));
+        let told: Vec<_> = (0..3).map(|_| watching.change().1).collect();
+        let seen: Vec<_> = told.iter().map(|state| (state.name.as_str(), state.up)).collect();
+        assert_eq!(seen, [("dmz0", true), ("lan0", true), ("none0", false)]);
+        other.sh("ip link set dmz0 down");
+        let lost = watching.change().1;
+        assert_eq!((lost.name.as_str(), lost.up), ("dmz0", false));
+        watching.check.watch(names(&["lan0"]));
+        assert_eq!(watching.change().1.name.as_str(), "lan0");
+        other.sh("ip link set dmz0 up");
+        assert!(watching.quiet(), "nobody asks for it any more");
+        watching.end();
+    });
+}

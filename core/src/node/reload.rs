@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::beat::RoleWord;
-use crate::config::{Cable, Pair};
+use crate::config::Pair;
 use crate::event::Output;
 use crate::ids::{MAX_TARGETS, PathId};
 use crate::note::What;
@@ -53,8 +53,9 @@ impl Core {
         if let Some(said) = self.peer.said.as_ref().filter(|_| heard) {
             self.compare_settings(now, said.settings);
         }
-        if self.setup.pair.ha_link.cable != Cable::Direct {
-            self.cable(now, false);
+        if old.ha_link.cable != self.setup.pair.ha_link.cable {
+            // What was seen of the cable was seen in another belief: it is looked at anew.
+            (self.early.direct, self.early.checked) = (false, false);
         }
         if old.detection() > self.setup.pair.detection() {
             // What the peer was granted, it was granted in trust in the old patience.

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, SyncSender};
 use std::time::{Duration, Instant};
 
 use twinwall_core::event::{Desired, OwnTrouble};
@@ -83,7 +83,7 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub struct Wanted {
     shared: Arc<Shared>,
-    lists: mpsc::Sender<Lists>,
+    lists: mpsc::Sender<(Lists, Option<SyncSender<()>>)>,
 }
 
 impl Wanted {
@@ -94,10 +94,11 @@ impl Wanted {
         self.shared.wake.wake();
     }
 
-    /// Replaces the lists after a reload; dropped VIPs are removed.
-    pub fn replace(&self, lists: Lists) {
+    /// Replaces the lists after a reload; dropped VIPs are removed. `done` is told when
+    /// the kernel is as they say.
+    pub fn replace(&self, lists: Lists, done: Option<SyncSender<()>>) {
         // A worker that has ended needs no list.
-        let _ = self.lists.send(lists);
+        let _ = self.lists.send((lists, done));
         self.shared.wake.wake();
     }
 
@@ -124,7 +125,7 @@ impl Wanted {
 #[derive(Debug)]
 pub struct Worker {
     shared: Arc<Shared>,
-    new_lists: mpsc::Receiver<Lists>,
+    new_lists: mpsc::Receiver<(Lists, Option<SyncSender<()>>)>,
     lists: Lists,
     addresses: Addresses,
     monitor: EventSocket,
@@ -202,11 +203,10 @@ impl Worker {
     }
 
     fn take_orders(&mut self, report: &mut dyn FnMut(Report<'_>)) {
-        if let Some(lists) = self.new_lists.try_iter().last() {
-            self.addresses.set_backstop(lists.backstop);
-            self.lists = lists;
-            self.look_at = Instant::now();
-            self.renew_at = self.renew_at.map(|_| self.look_at);
+        if let Some((lists, done)) = self.new_lists.try_iter().last() {
+            self.take_lists(lists, report);
+            // Who asked may have given up.
+            let _ = done.map(|done| done.try_send(()));
         }
         if self.shared.look.swap(false, Ordering::AcqRel) {
             self.look_at = Instant::now();
@@ -221,6 +221,20 @@ impl Worker {
         self.renew_at = self.next_renewal(Instant::now()).filter(|_| self.present());
         report(Report::Applied { generation: Generation(word >> 1), outcome: &outcome });
         self.tell_own(report);
+    }
+
+    /// Our own change: it is made, not restored.
+    fn take_lists(&mut self, lists: Lists, report: &mut dyn FnMut(Report<'_>)) {
+        self.addresses.set_backstop(lists.backstop);
+        self.lists = lists;
+        self.look_at = Instant::now();
+        self.renew_at = self.renew_at.map(|_| self.look_at);
+        // The numbers of interfaces may be others now.
+        self.troubles_told = None;
+        if self.taken != NOTHING_WANTED {
+            self.apply(report);
+            self.tell_own(report);
+        }
     }
 
     fn present(&self) -> bool {

@@ -11,9 +11,11 @@
 //! After each of them the core's outputs are carried out in order.
 
 mod gatekeeper;
+mod greet;
 mod outputs;
 mod paths;
 mod readiness;
+mod reload;
 
 use std::io;
 use std::os::fd::AsFd;
@@ -22,14 +24,13 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use twinwall_core::api::{Count, GuardView, Input, Missing};
-use twinwall_core::config::Pair;
 use twinwall_core::event::{Event, Refusal};
 use twinwall_core::ids::{PathId, PathSet};
 use twinwall_core::note::Note;
 use twinwall_core::snapshot::Snapshot;
 use twinwall_core::time::Moment;
 use twinwall_core::wire::{MAX_FRAME, Received, Session};
-use twinwall_core::{Core, Setup};
+use twinwall_core::{Core, Setup, node::ReloadRefused};
 
 use crate::addresses::Wanted;
 use crate::announce::Announce;
@@ -41,11 +42,12 @@ use crate::links::CheckLinks;
 use crate::mailbox::{Receiver, Taken};
 use crate::notify::Notifier;
 use crate::ping::Pinger;
-use crate::rtnetlink::Mac;
+use crate::rtnetlink::{InterfaceName, Mac};
 
 pub use gatekeeper::Gatekeeper;
 pub use paths::{PathSocket, Paths, group};
 use readiness::{Ready, Source, Waiting};
+pub use reload::{Reload, Replaced};
 
 /// Frames taken from one path in one turn, so that a flood on one path starves
 /// neither the others nor the deadline. An honest peer sends a few.
@@ -58,9 +60,6 @@ const FRAMES_WAITING: usize = 512;
 const LETTERS_A_TURN: usize = 16;
 /// A busy mailbox is looked into again after this long.
 const BUSY: Duration = Duration::from_millis(1);
-/// How long a starting guard waits for the peer before it takes the kernel over:
-/// its predecessor's lease may still serve, and ends by itself.
-const GREETING: Duration = Duration::from_millis(50);
 /// A wake-up later than this is told to the core.
 const LATE: Duration = Duration::from_millis(5);
 
@@ -68,18 +67,19 @@ const LATE: Duration = Duration::from_millis(5);
 pub enum Mail {
     /// Something for the core.
     Event(Event),
-    /// A path's sockets, opened by the link thread; `None` when the interface is gone.
-    Path(PathId, Option<Box<PathSocket>>),
+    /// The sockets of the path over an interface, opened by the link thread; `None` when
+    /// the interface is gone.
+    Path(InterfaceName, Option<Box<PathSocket>>),
+    /// Whether an interface has carrier.
+    Link(InterfaceName, bool),
     /// An order or a fact, and where to answer.
     Asked(Event, SyncSender<Result<(), Refusal>>),
     /// Asks for the status.
     Status(SyncSender<Box<(Snapshot, GuardView)>>),
     /// From now on every input goes here, after a copy of the core.
     Record(SyncSender<Recorded>),
-    /// Settings that were read again and may be changed live.
-    Reload(Box<Pair>),
-    /// The length of the gate's lease has changed in the kernel's table.
-    Lease(Duration),
+    /// Settings that were read again and may be changed live, and where to answer.
+    Reload(Box<Reload>, SyncSender<Result<Replaced, ReloadRefused>>),
     /// The gate's table was made anew: open again for what is left of the lease.
     RestoreGate,
     /// The protections that are missing.
@@ -150,18 +150,19 @@ impl Beats {
     /// # Errors
     /// When waiting itself fails.
     pub fn start(mut parts: Parts, missing: Vec<Missing>) -> io::Result<Beats> {
-        let mut paths = Paths::new(parts.setup.pair.pair_id);
+        let mut paths = Paths::new(&parts.setup.pair);
         let mut early = Vec::new();
-        greet(&mut parts, &mut paths, &mut early)?;
+        greet::greet(&mut parts, &mut paths, &mut early)?;
         // From here on this run speaks for itself: the predecessor's right ends before
         // the first word, and its addresses are the first thing that the core takes away.
         parts.gate.close();
         let core = Core::new(clock::now(), parts.setup.clone());
+        let writer = Writer::new(Arc::new(parts.setup.pair.clone()));
         let mut beats = Beats {
             parts,
             core,
             paths,
-            writer: Writer::default(),
+            writer,
             recorder: None,
             refusal: None,
             missing,
@@ -326,7 +327,8 @@ impl Beats {
                 self.feed(Event::GateWorks { works });
             }
             Mail::Event(event) => self.feed(event),
-            Mail::Path(path, socket) => self.paths.set(path, socket),
+            Mail::Path(name, socket) => self.paths.set(name, socket),
+            Mail::Link(name, up) => self.link(name, up),
             Mail::Asked(event, answer) => {
                 self.refusal = None;
                 self.feed(event);
@@ -342,15 +344,11 @@ impl Beats {
                 let start = Recorded::Start(Box::new(self.core.clone()));
                 self.recorder = recorder.try_send(start).is_ok().then_some(recorder);
             }
-            Mail::Reload(pair) => {
-                // A recording cannot go on over a change of settings.
-                self.recorder = None;
-                if let Err(refused) = self.core.reload(clock::now(), *pair) {
-                    eprintln!("twinwall-guard: settings not taken over: {refused}");
-                }
-                self.carry_out();
+            Mail::Reload(new, answer) => {
+                let result = self.reload(*new);
+                // The client may have given up.
+                let _ = answer.try_send(result);
             }
-            Mail::Lease(lease) => self.parts.gate.set_lease(lease),
             Mail::RestoreGate => self.parts.gate.restore(),
             Mail::Missing(missing) => self.missing = missing,
             Mail::Present(present) => self.present = present,
@@ -383,51 +381,5 @@ impl Beats {
             }
             None => Moment::NEVER,
         };
-    }
-}
-
-/// Says hello until the peer's run is known or [`GREETING`] is over.
-fn greet(parts: &mut Parts, paths: &mut Paths, early: &mut Vec<Mail>) -> io::Result<()> {
-    let end = clock::now() + GREETING;
-    let mut hello_at = Moment::ZERO;
-    loop {
-        let now = clock::now();
-        if now >= end || parts.session.knows_peer() {
-            return Ok(());
-        }
-        let mut fresh = false;
-        for receiver in [&parts.urgent, &parts.mail] {
-            receiver.clear();
-            while let Taken::Letter(mail) = receiver.take() {
-                match mail {
-                    Mail::Path(path, socket) => {
-                        paths.set(path, socket);
-                        fresh = true;
-                    }
-                    other => early.push(other),
-                }
-            }
-        }
-        if fresh || now >= hello_at {
-            hello_at = now + Duration::from_millis(10);
-            outputs::say_hello(&mut parts.session, paths, PathSet::first(paths.count()));
-        }
-        for index in 0..paths.count() {
-            let path = PathId(index as u8);
-            let mut frame = [0; ETHERNET_HEADER + MAX_FRAME];
-            while let Some((length, _)) = paths.receive(path, &mut frame) {
-                let frame = &frame[ETHERNET_HEADER.min(length)..length];
-                if let Ok(Received::Hello { answer: true, .. }) =
-                    parts.session.receive(now, path, frame)
-                {
-                    outputs::say_hello(&mut parts.session, paths, PathSet::only(path));
-                }
-            }
-        }
-        let mut waiting = Waiting::default();
-        waiting.add(parts.urgent.as_fd(), Source::Mail);
-        waiting.add(parts.mail.as_fd(), Source::Mail);
-        paths.wait_for(now, &mut waiting);
-        waiting.wait(hello_at.min(end).since(clock::now()))?;
     }
 }

@@ -3,13 +3,14 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use twinwall_core::config::Pair;
 use twinwall_core::ids::{MAX_PATHS, PathId, PathSet};
 use twinwall_core::time::Moment;
 use twinwall_core::wire::{ETHERTYPE, MAX_FRAME};
 
 use crate::ask::Asker;
 use crate::frames::{ETHERNET_HEADER, FrameSocket};
-use crate::rtnetlink::Mac;
+use crate::rtnetlink::{InterfaceName, Mac};
 
 use super::readiness::{Source, Waiting};
 
@@ -28,11 +29,11 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
 /// All paths.
 pub struct Paths {
+    names: [Option<InterfaceName>; MAX_PATHS],
     sockets: [Option<Box<PathSocket>>; MAX_PATHS],
     /// Where the peer is on each path: its address once heard, the group before.
     peers: [Mac; MAX_PATHS],
     group: Mac,
-    count: usize,
     /// Answers to questions are waited for until here.
     asked_until: Moment,
 }
@@ -43,30 +44,55 @@ pub fn group(pair_id: u16) -> Mac {
     Mac([0x03, b't', b'w', 0, high, low])
 }
 
+/// The names of the paths' interfaces; the settings were checked, so all are possible.
+fn names(pair: &Pair) -> [Option<InterfaceName>; MAX_PATHS] {
+    let mut names = [None; MAX_PATHS];
+    for (entry, name) in names.iter_mut().zip(pair.path_names()) {
+        *entry = name.parse().ok();
+    }
+    names
+}
+
 impl Paths {
-    /// No path yet.
-    pub fn new(pair_id: u16) -> Paths {
-        let group = group(pair_id);
+    /// The paths of these settings, without sockets yet.
+    pub fn new(pair: &Pair) -> Paths {
+        let group = group(pair.pair_id);
         Paths {
+            names: names(pair),
             sockets: std::array::from_fn(|_| None),
             peers: [group; MAX_PATHS],
             group,
-            count: 0,
             asked_until: Moment::ZERO,
         }
     }
 
-    /// Sets or takes away a path's sockets.
-    pub fn set(&mut self, path: PathId, socket: Option<Box<PathSocket>>) {
-        if let Some(entry) = self.sockets.get_mut(path.index()) {
-            *entry = socket;
-            self.count = self.count.max(path.index() + 1);
+    /// The paths of other settings: sockets follow their interfaces' names, and those
+    /// of interfaces that are no path any more are closed.
+    pub fn relist(&mut self, pair: &Pair) {
+        let before = std::mem::replace(&mut self.names, names(pair));
+        let mut sockets = std::mem::replace(&mut self.sockets, std::array::from_fn(|_| None));
+        let peers = std::mem::replace(&mut self.peers, [self.group; MAX_PATHS]);
+        for (index, name) in self.names.iter().enumerate() {
+            let kept = before.iter().position(|old| name.is_some() && old == name);
+            if let Some(old) = kept {
+                self.sockets[index] = sockets[old].take();
+                self.peers[index] = peers[old];
+            }
         }
     }
 
-    /// One more than the highest path that was ever set.
+    /// Sets or takes away the sockets of the path over an interface; they are closed
+    /// again if there is none.
+    pub fn set(&mut self, name: InterfaceName, socket: Option<Box<PathSocket>>) {
+        let path = self.names.iter().position(|path| *path == Some(name));
+        if let Some(entry) = path.and_then(|index| self.sockets.get_mut(index)) {
+            *entry = socket;
+        }
+    }
+
+    /// Number of paths.
     pub fn count(&self) -> usize {
-        self.count
+        self.names.iter().flatten().count()
     }
 
     /// Adds what to wait for.

@@ -15,6 +15,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::rtnetlink::*;
@@ -65,21 +66,32 @@ const STOP: u64 = u64::MAX;
 
 /// The beat thread's end: every method returns at once.
 #[derive(Clone, Debug)]
-pub struct CheckLinks(Arc<Shared>);
+pub struct CheckLinks {
+    shared: Arc<Shared>,
+    names: mpsc::Sender<Vec<InterfaceName>>,
+}
 
 impl CheckLinks {
     /// Asks for a reading of all carriers now.
     pub fn check(&self) {
         // After a stop the number must not change any more.
         let next = |asked| if asked == STOP { None } else { Some(asked + 1) };
-        let _ = self.0.asked.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
-        self.0.wake.wake();
+        let _ = self.shared.asked.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        self.shared.wake.wake();
+    }
+
+    /// Watches these from now on, and tells the state of each anew. Those that were
+    /// watched before are not left out of sight for a moment.
+    pub fn watch(&self, names: Vec<InterfaceName>) {
+        // A thread that has ended needs no list.
+        let _ = self.names.send(names);
+        self.shared.wake.wake();
     }
 
     /// Ends the thread.
     pub fn stop(&self) {
-        self.0.asked.store(STOP, Ordering::Release);
-        self.0.wake.wake();
+        self.shared.asked.store(STOP, Ordering::Release);
+        self.shared.wake.wake();
     }
 }
 
@@ -93,10 +105,19 @@ struct Watched {
     told: Option<LinkState>,
 }
 
+impl Watched {
+    /// Of which nothing is known yet.
+    fn new(name: InterfaceName) -> Watched {
+        let state = LinkState { name, up: false, index: None, mac: None };
+        Watched { state, lower: Vec::with_capacity(MAX_LOWER), stale: true, told: None }
+    }
+}
+
 /// The thread's own end; made in the thread whose network namespace counts.
 #[derive(Debug)]
 pub struct LinkWatch {
     shared: Arc<Shared>,
+    new_names: mpsc::Receiver<Vec<InterfaceName>>,
     answered: u64,
     events: EventSocket,
     socket: RouteSocket,
@@ -113,24 +134,19 @@ impl LinkWatch {
     /// When the kernel gives no sockets.
     pub fn open(names: &[InterfaceName]) -> io::Result<(CheckLinks, LinkWatch)> {
         let shared = Arc::new(Shared { wake: Wake::new()?, asked: AtomicU64::new(0) });
-        let unknown = |name| LinkState { name, up: false, index: None, mac: None };
-        let watched = names.iter().map(|name| Watched {
-            state: unknown(*name),
-            lower: Vec::with_capacity(MAX_LOWER),
-            stale: true,
-            told: None,
-        });
+        let (sender, new_names) = mpsc::channel();
         let watch = LinkWatch {
             shared: Arc::clone(&shared),
+            new_names,
             answered: 0,
             events: EventSocket::open(libc::RTMGRP_LINK)?,
             socket: RouteSocket::open()?,
             batch: Batch::with_capacity(256),
             carrier: CarrierReader::open()?,
-            watched: watched.collect(),
+            watched: names.iter().copied().map(Watched::new).collect(),
             fast_until: Instant::now() + FAST_FOR,
         };
-        Ok((CheckLinks(shared), watch))
+        Ok((CheckLinks { shared, names: sender }, watch))
     }
 
     /// Works until [`CheckLinks::stop`].
@@ -146,6 +162,7 @@ impl LinkWatch {
             if asked == STOP {
                 return Ok(());
             }
+            self.take_names()?;
             self.read_carriers()?;
             self.tell(report);
             if asked != self.answered {
@@ -160,6 +177,24 @@ impl LinkWatch {
             }
             self.shared.wake.clear();
         }
+    }
+
+    /// Takes up a new list.
+    fn take_names(&mut self) -> io::Result<()> {
+        let Some(names) = self.new_names.try_iter().last() else { return Ok(()) };
+        let mut before = std::mem::take(&mut self.watched);
+        for name in names {
+            let kept = before.iter().position(|watched| watched.state.name == name);
+            let watched =
+                kept.map(|at| before.swap_remove(at)).map(|kept| Watched { told: None, ..kept });
+            self.watched.push(watched.unwrap_or_else(|| Watched::new(name)));
+        }
+        for at in 0..self.watched.len() {
+            if self.watched[at].stale {
+                self.read_fully(at)?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes the notices that wait, and reads again in full what they are about.

@@ -136,10 +136,7 @@ fn watch(context: &Context, out: &mut UnixStream) -> std::io::Result<()> {
 
 /// Writes the events above `after`; returns the number of the last one written.
 fn events(context: &Context, after: u64, out: &mut UnixStream) -> std::io::Result<u64> {
-    let events = {
-        let pair = context.pair.read().unwrap_or_else(|poisoned| poisoned.into_inner());
-        context.journal.after(after, &|note| tell(note, &pair))
-    };
+    let events = context.journal.after(after, &tell);
     let mut last = after;
     for event in events {
         last = event.number;

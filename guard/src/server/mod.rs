@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::RwLock;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -31,8 +31,8 @@ pub struct Context {
     pub mail: Sender<Mail>,
     /// The events.
     pub journal: Arc<Journal>,
-    /// The settings in force, for names in texts and for reloads.
-    pub pair: RwLock<Pair>,
+    /// The settings in force; held by a reload to its end, so that there is one at a time.
+    pub pair: Mutex<Pair>,
     /// Reads the settings again.
     pub reload: Box<Reload>,
     /// Clients served now.

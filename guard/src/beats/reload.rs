@@ -1,0 +1,66 @@
+//! Settings read again, on the beat thread: the core first, and if it takes them
+//! over, all that the beat thread itself holds by number. And links by name, which
+//! the settings of now turn into numbers.
+
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use twinwall_core::config::Pair;
+use twinwall_core::event::Event;
+use twinwall_core::ids::InterfaceId;
+use twinwall_core::node::ReloadRefused;
+
+use super::Beats;
+use crate::addresses::Lists;
+use crate::clock;
+use crate::ping::Pinger;
+use crate::rtnetlink::InterfaceName;
+
+/// New settings with what another thread made ready for them.
+pub struct Reload {
+    /// The settings.
+    pub pair: Arc<Pair>,
+    /// What the address thread shall know.
+    pub lists: Lists,
+    /// Told when the addresses are as the settings say.
+    pub applied: SyncSender<()>,
+    /// For the ping targets.
+    pub pinger: Option<Pinger>,
+}
+
+/// What the beat thread holds no more; closing it is the other thread's.
+pub struct Replaced {
+    /// The sockets of the ping targets before.
+    pub pinger: Option<Pinger>,
+}
+
+impl Beats {
+    /// Takes the settings over, or nothing of them.
+    pub(super) fn reload(&mut self, new: Reload) -> Result<Replaced, ReloadRefused> {
+        self.core.reload(clock::now(), Pair::clone(&new.pair))?;
+        // A recording cannot go on over a change of settings.
+        self.recorder = None;
+        self.writer.set_pair(Arc::clone(&new.pair));
+        self.parts.session.name_paths(new.pair.path_tags());
+        self.paths.relist(&new.pair);
+        self.parts.gate.set_lease(new.pair.lease());
+        let pinger = std::mem::replace(&mut self.parts.pinger, new.pinger);
+        // Before what the core wants: it wants the new addresses.
+        self.parts.announce.replace_vips(Arc::clone(&new.lists.vips));
+        self.parts.wanted.replace(new.lists, Some(new.applied));
+        self.carry_out();
+        Ok(Replaced { pinger })
+    }
+
+    pub(super) fn link(&mut self, name: InterfaceName, up: bool) {
+        let pair = &self.core.setup().pair;
+        if pair.ha_link.interface == name.as_str() {
+            return self.feed(Event::HaCarrier { up });
+        }
+        let position = pair.interfaces.iter().position(|entry| entry.name == name.as_str());
+        // One that a reload has just taken off the list: nobody's business any more.
+        if let Some(index) = position {
+            self.feed(Event::Link { interface: InterfaceId(index as u8), up });
+        }
+    }
+}
