@@ -235,8 +235,13 @@ fn sections_below(name: &str, all: &[&dyn Described]) -> Vec<&'static str> {
             "" => Some(bare),
             name => bare.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')),
         };
-        let word = below.and_then(|below| below.split('.').next());
-        words.extend(word.filter(|word| !words.contains(word)));
+        // One header may stand for several sections with the same keys, as `a.b|c`.
+        let here = below.and_then(|below| below.split('.').next()).unwrap_or_default();
+        for word in here.split('|').filter(|word| !word.is_empty()) {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
     }
     words
 }

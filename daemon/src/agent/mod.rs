@@ -8,6 +8,7 @@ pub mod digest;
 pub mod engine;
 pub mod identity;
 pub mod manifest;
+pub mod profile;
 pub mod section;
 pub mod step;
 pub mod store;

@@ -5,6 +5,8 @@
 use std::ffi::CString;
 use std::fmt;
 
+use crate::agent::manifest::RelPath;
+
 /// Longest pattern in bytes.
 const MAX_PATTERN: usize = 1024;
 
@@ -51,7 +53,7 @@ enum Token {
 
 /// Several patterns, matched at once.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Globs {
+pub struct Globs {
     patterns: Vec<Vec<Part>>,
 }
 
@@ -59,11 +61,24 @@ pub(super) struct Globs {
 pub(super) type Positions = Vec<(u32, u32)>;
 
 impl Globs {
-    pub(super) fn new(patterns: &[String]) -> Result<Globs, GlobError> {
+    /// Takes patterns as they stand in a profile.
+    ///
+    /// # Errors
+    /// The first one that is none.
+    pub fn new(patterns: &[String]) -> Result<Globs, GlobError> {
         let parse = |pattern: &String| {
             parse(pattern).map_err(|wrong| GlobError { pattern: pattern.clone(), wrong })
         };
         Ok(Globs { patterns: patterns.iter().map(parse).collect::<Result<_, _>>()? })
+    }
+
+    /// Whether one of them matches the path, or a directory above it.
+    pub fn match_path(&self, path: &RelPath) -> bool {
+        let mut at = self.start();
+        path.as_bytes().split(|byte| *byte == b'/').any(|name| {
+            at = self.advance(&at, name);
+            self.ends(&at)
+        })
     }
 
     /// The positions at the root.

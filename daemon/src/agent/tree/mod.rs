@@ -20,7 +20,7 @@ mod tests;
 use std::io::{self, Read};
 
 pub use cache::Cache;
-pub use glob::GlobError;
+pub use glob::{GlobError, Globs};
 pub use problem::{Problem, What};
 pub use read::open_content;
 pub use root::Root;
