@@ -23,6 +23,7 @@ pub(super) struct Owners {
 #[derive(Debug, Default)]
 struct Names {
     names: HashMap<u32, Owner>,
+    numbers: HashMap<String, u32>,
 }
 
 impl Owners {
@@ -40,6 +41,16 @@ impl Owners {
 
     pub(super) fn group(&self, number: u32) -> Owner {
         self.groups.name(number)
+    }
+
+    /// The number of this user here, if there is such a user.
+    pub(super) fn user_number(&self, user: &Owner) -> Option<u32> {
+        self.users.number(user)
+    }
+
+    /// The number of this group here, if there is such a group.
+    pub(super) fn group_number(&self, group: &Owner) -> Option<u32> {
+        self.groups.number(group)
     }
 }
 
@@ -62,7 +73,8 @@ impl Names {
             let (Some(name), Some(number)) = (text(name), text(number)) else { continue };
             let Ok(number) = number.parse() else { continue };
             if (1..=MAX_OWNER).contains(&name.len()) && !name.contains('\0') {
-                names.names.entry(number).or_insert(Owner::Name(name));
+                names.names.entry(number).or_insert_with(|| Owner::Name(name.clone()));
+                names.numbers.entry(name).or_insert(number);
             }
         }
         Ok(names)
@@ -70,5 +82,12 @@ impl Names {
 
     fn name(&self, number: u32) -> Owner {
         self.names.get(&number).cloned().unwrap_or(Owner::Number(number))
+    }
+
+    fn number(&self, owner: &Owner) -> Option<u32> {
+        match owner {
+            Owner::Name(name) => self.numbers.get(name).copied(),
+            Owner::Number(number) => Some(*number),
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
@@ -39,6 +39,10 @@ impl Root {
         &self.path
     }
 
+    pub(super) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
     /// Opens the directory at this path; `None` is the root itself.
     pub(super) fn open_directory(&self, path: Option<&RelPath>) -> io::Result<OwnedFd> {
         match path {
@@ -50,11 +54,8 @@ impl Root {
     }
 }
 
-const DIRECTORY: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC)
-    .union(OFlags::NONBLOCK);
+/// Without `O_NOFOLLOW`, which would only turn the error for a symlink into another.
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// Opens a directory in this one.
 pub(super) fn open_directory_at(directory: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {
@@ -96,4 +97,9 @@ pub(super) fn mode(seen: &Statx) -> u16 {
 
 pub(super) fn is_mount(seen: &Statx) -> bool {
     seen.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
+}
+
+/// Whether the administrator has locked it (`chattr +i` or `+a`).
+pub(super) fn is_locked(seen: &Statx) -> bool {
+    seen.stx_attributes.intersects(StatxAttributes::IMMUTABLE.union(StatxAttributes::APPEND))
 }

@@ -26,7 +26,9 @@ impl Place {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("twinwall-tree-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(path.join("etc/app")).unwrap();
+        for directory in ["etc/app", "var"] {
+            fs::create_dir_all(path.join(directory)).unwrap();
+        }
         fs::write(path.join("etc/passwd"), "root:x:0:0::/:/bin/sh\nproxy:x:1313:1414::/:\n")
             .unwrap();
         fs::write(path.join("etc/group"), "root:x:0:\nproxy:x:1414:\n").unwrap();
@@ -64,6 +66,10 @@ impl Place {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
+    }
+
+    pub(crate) fn read(&self, path: impl AsRef<Path>) -> String {
+        String::from_utf8(fs::read(self.path(path)).unwrap()).unwrap()
     }
 
     pub(crate) fn directory(&self, path: &str) {

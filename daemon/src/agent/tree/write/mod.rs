@@ -1,0 +1,94 @@
+//! Makes a section on the disk equal to a manifest, in two moves: [`prepare`] writes
+//! everything new beside, where nobody looks, and [`Prepared::switch`] renames it into
+//! place. Called by `apply`, which keeps the journal: what is broken off in the middle is
+//! a mixture until somebody makes the disk equal to the old manifest in the same way.
+//!
+//! The manifest may come from the peer, so it is not trusted: a path outside of the
+//! scope, through a symlink or onto a mount point is refused before anything is written,
+//! and the kernel is asked to refuse it again at each step. A file is always replaced by
+//! a new one and never written into, so that no other name of it can change.
+
+mod check;
+mod error;
+mod stage;
+mod switch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+pub use error::{Refusal, WriteError};
+pub use switch::sweep;
+
+use super::{Contents, Ground};
+use crate::agent::manifest::{Change, Entry, Manifest, RelPath};
+use check::Checked;
+
+/// Told each path before it is written beside, and again before it is switched. `Break`
+/// stops the first move; the second one is not left halfway.
+pub type Watch<'a> = dyn Fn(&RelPath) -> ControlFlow<()> + 'a;
+
+/// Everything new lies ready beside.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    ground: Ground<'a>,
+    staging: super::Root,
+    changes: Vec<Change<'a>>,
+    to: &'a Manifest,
+    owners: BTreeMap<&'a RelPath, (u32, u32)>,
+    parents: BTreeSet<RelPath>,
+}
+
+/// Checks what has to change from one manifest (what a scan found just now) to the other,
+/// and writes all new files into the empty directory `staging`, with owner and mode, each
+/// at its path. They are on the disk when it returns.
+pub fn prepare<'a>(
+    ground: Ground<'a>,
+    from: &'a Manifest,
+    to: &'a Manifest,
+    contents: &Contents<'_>,
+    staging: &Path,
+    watch: &Watch<'_>,
+) -> Result<Prepared<'a>, WriteError> {
+    let changes = from.changes(to);
+    let Checked { owners, parents } = check::check(ground, from, to, &changes)?;
+    let staging = super::Root::open(staging)
+        .map_err(|error| WriteError::Staging(staging.to_owned(), error))?;
+    let prepared = Prepared { ground, staging, changes, to, owners, parents };
+    prepared.stage(contents, watch)?;
+    Ok(prepared)
+}
+
+/// Both moves at once: the disk becomes equal to `to`. Whoever calls has a journal, or
+/// nothing to lose.
+pub fn materialise(
+    ground: Ground<'_>,
+    from: &Manifest,
+    to: &Manifest,
+    contents: &Contents<'_>,
+    staging: &Path,
+) -> Result<(), WriteError> {
+    let watch = |_: &RelPath| ControlFlow::Continue(());
+    prepare(ground, from, to, contents, staging, &watch)?.switch(&watch)
+}
+
+impl<'a> Prepared<'a> {
+    /// What changes, in the order of paths.
+    pub fn changes(&self) -> &[Change<'a>] {
+        &self.changes
+    }
+
+    /// Directories that no section covers and that have to be made on the way (`root`,
+    /// mode 0755), outermost first. Whoever undoes the switch removes them.
+    pub fn parents(&self) -> impl DoubleEndedIterator<Item = &RelPath> {
+        self.parents.iter()
+    }
+}
+
+/// The path that changes, and what shall lie there.
+fn target<'a>(change: &Change<'a>) -> (&'a RelPath, Option<&'a Entry>) {
+    match change {
+        Change::Added(path, new) | Change::Modified(path, _, new) => (path, Some(new)),
+        Change::Removed(path, _) => (path, None),
+    }
+}

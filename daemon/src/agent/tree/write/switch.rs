@@ -1,0 +1,268 @@
+//! The second move: what was staged is renamed into place, what shall go is removed. New
+//! things come before old ones go, so that a service which reads in between finds either
+//! or both. After an error, or a kill, the disk holds a mixture; `apply` puts it right.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RawDir, chownat, fchmod, mkdirat, openat, readlinkat,
+    renameat, symlinkat, syncfs, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::check::name_of;
+use super::stage::copy;
+use super::{Prepared, Watch, WriteError};
+use crate::agent::manifest::{Change, Entry, Kind, RelPath};
+use crate::agent::tree::root::{Root, kind, look, look_at, open_directory_at, open_file_at};
+use crate::agent::tree::scope::TEMPORARY;
+
+/// Mode of directories that are made on the way to a section.
+pub(super) const PARENT_MODE: u32 = 0o755;
+
+impl Prepared<'_> {
+    /// Makes the disk equal to the new manifest; durable when it returns.
+    pub fn switch(&self, watch: &Watch<'_>) -> Result<(), WriteError> {
+        let mut switch = Switch { prepared: self, last: None, touched: BTreeMap::new() };
+        for path in &self.parents {
+            switch.parent(path).map_err(disk("making the directory", path))?;
+        }
+        // Where a directory takes the place of something else or something else its place,
+        // the old must go first, with all that is in it.
+        for change in self.changes.iter().rev().filter(|change| self.makes_room(change)) {
+            switch.remove(change, watch)?;
+        }
+        for change in &self.changes {
+            switch.put(change, watch)?;
+        }
+        for change in self.changes.iter().rev().filter(|change| !self.makes_room(change)) {
+            if matches!(change, Change::Removed(..)) {
+                switch.remove(change, watch)?;
+            }
+        }
+        switch.sync()
+    }
+
+    /// Whether this has to be removed before anything new comes.
+    fn makes_room(&self, change: &Change<'_>) -> bool {
+        match change {
+            Change::Added(..) => false,
+            Change::Modified(_, old, new) => {
+                (old.kind == Kind::Directory) != (new.kind == Kind::Directory)
+            }
+            Change::Removed(path, _) => {
+                let mut above = path.parent();
+                while let Some(directory) = above {
+                    match self.to.get(&directory) {
+                        Some(entry) => return entry.kind != Kind::Directory,
+                        None => above = directory.parent(),
+                    }
+                }
+                false
+            }
+        }
+    }
+}
+
+fn disk(doing: &'static str, path: &RelPath) -> impl Fn(io::Error) -> WriteError + use<> {
+    let path = path.clone();
+    move |error| WriteError::Disk(doing, path.clone(), error)
+}
+
+/// Two directories of the same path: in the staging directory, if it is there, and below
+/// the root.
+struct Both {
+    path: Option<RelPath>,
+    staged: Option<OwnedFd>,
+    real: OwnedFd,
+}
+
+struct Switch<'a> {
+    prepared: &'a Prepared<'a>,
+    /// The directories worked in last.
+    last: Option<Both>,
+    /// A descriptor on each file system that was written to.
+    touched: BTreeMap<(u32, u32), OwnedFd>,
+}
+
+impl Switch<'_> {
+    fn open(&mut self, path: &RelPath) -> io::Result<&Both> {
+        let parent = path.parent();
+        let both = match self.last.take() {
+            Some(both) if both.path == parent => both,
+            _ => {
+                let real = self.prepared.ground.root.open_directory(parent.as_ref())?;
+                let seen = look_at(&real)?;
+                let device = (seen.stx_dev_major, seen.stx_dev_minor);
+                if let Slot::Vacant(first) = self.touched.entry(device) {
+                    first.insert(real.try_clone()?);
+                }
+                let staged = self.prepared.staging.open_directory(parent.as_ref()).ok();
+                Both { path: parent, staged, real }
+            }
+        };
+        Ok(self.last.insert(both))
+    }
+
+    fn parent(&mut self, path: &RelPath) -> io::Result<()> {
+        let name = name_of(path);
+        let both = self.open(path)?;
+        match mkdirat(&both.real, &name, Mode::RWXU) {
+            // Not by mkdir: our umask would take away from it.
+            Ok(()) => {
+                let open = open_directory_at(&both.real, &name)?;
+                Ok(fchmod(open, Mode::from_raw_mode(PARENT_MODE))?)
+            }
+            Err(Errno::EXIST) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn remove(&mut self, change: &Change<'_>, watch: &Watch<'_>) -> Result<(), WriteError> {
+        let (Change::Removed(path, old) | Change::Modified(path, old, _)) = change else {
+            return Ok(());
+        };
+        let _not_left_halfway = watch(path);
+        let broken = disk("removing", path);
+        let both = self.open(path).map_err(&broken)?;
+        let flags = match old.kind {
+            Kind::Directory => AtFlags::REMOVEDIR,
+            Kind::File { .. } | Kind::Symlink { .. } => AtFlags::empty(),
+        };
+        match unlinkat(&both.real, name_of(path), flags) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(broken(error.into())),
+        }
+        if old.kind == Kind::Directory {
+            // Its descriptor must not be taken for a new directory of the same path.
+            self.last = None;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, change: &Change<'_>, watch: &Watch<'_>) -> Result<(), WriteError> {
+        let (path, entry, there) = match change {
+            Change::Added(path, new) => (*path, *new, false),
+            Change::Modified(path, old, new) => {
+                (*path, *new, old.kind == Kind::Directory && new.kind == Kind::Directory)
+            }
+            Change::Removed(..) => return Ok(()),
+        };
+        let _not_left_halfway = watch(path);
+        let put = match entry.kind {
+            Kind::Directory => self.put_directory(path, entry, there),
+            Kind::File { .. } | Kind::Symlink { .. } => self.put_name(path, entry),
+        };
+        put.map_err(disk("switching", path))
+    }
+
+    fn put_directory(&mut self, path: &RelPath, entry: &Entry, there: bool) -> io::Result<()> {
+        let name = name_of(path);
+        let prepared = self.prepared;
+        let both = self.open(path)?;
+        if !there {
+            mkdirat(&both.real, &name, Mode::RWXU)?;
+        }
+        let open = open_directory_at(&both.real, &name)?;
+        prepared.own(&open, path, entry)
+    }
+
+    fn put_name(&mut self, path: &RelPath, entry: &Entry) -> io::Result<()> {
+        let name = name_of(path);
+        let prepared = self.prepared;
+        let both = self.open(path)?;
+        let staged = both.staged.as_ref().ok_or(Errno::NOENT)?;
+        match renameat(staged, &name, &both.real, &name) {
+            // The staging directory lies on another file system.
+            Err(Errno::XDEV) => {
+                let temporary = temporary_name();
+                let beside = prepared.carry(staged.as_fd(), &name, both, &temporary, path, entry);
+                let moved =
+                    beside.and_then(|()| Ok(renameat(&both.real, &temporary, &both.real, &name)?));
+                if moved.is_err() {
+                    // Whatever stopped us may stop this too; a recovery sweeps it.
+                    let _swept_later = unlinkat(&both.real, &temporary, AtFlags::empty());
+                }
+                moved
+            }
+            renamed => Ok(renamed?),
+        }
+    }
+
+    fn sync(self) -> Result<(), WriteError> {
+        for open in self.touched.values() {
+            let root = || self.prepared.ground.root.path().to_owned();
+            syncfs(open).map_err(|error| WriteError::Staging(root(), error.into()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Prepared<'_> {
+    /// Copies a staged file or symlink beside its place, on the other file system.
+    fn carry(
+        &self,
+        staged: BorrowedFd<'_>,
+        name: &CStr,
+        both: &Both,
+        temporary: &CStr,
+        path: &RelPath,
+        entry: &Entry,
+    ) -> io::Result<()> {
+        if let Kind::Symlink { .. } = entry.kind {
+            let (user, group) = self.numbers(path);
+            symlinkat(readlinkat(staged, name, Vec::new())?, &both.real, temporary)?;
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            return Ok(chownat(&both.real, temporary, Some(user), Some(group), flags)?);
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let new = openat(&both.real, temporary, flags, Mode::RUSR | Mode::WUSR)?;
+        copy(open_file_at(staged, name)?, &new)?;
+        self.own(&new, path, entry)
+    }
+}
+
+/// One at a time in a directory, and swept after a crash, so one name is enough.
+fn temporary_name() -> CString {
+    CString::new([TEMPORARY, b"switch"].concat()).expect("no NUL")
+}
+
+/// Removes what a broken-off switch left beside these paths.
+pub fn sweep<'a>(root: &Root, paths: impl Iterator<Item = &'a RelPath>) -> io::Result<()> {
+    let mut last = None;
+    for path in paths {
+        let parent = path.parent();
+        if last.as_ref() == Some(&parent) {
+            continue;
+        }
+        if let Ok(open) = root.open_directory(parent.as_ref()) {
+            sweep_directory(&open)?;
+        }
+        last = Some(parent);
+    }
+    Ok(())
+}
+
+fn sweep_directory(open: &OwnedFd) -> io::Result<()> {
+    let mut listing = vec![MaybeUninit::uninit(); 8 << 10];
+    let mut found = Vec::new();
+    let mut raw = RawDir::new(open, &mut listing);
+    while let Some(entry) = raw.next() {
+        let entry = entry?;
+        if entry.file_name().to_bytes().starts_with(TEMPORARY) {
+            found.push(entry.file_name().to_owned());
+        }
+    }
+    for name in found {
+        let seen = look(open, &name)?;
+        if kind(&seen) != FileType::Directory {
+            unlinkat(open, &name, AtFlags::empty())?;
+        }
+    }
+    Ok(())
+}
