@@ -5,6 +5,8 @@
 pub mod delta;
 pub mod diff;
 pub mod exchange;
+pub mod fetching;
+pub mod line;
 pub mod marks;
 pub mod message;
 pub mod overview;
