@@ -14,3 +14,4 @@ pub mod step;
 pub mod store;
 pub mod translate;
 pub mod tree;
+pub mod watch;
