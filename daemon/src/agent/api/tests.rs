@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::caller::Caller;
 use super::*;
 use crate::agent::engine::marks::{Marks, MarksFile};
-use crate::agent::engine::run::{Ends, Event, engine};
+use crate::agent::engine::run::{Ends, Event, Waiting, engine};
 use crate::agent::engine::state::State;
 use crate::agent::store::Store;
 
@@ -30,7 +30,9 @@ impl Agent {
         let marks = MarksFile::open(&folder.join("marks.json")).expect("marks");
         let (overview, _) = watch::channel(state.overview());
         let (work, _) = mpsc::channel();
-        let ends = Ends { say: Box::new(|_| ()), work, overview };
+        let waiting = Waiting::default();
+        let say = Box::new(|_| ());
+        let ends = Ends { say, work, waiting, belonging: Arc::default(), overview };
         let (engine, runner) = engine(state, marks, store, ends);
         let listener = listen(&folder.join("agent.sock")).await.expect("it listens");
         let service = router(Shared { engine: engine.clone() });

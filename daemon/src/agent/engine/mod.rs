@@ -2,6 +2,7 @@
 //! stands, decides what to send, and takes what comes. It reads files by `tree`, keeps
 //! versions in `store`, changes the configuration by `apply`, and talks by `channel`.
 
+pub mod assemble;
 pub mod delta;
 pub mod diff;
 pub mod exchange;

@@ -12,10 +12,10 @@ use tokio::sync::{oneshot, watch};
 use twinwall_core::time::Moment;
 
 use super::marks::MarksFile;
-use super::message::{Message, Take};
+use super::message::Message;
 use super::overview::Overview;
 use super::state::{Input, Order, Output, State};
-use super::work::Work;
+use super::work::{Belonging, Work, ask_to_read};
 use crate::agent::section::Section;
 use crate::agent::store::{Store, Version};
 
@@ -56,6 +56,10 @@ pub struct Ends {
     pub say: Box<Say>,
     /// What the worker has to do.
     pub work: mpsc::Sender<Work>,
+    /// Sections that wait for the worker to read them.
+    pub waiting: Waiting,
+    /// Whose configuration it is; kept up to date for the worker.
+    pub belonging: Arc<Mutex<Belonging>>,
     /// What is shown.
     pub overview: watch::Sender<Overview>,
 }
@@ -141,11 +145,11 @@ impl Runner {
                     continue;
                 }
                 Some(Event::Restore(restore, answer)) => {
-                    let _ = answer.send(self.restore(restore));
+                    self.restore(restore, answer);
                     continue;
                 }
                 Some(Event::Changed(sections)) => {
-                    self.work(Work::Read(sections));
+                    ask_to_read(&self.ends.waiting, &self.ends.work, sections);
                     continue;
                 }
                 None => Input::Tick,
@@ -175,6 +179,8 @@ impl Runner {
                 Output::Say(message) => (self.ends.say)(message),
                 Output::Start(take) => self.work(Work::Take(take)),
                 Output::Remember(marks) => {
+                    let belonging = self.ends.belonging.lock();
+                    belonging.unwrap_or_else(PoisonError::into_inner).lineage = marks.lineage;
                     if let Err(error) = self.marks.set(marks) {
                         self.cannot_remember(&error);
                     }
@@ -190,15 +196,15 @@ impl Runner {
         Ok(())
     }
 
-    fn restore(&mut self, restore: Restore) -> Result<(), String> {
-        if let Some(job) = self.state.forced() {
-            return Err(format!(
-                "a forced synchronisation by {} runs; wait until it ends",
-                job.who
-            ));
+    fn restore(&mut self, restore: Restore, answer: oneshot::Sender<Result<(), String>>) {
+        match self.state.forced() {
+            Some(job) => {
+                let why =
+                    format!("a forced synchronisation by {} runs; wait until it ends", job.who);
+                let _ = answer.send(Err(why));
+            }
+            None => self.work(Work::Restore(restore, answer)),
         }
-        self.work(Work::Restore(restore));
-        Ok(())
     }
 
     /// The worker ends only after this thread.
@@ -233,12 +239,5 @@ impl Waiting {
     /// Takes all.
     pub fn take(&self) -> BTreeSet<Section> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// For texts.
-impl std::fmt::Display for Take {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "job {} of {} sections, by {}", self.job, self.sections.len(), self.who)
     }
 }

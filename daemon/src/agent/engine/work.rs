@@ -1,20 +1,241 @@
 //! What the worker does for the engine: everything that touches files of the
 //! configuration or waits for the other node. One errand at a time, so that a section
-//! is never read in the middle of its change.
+//! is never read in the middle of its change. It decides nothing: what to take was
+//! decided by [`super::state`], how to change a section is `apply`'s.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::message::Take;
-use super::run::Restore;
+use tokio::sync::oneshot;
+
+use super::fetching::{self, Wanted};
+use super::line::Lines;
+use super::message::{Phase, Take};
+use super::reading::{Reader, Reading, Reason, first_differences};
+use super::run::{Engine, Event, Restore, Waiting};
+use super::state::Input;
+use crate::agent::digest::Digest;
+use crate::agent::manifest::Manifest;
 use crate::agent::section::Section;
+use crate::agent::store::{Cause, Lineage, Store};
+use crate::agent::watch::Watcher;
+
+/// Who changed what nobody ordered.
+const OUTSIDE: &str = "outside twinwall";
 
 /// One errand.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Work {
-    /// Read these sections from the disk.
-    Read(BTreeSet<Section>),
+    /// Read the sections that wait.
+    Read,
     /// Take sections over from the other node.
     Take(Take),
-    /// Put a version back.
-    Restore(Restore),
+    /// Put a version back, and say how it went.
+    Restore(Restore, oneshot::Sender<Result<(), String>>),
+}
+
+/// A section to be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changing {
+    /// Which.
+    pub section: Section,
+    /// What is there.
+    pub from: Manifest,
+    /// What shall be there.
+    pub to: Manifest,
+}
+
+/// Changes sections together, all or none; tells phases, and why not.
+pub type Apply =
+    dyn FnMut(&[Changing], &mut dyn FnMut(Section, Phase)) -> Result<(), String> + Send;
+
+/// What the worker is told of the pair.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Belonging {
+    /// The history that the configuration belongs to.
+    pub lineage: Option<Lineage>,
+    /// The other node's name.
+    pub peer: String,
+}
+
+/// The worker.
+pub struct Worker {
+    /// Reads the disk.
+    pub reader: Reader,
+    /// The versions.
+    pub store: Arc<Store>,
+    /// To the other node.
+    pub lines: Lines,
+    /// Who wants to hear of everything.
+    pub engine: Engine,
+    /// Sections that wait to be read.
+    pub waiting: Waiting,
+    /// Sections that are changed together.
+    pub units: Vec<Vec<Section>>,
+    /// Changes them.
+    pub apply: Box<Apply>,
+    /// Notices changes.
+    pub watcher: Watcher,
+    /// Whose configuration it is.
+    pub belonging: Arc<Mutex<Belonging>>,
+}
+
+impl Worker {
+    /// Does errands until nobody is left to give any.
+    pub fn run(mut self, errands: &mpsc::Receiver<Work>) {
+        while let Ok(work) = errands.recv() {
+            match work {
+                Work::Read => {
+                    for section in self.waiting.take() {
+                        // The engine was told why it could not be read.
+                        let _ = self.read(section, Cause::Changed, OUTSIDE);
+                    }
+                }
+                Work::Take(take) => self.take(&take),
+                Work::Restore(restore, answer) => {
+                    let result = self.restore(&restore);
+                    // Who asked may have gone.
+                    let _ = answer.send(result);
+                }
+            }
+        }
+    }
+
+    /// Reads one section, notes a version if it changed, and tells the engine.
+    fn read(&mut self, section: Section, cause: Cause, who: &str) -> Result<Reading, String> {
+        let lineage = self.belonging().lineage;
+        let reason = Reason { lineage, at_ms: unix_ms(), cause, who: who.to_owned() };
+        let read = self.reader.read(section, &reason).map_err(|error| error.to_string());
+        let digest = read.as_ref().map(|reading| reading.version.manifest).map_err(Clone::clone);
+        if let Ok(reading) = &read {
+            self.watcher.watch_all(section, &reading.manifest);
+        }
+        self.engine.tell(Event::Input(Input::Read(section, digest)));
+        read
+    }
+
+    fn take(&mut self, take: &Take) {
+        let peer = self.belonging().peer;
+        let mut fetched = BTreeMap::new();
+        for (section, wanted) in &take.sections {
+            match self.fetch(*section, *wanted, &take.who) {
+                Ok(changing) => drop(fetched.insert(*section, changing)),
+                Err(why) => self.step(*section, Phase::Failed { why }),
+            }
+        }
+        for unit in self.units.clone() {
+            self.change_unit(&unit, take, &mut fetched, &peer);
+        }
+        self.engine.tell(Event::Input(Input::Ended));
+    }
+
+    /// What is here now, kept as a version, and what shall be here.
+    fn fetch(&mut self, section: Section, wanted: Digest, who: &str) -> Result<Changing, String> {
+        let from = self.read(section, Cause::Replaced, who)?;
+        let base = Some(from.version.manifest);
+        let wanted = Wanted { section, manifest: wanted, base };
+        let engine = self.engine.clone();
+        let mut progress = |percent| {
+            let input = Input::Stepped(section, Phase::Fetching { percent });
+            engine.tell(Event::Input(input));
+        };
+        progress(0);
+        let store = Arc::clone(&self.store);
+        let fetched = self.lines.ask(|line| fetching::fetch(line, &store, wanted, &mut progress));
+        let to = fetched.map_err(|no| no.to_string())?.map_err(|error| error.to_string())?;
+        Ok(Changing { section, from: from.manifest, to })
+    }
+
+    /// Changes the sections of one unit that are to be taken, all or none.
+    fn change_unit(
+        &mut self,
+        unit: &[Section],
+        take: &Take,
+        fetched: &mut BTreeMap<Section, Changing>,
+        peer: &str,
+    ) {
+        let wanted = unit.iter().filter(|section| take.sections.contains_key(section));
+        let absent = wanted.clone().find(|section| !fetched.contains_key(section)).copied();
+        let changing: Vec<Changing> =
+            wanted.filter_map(|section| fetched.remove(section)).collect();
+        if changing.is_empty() {
+            return;
+        }
+        let result = match absent {
+            Some(other) => Err(format!("it is changed together with {other}, which failed")),
+            None => {
+                let engine = self.engine.clone();
+                (self.apply)(&changing, &mut |section, phase| {
+                    engine.tell(Event::Input(Input::Stepped(section, phase)));
+                })
+            }
+        };
+        for one in &changing {
+            let phase = match &result {
+                Ok(()) => self.compare(one, peer),
+                Err(why) => {
+                    // What is there now is told as well: the old, if all went right.
+                    let _ = self.read(one.section, Cause::Changed, OUTSIDE);
+                    Phase::Failed { why: why.clone() }
+                }
+            };
+            self.step(one.section, phase);
+        }
+    }
+
+    /// Success is claimed only of what is really there.
+    fn compare(&mut self, changed: &Changing, who: &str) -> Phase {
+        self.step(changed.section, Phase::Comparing);
+        match self.read(changed.section, Cause::Synchronised, who) {
+            Ok(there) if there.manifest == changed.to => Phase::Done,
+            Ok(there) => {
+                let differences = first_differences(&changed.to, &there.manifest);
+                let why =
+                    format!("after it was applied these are not as they should be: {differences}");
+                Phase::Failed { why }
+            }
+            Err(why) => Phase::Failed { why },
+        }
+    }
+
+    fn restore(&mut self, restore: &Restore) -> Result<(), String> {
+        let section = restore.version.section;
+        let to =
+            self.store.manifest(&restore.version.manifest).map_err(|error| error.to_string())?;
+        let from = self.read(section, Cause::Changed, OUTSIDE)?.manifest;
+        let changing = Changing { section, from, to };
+        let applied = (self.apply)(std::slice::from_ref(&changing), &mut |_, _| ());
+        let read = self.read(section, Cause::Restored, &restore.who);
+        applied?;
+        let there = read?.manifest;
+        if there == changing.to {
+            return Ok(());
+        }
+        let differences = first_differences(&changing.to, &there);
+        Err(format!("it was put back, but these are not as they were: {differences}"))
+    }
+
+    fn step(&self, section: Section, phase: Phase) {
+        self.engine.tell(Event::Input(Input::Stepped(section, phase)));
+    }
+
+    fn belonging(&self) -> Belonging {
+        self.belonging.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Sections that wait are read by one errand, however often they change meanwhile.
+pub fn ask_to_read(waiting: &Waiting, errands: &mpsc::Sender<Work>, sections: BTreeSet<Section>) {
+    if waiting.add(sections) {
+        // The worker lives as long as the engine.
+        let _ = errands.send(Work::Read);
+    }
+}
+
+/// Milliseconds since 1970 (UTC); 0 on a machine whose clock is before that.
+pub(super) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

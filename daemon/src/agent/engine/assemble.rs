@@ -1,0 +1,326 @@
+//! Puts the engine together: its own thread, the worker's, the one that watches files,
+//! and one each for the two connections to the other node. Called once at the agent's
+//! start; everything ends with [`Running`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::line::Lines;
+use super::marks::MarksFile;
+use super::message::Message;
+use super::reading::Reader;
+use super::run::{Ends, Engine, Event, Runner, Waiting, engine};
+use super::state::{Input, Rules, State};
+use super::work::{Apply, Belonging, Worker, unix_ms};
+use crate::agent::channel::{Connection, Link, Receiver, Sender, Stream};
+use crate::agent::manifest::RelPath;
+use crate::agent::profile::{Profile, Rules as SectionRules};
+use crate::agent::section::Section;
+use crate::agent::store::{Damage, Store, StoreError};
+use crate::agent::translate::Translator;
+use crate::agent::tree::{GlobError, Lists, Root, Scope};
+use crate::agent::watch::Watcher;
+
+/// The store, relative to the root.
+pub const STORE: &str = "var/lib/twinwall/store";
+/// What is remembered over a restart, relative to the root.
+pub const MARKS: &str = "var/lib/twinwall/sync.json";
+/// Every section is looked at again after this, whatever the kernel told.
+const FULL_CHECK: Duration = Duration::from_secs(120);
+
+/// How often the waiting threads look whether everything ends.
+const TURN: Duration = Duration::from_millis(250);
+
+/// What an engine is made from.
+pub struct Parts {
+    /// Below which all files lie.
+    pub root: PathBuf,
+    /// This node's name.
+    pub node: String,
+    /// What the sections are made of.
+    pub profile: Profile,
+    /// Between this node's addresses and canonical content.
+    pub translator: Translator,
+    /// What the settings say.
+    pub rules: Rules,
+    /// Changes sections.
+    pub apply: Box<Apply>,
+}
+
+/// Why no engine can be made.
+#[derive(Debug)]
+pub enum StartError {
+    /// The system's error and what was being done.
+    Io(&'static str, io::Error),
+    /// The store.
+    Store(StoreError),
+    /// A pattern of the profile.
+    Pattern(Section, GlobError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Io(doing, error) => write!(out, "{doing}: {error}"),
+            StartError::Store(error) => error.fmt(out),
+            StartError::Pattern(section, error) => write!(out, "section {section}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// The engine with its threads.
+pub struct Running {
+    engine: Engine,
+    to_peer: Arc<Mutex<Option<Sender>>>,
+    lines: Lines,
+    belonging: Arc<Mutex<Belonging>>,
+    ending: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+    /// What was found unusable in the store.
+    pub damage: Vec<Damage>,
+}
+
+/// Starts an engine without a peer; [`Running::attach`] gives it one.
+///
+/// # Errors
+/// When the disk does not allow it.
+pub fn start(parts: Parts) -> Result<Running, StartError> {
+    let io = |doing| move |error| StartError::Io(doing, error);
+    let (store, damage) = Store::open(&parts.root.join(STORE)).map_err(StartError::Store)?;
+    let store = Arc::new(store);
+    let marks =
+        MarksFile::open(&parts.root.join(MARKS)).map_err(io("reading what was agreed on"))?;
+    let root = Root::open(&parts.root).map_err(io("opening the root directory"))?;
+    let watcher = Watcher::new(&parts.root).map_err(io("watching files"))?;
+    let scopes = scopes(&parts.profile)?;
+    watch_bases(&watcher, &parts.profile);
+    let belonging = Belonging { lineage: marks.marks().lineage, peer: String::new() };
+    let belonging = Arc::new(Mutex::new(belonging));
+    let to_peer: Arc<Mutex<Option<Sender>>> = Arc::default();
+    // Numbers of jobs go up over restarts, as the clock does.
+    let state = State::new(parts.node, marks.marks().clone(), unix_ms());
+    let (overview, _) = watch::channel(state.overview());
+    let (work, errands) = mpsc::channel();
+    let waiting = Waiting::default();
+    let say = say(Arc::clone(&to_peer));
+    let ends =
+        Ends { say, work, waiting: waiting.clone(), belonging: Arc::clone(&belonging), overview };
+    let (engine, runner) = engine(state, marks, Arc::clone(&store), ends);
+    let worker = Worker {
+        reader: Reader::new(root, parts.translator, scopes, Arc::clone(&store)),
+        store,
+        lines: Lines::default(),
+        engine: engine.clone(),
+        waiting,
+        units: parts.profile.units(),
+        apply: parts.apply,
+        watcher: watcher.clone(),
+        belonging: Arc::clone(&belonging),
+    };
+    let mut running = Running {
+        lines: worker.lines.clone(),
+        engine: engine.clone(),
+        to_peer,
+        belonging,
+        ending: Arc::default(),
+        threads: Vec::new(),
+        damage,
+    };
+    running.spawn("sync-engine", move || Runner::run(runner))?;
+    running.spawn("sync-worker", move || worker.run(&errands))?;
+    let ending = Arc::clone(&running.ending);
+    let teller = engine.clone();
+    running.spawn("sync-watch", move || follow_files(&watcher, &teller, &ending))?;
+    engine.tell(Event::Input(Input::Rules(parts.rules)));
+    engine.tell(Event::Changed(Section::ALL.into()));
+    Ok(running)
+}
+
+impl Running {
+    /// The handle for the API and everybody else.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Talks to the other node over this link from now on.
+    ///
+    /// # Errors
+    /// When the machine has no room for a thread.
+    pub fn attach(
+        &mut self,
+        link: &Arc<Link>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<(), StartError> {
+        let control = Control {
+            link: Arc::clone(link),
+            runtime: runtime.clone(),
+            engine: self.engine.clone(),
+            to_peer: Arc::clone(&self.to_peer),
+            belonging: Arc::clone(&self.belonging),
+            ending: Arc::clone(&self.ending),
+        };
+        self.spawn("sync-control", move || control.run())?;
+        let (link, runtime) = (Arc::clone(link), runtime.clone());
+        let (lines, store) = (self.lines.clone(), Arc::clone(self.engine.store()));
+        let ending = Arc::clone(&self.ending);
+        self.spawn("sync-lines", move || {
+            while let Some(connection) = next(&runtime, &link, Stream::Configuration, &ending) {
+                lines.serve(connection, Arc::clone(&store), &runtime);
+            }
+        })
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(), StartError> {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
+        self.threads.push(thread.map_err(|error| StartError::Io("starting a thread", error))?);
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    /// Ends all threads; a section that is being changed is changed to its end.
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::Relaxed);
+        self.engine.tell(Event::Stop);
+        self.to_peer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        for thread in self.threads.drain(..) {
+            // One that panicked has said so on standard error.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn scopes(profile: &Profile) -> Result<BTreeMap<Section, Scope>, StartError> {
+    let scope = |(section, rules): (&Section, &SectionRules)| {
+        let lists = Lists {
+            include: rules.paths.texts(),
+            exclude: rules.exclude.texts(),
+            node_local: rules.node_local.texts(),
+            translate: rules.translate.texts(),
+        };
+        let scope = Scope::new(lists).map_err(|error| StartError::Pattern(*section, error))?;
+        Ok((*section, scope))
+    };
+    profile.sections.iter().map(scope).collect()
+}
+
+fn watch_bases(watcher: &Watcher, profile: &Profile) {
+    for (section, rules) in &profile.sections {
+        let bases = rules.paths.iter().map(|pattern| pattern.base().as_bytes());
+        for base in bases.filter_map(|base| RelPath::new(base).ok()) {
+            watcher.watch_base(*section, &base);
+        }
+    }
+}
+
+/// Messages for the other node. One that cannot be queued is lost with its connection:
+/// the next connection begins with a whole report.
+fn say(to_peer: Arc<Mutex<Option<Sender>>>) -> Box<super::run::Say> {
+    Box::new(move |message: Message| {
+        let mut sender = to_peer.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = sender.as_ref().map(|sender| sender.send(message.encode()));
+        if let Some(Err(error)) = sent {
+            eprintln!("twinwall agent: a message to the other node was not sent: {error}");
+            *sender = None;
+        }
+    })
+}
+
+/// Tells which sections changed, and all of them every now and then.
+fn follow_files(watcher: &Watcher, engine: &Engine, ending: &AtomicBool) {
+    let mut quiet = Duration::ZERO;
+    while !ending.load(Ordering::Relaxed) {
+        let changed = watcher.wait(TURN).unwrap_or_else(|error| {
+            eprintln!("twinwall agent: changes of files are not told: {error}");
+            thread::sleep(TURN);
+            BTreeSet::new()
+        });
+        quiet += TURN;
+        if !changed.is_empty() {
+            engine.tell(Event::Changed(changed));
+        }
+        if quiet >= FULL_CHECK {
+            quiet = Duration::ZERO;
+            engine.tell(Event::Changed(Section::ALL.into()));
+        }
+    }
+}
+
+/// The next connection of a stream; none when everything ends.
+fn next(
+    runtime: &tokio::runtime::Handle,
+    link: &Link,
+    stream: Stream,
+    ending: &AtomicBool,
+) -> Option<Connection> {
+    while !ending.load(Ordering::Relaxed) {
+        let waiting = async { tokio::time::timeout(TURN, link.connection(stream)).await };
+        if let Ok(connection) = runtime.block_on(waiting) {
+            return Some(connection);
+        }
+    }
+    None
+}
+
+/// The thread of the control connection.
+struct Control {
+    link: Arc<Link>,
+    runtime: tokio::runtime::Handle,
+    engine: Engine,
+    to_peer: Arc<Mutex<Option<Sender>>>,
+    belonging: Arc<Mutex<Belonging>>,
+    ending: Arc<AtomicBool>,
+}
+
+impl Control {
+    fn run(self) {
+        while let Some(connection) = next(&self.runtime, &self.link, Stream::Control, &self.ending)
+        {
+            self.belonging.lock().unwrap_or_else(PoisonError::into_inner).peer =
+                connection.peer().node.clone();
+            let (sender, mut receiver) = connection.split();
+            *self.to_peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+            self.engine.tell(Event::Input(Input::Connected));
+            while let Some(bytes) = self.hear(&mut receiver) {
+                match Message::decode(&bytes) {
+                    Ok(message) => self.engine.tell(Event::Input(Input::Heard(message))),
+                    Err(error) => {
+                        eprintln!("twinwall agent: the other node sent {error}");
+                        break;
+                    }
+                }
+            }
+            self.to_peer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            self.engine.tell(Event::Input(Input::Gone));
+        }
+    }
+
+    /// The next message; none when the connection or everything ends.
+    fn hear(&self, receiver: &mut Receiver) -> Option<Vec<u8>> {
+        while !self.ending.load(Ordering::Relaxed) {
+            let waiting = async { tokio::time::timeout(TURN, receiver.recv()).await };
+            if let Ok(message) = self.runtime.block_on(waiting) {
+                return message;
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+#[path = "assemble_tests.rs"]
+mod tests;
