@@ -47,10 +47,7 @@ fn measure(folder: &Path, files: usize) -> Result<(), Box<dyn Error>> {
         Ok(())
     })?;
 
-    let read = |digest: &Digest| match contents.get(digest) {
-        Some(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone())) as Box<dyn Read + Send>),
-        None => Err(io::Error::from(io::ErrorKind::NotFound)),
-    };
+    let read = |digest: &Digest| reader(&contents, digest);
     let staging = folder.join("staging");
     best("write everything anew", || {
         let _nothing_there_at_first = fs::remove_dir_all(two.join("app"));
@@ -74,6 +71,14 @@ fn measure(folder: &Path, files: usize) -> Result<(), Box<dyn Error>> {
         Ok(())
     })?;
     Ok(())
+}
+
+fn reader(
+    contents: &HashMap<Digest, Vec<u8>>,
+    digest: &Digest,
+) -> io::Result<Box<dyn Read + Send>> {
+    let bytes = contents.get(digest).ok_or(io::ErrorKind::NotFound)?;
+    Ok(Box::new(io::Cursor::new(bytes.clone())))
 }
 
 fn fresh(staging: &PathBuf) -> io::Result<()> {

@@ -138,9 +138,7 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     };
     running.spawn("sync-engine", move || Runner::run(runner))?;
     running.spawn("sync-worker", move || worker.run(&errands))?;
-    let ending = Arc::clone(&running.ending);
-    let teller = engine.clone();
-    running.spawn("sync-watch", move || follow_files(&watcher, &teller, &ending))?;
+    running.follow(watcher)?;
     engine.tell(Event::Input(Input::Rules(parts.rules)));
     engine.tell(Event::Changed(Section::ALL.into()));
     Ok(running)
@@ -178,6 +176,11 @@ impl Running {
                 lines.serve(connection, Arc::clone(&store), &runtime);
             }
         })
+    }
+
+    fn follow(&mut self, watcher: Watcher) -> Result<(), StartError> {
+        let (engine, ending) = (self.engine.clone(), Arc::clone(&self.ending));
+        self.spawn("sync-watch", move || follow_files(&watcher, &engine, &ending))
     }
 
     fn spawn(
