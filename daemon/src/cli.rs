@@ -54,6 +54,9 @@ pub(crate) enum Command {
     Reload,
     /// Look for mistakes in node.toml, pair.toml and the key file
     Check(CheckArgs),
+    /// Look at the appliance profile: what the sections of the configuration are made of
+    #[command(subcommand)]
+    Profile(Profile),
     /// Write a new key for the pair; copy the file to the other node
     Keygen(KeygenArgs),
     /// Record everything that reaches the guard's core, for a replay; ends with Ctrl-C
@@ -152,6 +155,30 @@ pub(crate) struct CheckArgs {
     /// Do not ask whether this machine has the interfaces and its own addresses
     #[arg(long)]
     pub(crate) files_only: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Profile {
+    /// Look for mistakes in a profile
+    Check(ProfileCheckArgs),
+    /// Show what the profile covers on this machine, section by section
+    Show(ProfileShowArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct ProfileCheckArgs {
+    /// The file; without it etc/twinwall/profile.toml, else the profile that is built in
+    pub(crate) file: Option<PathBuf>,
+    /// Print JSON: a list of problems
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ProfileShowArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

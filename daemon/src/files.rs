@@ -68,7 +68,7 @@ fn check_key(path: &Path) -> Vec<Problem> {
 
 /// Reads a file of settings; `remedy` is what to do when there is none, or when
 /// something else is in its place.
-fn read<T>(
+pub(crate) fn read<T>(
     path: &Path,
     remedy: &str,
     parse: impl Fn(&str, &str) -> Result<T, Errors>,

@@ -5,6 +5,7 @@ use clap::{Arg, Command, CommandFactory};
 
 use schemars::{JsonSchema, SchemaGenerator};
 
+use twinwall::agent::profile;
 use twinwall_core::api::{Numbered, Status};
 use twinwall_core::config::{self, Problem};
 
@@ -56,10 +57,12 @@ pub(crate) fn reference() -> Vec<Page> {
     vec![
         Page { name: "cli.md".to_owned(), text: cli_reference() },
         Page { name: "configuration.md".to_owned(), text: config::reference() },
+        Page { name: "profile.md".to_owned(), text: profile::reference() },
         schema::<Status>("status"),
         schema::<Vec<Explained>>("explain"),
         schema::<Numbered>("event"),
         schema::<Vec<Problem>>("check"),
+        schema::<profile::Look>("profile"),
     ]
 }
 

@@ -4,6 +4,7 @@ mod ask;
 mod check;
 mod events;
 mod keygen;
+mod profile;
 mod record;
 mod run;
 mod start;
@@ -35,6 +36,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Fact(args) => ask::fact(root, args),
         Command::Reload => ask::reload(root),
         Command::Check(args) => check::check(root, args),
+        Command::Profile(order) => profile::profile(root, order),
         Command::Keygen(args) => keygen::keygen(root, args),
         Command::Record(args) => record::record(root, args),
         Command::Lab(args) => start::lab(args),

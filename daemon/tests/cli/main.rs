@@ -3,6 +3,7 @@
 
 mod files;
 mod pages;
+mod profile;
 mod replies;
 mod run;
 mod schema;

@@ -1,0 +1,100 @@
+//! `twinwall profile`: looks for mistakes in an appliance profile, and shows what it
+//! covers on this machine.
+
+use std::path::{Path, PathBuf};
+
+use twinwall::agent::profile::{
+    Covered, FILE, Look, Profile as Parsed, REFERENCE, REFERENCE_NAME, parse_profile,
+};
+use twinwall_core::config::Errors;
+
+use crate::cli::{Profile, ProfileCheckArgs, ProfileShowArgs};
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::show::{print, print_json};
+
+pub(super) fn profile(root: &Path, order: &Profile) -> Result<(), Failure> {
+    match order {
+        Profile::Check(args) => check(root, args),
+        Profile::Show(args) => show(root, args),
+    }
+}
+
+fn check(root: &Path, args: &ProfileCheckArgs) -> Result<(), Failure> {
+    let read = read(root, args.file.as_deref());
+    let problems = read.as_ref().err().map_or(&[][..], |errors| &errors.problems);
+    if args.json {
+        print_json(&problems)?;
+    } else if let Ok(profile) = &read {
+        print(&format!("No problem found: {}.\n", profile.name))?;
+    } else {
+        let lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+        print(&lines)?;
+    }
+    match read {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Failure { exit: Exit::Problem, message: String::new() }),
+    }
+}
+
+fn show(root: &Path, args: &ProfileShowArgs) -> Result<(), Failure> {
+    let profile = read(root, None).map_err(|errors| {
+        let lines: Vec<String> = errors.problems.iter().map(ToString::to_string).collect();
+        Failure::problem(lines.join("\ntwinwall: "))
+    })?;
+    let look = profile.look(root);
+    if args.json { print_json(&look) } else { print(&text(&look)) }
+}
+
+/// The named file, else the administrator's own profile, else the one that is built in.
+fn read(root: &Path, named: Option<&Path>) -> Result<Parsed, Errors> {
+    let own = root.join(FILE);
+    let file: Option<PathBuf> = match named {
+        Some(named) => Some(named.to_owned()),
+        None => own.exists().then_some(own),
+    };
+    match file {
+        Some(file) => files::read(&file, "name a file that is there", parse_profile),
+        None => parse_profile(REFERENCE_NAME, REFERENCE),
+    }
+}
+
+fn text(look: &Look) -> String {
+    let mut text = format!("Profile: {}\n", look.profile);
+    for covered in &look.sections {
+        text += &section(covered);
+    }
+    text
+}
+
+fn section(covered: &Covered) -> String {
+    let mut text = format!("\n{} ({})\n", covered.title, covered.section);
+    if covered.is_empty() {
+        text += "  nothing of it on this machine\n";
+    } else {
+        text += &format!(
+            "  {} files, {} directories, {} links, {} bytes\n",
+            covered.files, covered.directories, covered.links, covered.bytes
+        );
+    }
+    let list = |what: &str, items: &[String]| match items.is_empty() {
+        true => String::new(),
+        false => format!("  {what}: {}\n", items.join(", ")),
+    };
+    let programs = |present: bool| -> Vec<String> {
+        let all = covered.programs.iter().filter(|program| program.present == present);
+        all.map(|program| program.path.clone()).collect()
+    };
+    text += &list("changed together with", &covered.together_with);
+    text += &list("stays on this node", &covered.node_local);
+    text += &list("programs", &programs(true));
+    text += &list("not installed", &programs(false));
+    text += &list("only on the active node", &covered.active_only);
+    if covered.unvalidated {
+        text += "  no validator: a mistake in it shows only when it is applied\n";
+    }
+    for problem in &covered.problems {
+        text += &format!("  problem: {problem}\n");
+    }
+    text
+}

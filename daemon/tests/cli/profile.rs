@@ -1,0 +1,46 @@
+//! `profile`: mistakes in a profile, and what it covers below a root.
+
+use serde_json::Value;
+
+use crate::support::Root;
+
+#[test]
+fn the_profile_that_is_built_in_has_no_mistake() {
+    let root = Root::new();
+    root.run(&["profile", "check"]).assert(0, "No problem found: Debian gateway.\n", "");
+    root.run(&["profile", "check", "--json"]).assert(0, "[]\n", "");
+}
+
+#[test]
+fn the_administrators_own_profile_is_read_first_and_every_mistake_named() {
+    let root = Root::new();
+    root.write("etc/twinwall/profile.toml", "format = 1\nname = \"mine\"\nmore = 2\n");
+    let ran = root.run(&["profile", "check"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""));
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    assert!(lines.iter().all(|line| line.starts_with("ROOT/etc/twinwall/profile.toml:")));
+    assert!(lines.iter().any(|line| line.contains("more")), "{lines:#?}");
+    let ran = root.run(&["profile", "show"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+}
+
+#[test]
+fn a_section_shows_what_lies_below_the_root() {
+    let root = Root::new();
+    std::fs::create_dir_all(root.path("etc/nftables.d")).expect("a directory");
+    for file in ["etc/nftables.conf", "etc/nftables.d/definitions.nft", "etc/ethers"] {
+        root.write(file, "x\n");
+    }
+    let ran = root.run(&["profile", "show", "--json"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let look: Value = serde_json::from_str(&ran.out).expect("JSON");
+    let files = |name: &str| {
+        let sections = look["sections"].as_array().expect("a list");
+        let section = sections.iter().find(|it| it["section"] == name).expect("the section");
+        section["files"].as_u64().expect("a number")
+    };
+    assert_eq!((files("firewall"), files("definitions"), files("mail")), (1, 2, 0));
+    let shown = root.run(&["profile", "show"]).out;
+    assert!(shown.contains("Mail protection (mail)\n  nothing of it on this machine\n"), "{shown}");
+}
