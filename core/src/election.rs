@@ -177,3 +177,6 @@ fn preferred(view: &View<'_>, said: &Said) -> bool {
     let wins_tie = view.role == RoleWord::Claiming || view.designation == Designation::Primary;
     if own == peer { wins_tie } else { own > peer }
 }
+
+#[cfg(test)]
+mod tests;

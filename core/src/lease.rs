@@ -95,3 +95,55 @@ impl Lease {
         self.alone = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_millis(millis)
+    }
+
+    /// What a peer says that heard beat `newest` on one path and `other` on another.
+    fn heard(newest: u64, other: u64) -> [PathHeard; MAX_PATHS] {
+        let mut heard = [PathHeard::default(); MAX_PATHS];
+        heard[0].sequence = Sequence(other);
+        heard[1].sequence = Sequence(newest);
+        heard
+    }
+
+    #[test]
+    fn a_lease_runs_from_the_sending_of_the_newest_beat_that_was_heard_on_any_path() {
+        let mut lease = Lease::new();
+        lease.sent(Sequence(1), at(10));
+        lease.sent(Sequence(2), at(20));
+        let confirmation = lease.confirm(at(25), &heard(2, 1)).expect("news");
+        assert_eq!(
+            (confirmation.sent, confirmation.round_trip),
+            (at(20), Duration::from_millis(5))
+        );
+        assert_eq!(lease.confirmed_until(Duration::from_millis(90)), Some(at(110)));
+    }
+
+    #[test]
+    fn an_older_or_a_repeated_confirmation_changes_nothing() {
+        let mut lease = Lease::new();
+        lease.sent(Sequence(1), at(10));
+        lease.sent(Sequence(2), at(20));
+        lease.confirm(at(25), &heard(2, 2)).expect("news");
+        assert_eq!(lease.confirm(at(30), &heard(2, 2)), None);
+        assert_eq!(lease.confirm(at(30), &heard(1, 0)), None);
+        assert_eq!(lease.unconfirmed(at(30)), Some(Duration::from_millis(10)));
+    }
+
+    #[test]
+    fn a_beat_that_was_never_sent_or_is_forgotten_confirms_nothing() {
+        let mut lease = Lease::new();
+        lease.sent(Sequence(1), at(10));
+        let later = 1 + REMEMBERED as u64;
+        assert_eq!(lease.confirm(at(20), &heard(0, 0)), None);
+        assert_eq!(lease.confirm(at(20), &heard(later, 1)), None, "in the place of beat 1");
+        lease.sent(Sequence(later), at(5_000));
+        assert_eq!(lease.confirm(at(5_001), &heard(1, 0)), None, "overwritten by a later one");
+    }
+}

@@ -51,6 +51,9 @@ pub(crate) const LATE: Duration = Duration::from_millis(5);
 const ASKED_AGAIN: u32 = 3;
 const PROBE: Duration = Duration::from_millis(5);
 const PING_FASTEST: Duration = Duration::from_millis(20);
+const PING_SLOWEST: Duration = Duration::from_millis(500);
+/// A beat, an answer and a late wake-up on their way.
+const PING_SLACK: Duration = Duration::from_millis(5);
 /// A target may be this far away: an older answer says nothing, however short T is.
 const PING_VALID_LEAST: Duration = Duration::from_millis(100);
 
@@ -103,7 +106,11 @@ impl Tuning {
         let doubt = interval + (interval / 4).max(Duration::from_millis(2));
         let probe = PROBE.min(interval / 4);
         let decide = Duration::from_millis(12).min(lease / 5);
-        let ping = interval.clamp(PING_FASTEST, Duration::from_millis(500)).min(detection / 4);
+        // What a target answered right before a cut, at most an interval after the peer's
+        // last beat, must be too old when the node decides whether it is alone.
+        let old = lease.saturating_sub(decide + interval + PING_SLACK);
+        let ping = interval.min(PING_SLOWEST).min(detection / 4).min(old / 2).max(PING_FASTEST);
+        let ping = ping.min(detection / 4);
         Tuning {
             detection,
             // Two answers on all paths may be lost, the third not.
@@ -118,7 +125,60 @@ impl Tuning {
             believable: (lease / 2).max((doubt + probe * 2).min(lease - decide * 2)),
             boot: pair.boot_hold.max(detection),
             ping,
-            ping_valid: PING_VALID_LEAST.max(ping * 2),
+            ping_valid: PING_VALID_LEAST.max((ping * 2).min(old)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tuning(interval: &str, threshold: u8) -> Tuning {
+        let text = format!(
+            "pair_id = 1\n[heartbeat]\ninterval = {interval}\nthreshold = {threshold}\n\
+             [ha_link]\ninterface = \"ha0\"\n[[interface]]\nname = \"lan\"\nwatch = true\n\
+             primary = \"10.1.0.2/24\"\nsecondary = \"10.1.0.3/24\"\nvirtual = \"10.1.0.1/24\"\n"
+        );
+        let pair = crate::config::parse_pair("pair.toml", &text).expect("good settings");
+        Tuning::new(&pair, Duration::ZERO)
+    }
+
+    #[test]
+    fn the_spans_leave_room_for_each_other_at_every_setting() {
+        let settings = [
+            ("0.01", 3),
+            ("0.02", 2),
+            ("0.02", 5),
+            ("0.05", 2),
+            ("0.05", 3),
+            ("0.1", 2),
+            ("0.1", 3),
+            ("0.25", 2),
+            ("1", 2),
+            ("1", 3),
+            ("60", 2),
+            ("60", 200),
+        ];
+        for (interval, threshold) in settings {
+            let tuning = tuning(interval, threshold);
+            let name = format!("{interval} s, threshold {threshold}: {tuning:?}");
+            assert!(tuning.detection - tuning.lease >= Duration::from_millis(10), "{name}");
+            assert!(tuning.detection - tuning.lease >= tuning.detection / 1000, "{name}");
+            assert!(tuning.period * 2 < tuning.lease, "one beat may be lost: {name}");
+            assert!(tuning.believable + tuning.decide <= tuning.lease, "{name}");
+            // One lost beat, and an answer to either of two probes after it, make nobody
+            // alone: only where the lease is too short for that, half of it must do.
+            let room = tuning.lease - tuning.decide * 2;
+            let two_probes = tuning.doubt + tuning.probe * 2;
+            assert!(tuning.believable >= two_probes.min(room), "{name}");
+            assert!(tuning.believable >= tuning.lease / 2, "{name}");
+            // An answer of a target from before a cut is too old at the decision.
+            let interval = Duration::from_secs_f64(interval.parse().expect("seconds"));
+            let missed = interval * (u32::from(threshold) - 1);
+            let old = tuning.ping_valid + interval + tuning.decide;
+            assert!(old < tuning.lease || missed < Duration::from_millis(130), "{name}");
+            assert!(tuning.ping * 2 <= tuning.ping_valid, "one ping may be lost: {name}");
         }
     }
 }

@@ -131,14 +131,16 @@ fn the_death_of_the_passive_never_shuts_the_gate() {
 /// sight of everything while its peer claimed.
 #[test]
 fn a_node_cut_off_from_peer_and_targets_closes_before_its_peer_opens() {
-    for phase in 0..40 {
-        let mut settings = with_interval(phase, 100);
+    let each = [(65, 3), (100, 3), (250, 2), (1_000, 2)];
+    for (phase, (interval, threshold)) in (0..40).flat_map(|phase| each.map(|pair| (phase, pair))) {
+        let mut settings = with_interval(phase, interval);
+        settings.pair.threshold = threshold;
         settings.ha_switched = true;
         settings.pair.ha_link.cable = Cable::Switched;
         settings.pair.ping_targets = vec![IpAddr::V4(Ipv4Addr::new(10, 2, 0, 254))];
         let mut world = settled(settings);
-        // Targets are pinged every 300 ms in calm times.
-        run(&mut world, ms(10 * phase));
+        // In calm times targets are pinged every two to three intervals.
+        run(&mut world, ms(interval * 3) * phase / 40);
         world.apply(Fault::Targets(0, false));
         for medium in 0..world.network.media.len() {
             for from in 0..2 {
@@ -146,10 +148,11 @@ fn a_node_cut_off_from_peer_and_targets_closes_before_its_peer_opens() {
             }
         }
         while !world.machines[1].answers(world.time) {
-            assert!(world.time < ms(8_000), "phase {phase}: b serves");
+            assert!(world.time < ms(12_000), "{interval} ms, phase {phase}: b serves");
             run(&mut world, us(100));
         }
-        assert!(!world.machines[0].answers(world.time), "phase {phase}: a closed before");
+        let closed = !world.machines[0].answers(world.time);
+        assert!(closed, "{interval} ms, phase {phase}: a closed before");
     }
 }
 

@@ -208,7 +208,7 @@ pub(super) static TARGETS: Key<Addresses> = Key {
     name: "targets",
     kind: Addresses { max: MAX_TARGETS },
     absent: Absent::Default("[]"),
-    about: "Addresses that answer a ping as long as a node is not cut off, as the gateway of the provider. With the peer silent, only a node that hears one of them serves.",
+    about: "Addresses that answer a ping as long as a node is not cut off, as the gateway of the provider. With the peer silent, only a node that hears one of them serves. Where (threshold - 1) x interval is under 130 ms, a node that is cut off right after an answer may go on for some 100 ms beside its peer.",
 };
 pub(super) static INTERFACE_NAME: Key<InterfaceName> = Key {
     section: REPEATED,
