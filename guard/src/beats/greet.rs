@@ -56,10 +56,10 @@ pub(super) fn greet(parts: &mut Parts, paths: &mut Paths, early: &mut Vec<Mail>)
                 }
             }
         }
-        let mut waiting = Waiting::default();
-        waiting.add(parts.urgent.as_fd(), Source::Mail);
-        waiting.add(parts.mail.as_fd(), Source::Mail);
-        paths.wait_for(now, &mut waiting);
+        let mut waiting = Waiting::new()?;
+        waiting.add(parts.urgent.as_fd(), Source::Mail)?;
+        waiting.add(parts.mail.as_fd(), Source::Mail)?;
+        paths.wait_for(&waiting)?;
         waiting.wait(hello_at.min(end).since(clock::now()))?;
     }
 }

@@ -26,6 +26,7 @@ use std::time::Duration;
 use twinwall_core::api::{Count, GuardView, Input, Missing};
 use twinwall_core::event::{Event, Refusal};
 use twinwall_core::ids::{PathId, PathSet};
+use twinwall_core::node::Timer;
 use twinwall_core::note::Note;
 use twinwall_core::snapshot::Snapshot;
 use twinwall_core::time::Moment;
@@ -56,6 +57,25 @@ const FRAMES_A_TURN: usize = 32;
 /// to open its gate: all that a socket with the default buffer holds (some 300), so
 /// that it acts on no word that a newer one behind it takes back.
 const FRAMES_WAITING: usize = 512;
+
+/// How many frames are taken from a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Frames {
+    /// Until the core got one: to look for another is as dear as to take it.
+    One,
+    /// All that wait.
+    All,
+}
+
+impl Frames {
+    fn most(self) -> usize {
+        match self {
+            Frames::One => FRAMES_A_TURN,
+            Frames::All => FRAMES_WAITING,
+        }
+    }
+}
+
 /// Letters taken in one turn.
 const LETTERS_A_TURN: usize = 16;
 /// A busy mailbox is looked into again after this long.
@@ -171,7 +191,7 @@ impl Beats {
             mail_waits: false,
             watchdog_at: Moment::ZERO,
             stop: false,
-            waiting: Waiting::default(),
+            waiting: Waiting::new()?,
         };
         beats.carry_out();
         for mail in early {
@@ -205,13 +225,19 @@ impl Beats {
         if was_late {
             self.feed(Event::Late { by: late });
         }
-        let most = if was_late { FRAMES_WAITING } else { FRAMES_A_TURN };
-        self.each_frame(ready.frames, most, &mut |beats, event| beats.feed(event));
+        // What is left in a socket is told again at once by the next wait.
+        self.each_frame(ready.frames, Frames::One, &mut |beats, event| beats.feed(event));
         self.read_answers(ready);
         if ready.mail || self.mail_waits {
             self.read_mail();
         }
-        let (due, _) = self.core.deadline();
+        let (due, timer) = self.core.deadline();
+        if timer == Timer::CatchUp {
+            // Also on a path that had nothing yet when the wait ended: the thread may
+            // have been stopped after that.
+            let all = PathSet::first(self.paths.count());
+            self.each_frame(all, Frames::All, &mut |beats, event| beats.feed(event));
+        }
         if was_late || clock::now() >= due {
             self.feed(Event::Deadline);
         }
@@ -219,19 +245,26 @@ impl Beats {
     }
 
     fn wait(&mut self, deadline: Moment, busy: bool) -> io::Result<Ready> {
-        self.waiting.clear();
-        self.waiting.add(self.parts.urgent.as_fd(), Source::Mail);
-        self.waiting.add(self.parts.mail.as_fd(), Source::Mail);
-        self.paths.wait_for(clock::now(), &mut self.waiting);
-        for fd in self.parts.pinger.iter().flat_map(Pinger::descriptors) {
-            self.waiting.add(fd, Source::Targets);
+        let now = clock::now();
+        if self.paths.changed(now) {
+            self.waiting = self.list()?;
         }
-        let mut span =
-            deadline.min(self.watchdog_at.max(Moment::from_nanos(1))).since(clock::now());
+        let mut span = deadline.min(self.watchdog_at.max(Moment::from_nanos(1))).since(now);
         if busy || self.mail_waits {
             span = span.min(BUSY);
         }
         self.waiting.wait(span)
+    }
+
+    fn list(&self) -> io::Result<Waiting> {
+        let waiting = Waiting::new()?;
+        waiting.add(self.parts.urgent.as_fd(), Source::Mail)?;
+        waiting.add(self.parts.mail.as_fd(), Source::Mail)?;
+        self.paths.wait_for(&waiting)?;
+        for fd in self.parts.pinger.iter().flat_map(Pinger::descriptors) {
+            waiting.add(fd, Source::Targets)?;
+        }
+        Ok(waiting)
     }
 
     /// Gives the core an event and does what it says.
@@ -251,17 +284,17 @@ impl Beats {
         }
     }
 
-    /// Takes in what waits, from each path so many at the `most`; `take` gets what the
-    /// core must know.
-    fn each_frame(&mut self, on: PathSet, most: usize, take: &mut dyn FnMut(&mut Beats, Event)) {
+    /// Takes in what waits on each path; `take` gets what the core must know.
+    fn each_frame(&mut self, on: PathSet, frames: Frames, take: &mut dyn FnMut(&mut Beats, Event)) {
         for path in on.iter() {
-            for _ in 0..most {
+            for _ in 0..frames.most() {
                 let mut frame = [0; ETHERNET_HEADER + MAX_FRAME];
                 let Some((length, source)) = self.paths.receive(path, &mut frame) else { break };
-                if let Some(event) =
-                    self.open_frame(path, &frame[ETHERNET_HEADER.min(length)..length], source)
-                {
-                    take(self, event);
+                let content = &frame[ETHERNET_HEADER.min(length)..length];
+                let Some(event) = self.open_frame(path, content, source) else { continue };
+                take(self, event);
+                if frames == Frames::One {
+                    break;
                 }
             }
         }

@@ -5,7 +5,7 @@ use twinwall_core::event::{Event, GateOrder, Output};
 use twinwall_core::ids::PathSet;
 use twinwall_core::wire::{MAX_FRAME, Session};
 
-use super::{Beats, FRAMES_WAITING, Paths};
+use super::{Beats, Frames, Paths};
 use crate::clock;
 
 /// How often an opening is tried at once.
@@ -81,7 +81,7 @@ impl Beats {
     /// Feeds the core all that waits in the sockets, without acting on it yet.
     fn refresh(&mut self) {
         let all = PathSet::first(self.paths.count());
-        self.each_frame(all, FRAMES_WAITING, &mut |beats, event| beats.tell_core(event));
+        self.each_frame(all, Frames::All, &mut |beats, event| beats.tell_core(event));
         for path in self.paths.answering_kernels(all) {
             self.tell_core(Event::KernelAnswered { path });
         }

@@ -1,5 +1,6 @@
 //! The sockets of every path, and the Ethernet around a frame.
 
+use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -36,6 +37,11 @@ pub struct Paths {
     group: Mac,
     /// Answers to questions are waited for until here.
     asked_until: Moment,
+    /// They are waited for now: other programs' questions have answers too, and each
+    /// would wake this thread.
+    listening: bool,
+    /// The sockets are others than at the last look.
+    changed: bool,
 }
 
 /// The group address of a pair's frames: locally administered, with the pair's number.
@@ -63,12 +69,15 @@ impl Paths {
             peers: [group; MAX_PATHS],
             group,
             asked_until: Moment::ZERO,
+            listening: false,
+            changed: true,
         }
     }
 
     /// The paths of other settings: sockets follow their interfaces' names, and those
     /// of interfaces that are no path any more are closed.
     pub fn relist(&mut self, pair: &Pair) {
+        self.changed = true;
         let before = std::mem::replace(&mut self.names, names(pair));
         let mut sockets = std::mem::replace(&mut self.sockets, std::array::from_fn(|_| None));
         let peers = std::mem::replace(&mut self.peers, [self.group; MAX_PATHS]);
@@ -84,6 +93,7 @@ impl Paths {
     /// Sets or takes away the sockets of the path over an interface; they are closed
     /// again if there is none.
     pub fn set(&mut self, name: InterfaceName, socket: Option<Box<PathSocket>>) {
+        self.changed = true;
         let path = self.names.iter().position(|path| *path == Some(name));
         if let Some(entry) = path.and_then(|index| self.sockets.get_mut(index)) {
             *entry = socket;
@@ -95,17 +105,27 @@ impl Paths {
         self.names.iter().flatten().count()
     }
 
-    /// Adds what to wait for.
-    pub(super) fn wait_for(&self, now: Moment, waiting: &mut Waiting) {
+    /// Whether there is something else to wait for than at the last call.
+    pub(super) fn changed(&mut self, now: Moment) -> bool {
         let asked = now < self.asked_until;
+        let other = asked != std::mem::replace(&mut self.listening, asked);
+        std::mem::take(&mut self.changed) || other
+    }
+
+    /// Adds what to wait for.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub(super) fn wait_for(&self, waiting: &Waiting) -> io::Result<()> {
         for (index, socket) in self.sockets.iter().enumerate() {
             let Some(socket) = socket else { continue };
             let path = PathId(index as u8);
-            waiting.add(socket.frames.as_fd(), Source::Frames(path));
-            for fd in socket.asker.iter().filter(|_| asked).flat_map(Asker::descriptors) {
-                waiting.add(fd, Source::Kernel(path));
+            waiting.add(socket.frames.as_fd(), Source::Frames(path))?;
+            for fd in socket.asker.iter().filter(|_| self.listening).flat_map(Asker::descriptors) {
+                waiting.add(fd, Source::Kernel(path))?;
             }
         }
+        Ok(())
     }
 
     /// The next frame that waits on a path: its length with the Ethernet header, and its sender.

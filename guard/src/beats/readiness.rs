@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use twinwall_core::ids::{PathId, PathSet};
 
-use crate::syscall::{readable, wait};
+use crate::syscall::Epoll;
 
 /// Who is behind a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,28 @@ pub(super) enum Source {
     Targets,
 }
 
+impl Source {
+    /// As a number that the kernel keeps beside the descriptor.
+    fn tag(self) -> u64 {
+        match self {
+            Source::Mail => 0,
+            Source::Targets => 1,
+            Source::Frames(path) => 2 | u64::from(path.0) << 8,
+            Source::Kernel(path) => 3 | u64::from(path.0) << 8,
+        }
+    }
+
+    fn of(tag: u64) -> Source {
+        let path = PathId((tag >> 8) as u8);
+        match tag & 0xff {
+            0 => Source::Mail,
+            1 => Source::Targets,
+            2 => Source::Frames(path),
+            _ => Source::Kernel(path),
+        }
+    }
+}
+
 /// What has something to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ready {
@@ -31,24 +53,30 @@ pub(super) struct Ready {
     pub(super) targets: bool,
 }
 
-/// The list to wait on; kept to spare the memory, filled anew for each wait.
-#[derive(Default)]
+/// Told in one turn; what does not fit is told in the next one.
+const EVENTS: usize = 16;
+
+/// The list to wait on. It stays from turn to turn and is made anew when what is to be
+/// waited for has changed.
 pub(super) struct Waiting {
-    fds: Vec<libc::pollfd>,
-    sources: Vec<Source>,
+    list: Epoll,
 }
 
 impl Waiting {
-    /// Forgets the list.
-    pub(super) fn clear(&mut self) {
-        self.fds.clear();
-        self.sources.clear();
+    /// An empty list.
+    ///
+    /// # Errors
+    /// When the kernel gives none.
+    pub(super) fn new() -> io::Result<Waiting> {
+        Ok(Waiting { list: Epoll::new()? })
     }
 
     /// Adds a descriptor.
-    pub(super) fn add(&mut self, fd: BorrowedFd<'_>, source: Source) {
-        self.fds.push(readable(fd));
-        self.sources.push(source);
+    ///
+    /// # Errors
+    /// When the kernel has no memory for it.
+    pub(super) fn add(&self, fd: BorrowedFd<'_>, source: Source) -> io::Result<()> {
+        self.list.add(fd, source.tag())
     }
 
     /// Waits until something is there or `span` is over.
@@ -56,11 +84,11 @@ impl Waiting {
     /// # Errors
     /// When the system refuses to wait.
     pub(super) fn wait(&mut self, span: Duration) -> io::Result<Ready> {
-        wait(&mut self.fds, Some(span))?;
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
+        let found = self.list.wait(&mut events, span)?;
         let mut ready = Ready::default();
-        let told = self.fds.iter().zip(&self.sources).filter(|(fd, _)| fd.revents != 0);
-        for (_, source) in told {
-            match *source {
+        for event in events.iter().take(found) {
+            match Source::of(event.u64) {
                 Source::Mail => ready.mail = true,
                 Source::Frames(path) => ready.frames.insert(path),
                 Source::Kernel(path) => ready.kernels.insert(path),
@@ -68,5 +96,18 @@ impl Waiting {
             }
         }
         Ok(ready)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_source_is_known_again_by_its_tag() {
+        let path = PathId(13);
+        for source in [Source::Mail, Source::Targets, Source::Frames(path), Source::Kernel(path)] {
+            assert_eq!(Source::of(source.tag()), source);
+        }
     }
 }

@@ -175,7 +175,9 @@ impl LinkWatch {
             if fds[0].revents != 0 {
                 self.notice()?;
             }
-            self.shared.wake.clear();
+            if fds[1].revents != 0 {
+                self.shared.wake.clear();
+            }
         }
     }
 
