@@ -172,10 +172,11 @@ impl Peer {
 
     /// Whether a path with carrier, where the peer was heard, lacks more beats than a
     /// delay explains: lost there, or the carrier is gone and the kernel has not said
-    /// so yet. A peer that only answers uses all paths every so many times.
-    pub(crate) fn misses_on_a_path(&self) -> bool {
+    /// so yet. An active peer uses all paths every `beat_all` times, one that only
+    /// answers less often.
+    pub(crate) fn misses_on_a_path(&self, beat_all: u32) -> bool {
         let speaks = self.said.as_ref().is_some_and(|said| said.role == RoleWord::Active);
-        let lag = if speaks { 1 } else { LAG };
+        let lag = if speaks { u64::from(beat_all) } else { LAG };
         let behind =
             |path: &Path| path.carrier && path.told && path.sequence.0 + lag < self.newest.0;
         self.paths.iter().take(self.count).any(behind)

@@ -38,6 +38,9 @@ pub(crate) const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 /// A passive node answers each beat of the active on the path that brought it first,
 /// and every so many times on all: enough to know that they deliver, at a third of the cost.
 pub(crate) const ANSWER_ALL: u32 = 4;
+/// An active node's beats go out on a path that is known to deliver, and every second
+/// one on all, where T leaves room for it: half the cost for the side paths.
+const BEAT_ALL: u32 = 2;
 /// Beats by which a path may lag behind the others while its sender only answers.
 pub(crate) const LAG: u64 = ANSWER_ALL as u64 + 1;
 /// A path is told as lost or heard at most this often.
@@ -69,6 +72,8 @@ pub(crate) struct Tuning {
     /// Distance of own beats: the interval, or less where the lease is so short
     /// that one beat an interval would not keep it.
     pub(crate) period: Duration,
+    /// An active node's beats go out on all paths every so many times, else on one.
+    pub(crate) beat_all: u32,
     /// Silence after which both nodes probe.
     pub(crate) doubt: Duration,
     /// Distance of probes.
@@ -111,12 +116,17 @@ impl Tuning {
         let old = lease.saturating_sub(decide + interval + PING_SLACK);
         let ping = interval.min(PING_SLOWEST).min(detection / 4).min(old / 2).max(PING_FASTEST);
         let ping = ping.min(detection / 4);
+        let period = interval.min(lease * 2 / 5);
+        // An early claim needs a side path that was heard within T until its last question.
+        let evidence = QUESTION * u32::from(ROUNDS * QUESTIONS);
+        let room = period * BEAT_ALL + evidence * 2 <= detection;
         Tuning {
             detection,
             // Two answers on all paths may be lost, the third not.
             path: detection.max(interval * (2 * ANSWER_ALL + 1)),
             lease,
-            period: interval.min(lease * 2 / 5),
+            period,
+            beat_all: if room { BEAT_ALL } else { 1 },
             doubt,
             probe,
             ask_again: probe * ASKED_AGAIN,

@@ -63,8 +63,9 @@ impl Core {
         if !received.fresh {
             return !calm || received.restarted;
         }
-        let lag = if self.serving() { 1 } else { LAG };
-        let missing = self.peer.misses_on_a_path() || self.peer.lacks_ours(&theirs, lag);
+        let lag = if self.serving() { u64::from(self.tuning.beat_all) } else { LAG };
+        let missing =
+            self.peer.misses_on_a_path(self.tuning.beat_all) || self.peer.lacks_ours(&theirs, lag);
         if missing && now >= self.check_due {
             self.check_due = now + CHECK_PAUSE;
             self.push(Output::CheckLinks);
@@ -83,13 +84,13 @@ impl Core {
             self.peer.round_trip = Some(confirmation.round_trip);
             self.renew_confirmed(now, confirmation.sent);
         }
+        let arrived = theirs.iter().position(|path| path.sequence == self.sequence);
+        self.proven = arrived.map(|index| PathId(index as u8));
         let serves = matches!(beat.role, RoleWord::Active | RoleWord::Claiming);
         if beat.wants_answer {
             self.answer = Some(Answer::OnAllPaths);
         } else if serves && !self.serving() {
-            let arrived = theirs.iter().position(|path| path.sequence == self.sequence);
-            let proven = arrived.map(|index| PathId(index as u8));
-            self.answer = self.answer.or(Some(Answer::OnOne(proven)));
+            self.answer = self.answer.or(Some(Answer::OnOne(self.proven)));
         }
         true
     }

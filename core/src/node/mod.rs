@@ -27,7 +27,7 @@ use crate::early::Early;
 use crate::election::{Verdict, View, elect};
 use crate::event::{Desired, Event, Output};
 use crate::health::Health;
-use crate::ids::{BootId, Designation, Epoch, Generation, MAX_TARGETS, Sequence};
+use crate::ids::{BootId, Designation, Epoch, Generation, MAX_TARGETS, PathId, Sequence};
 use crate::lease::Lease;
 use crate::note::{Note, Reason, What};
 use crate::peer::{Peer, Phase};
@@ -98,7 +98,10 @@ pub struct Core {
     /// No carrier is looked up for a missing beat before this moment.
     check_due: Moment,
     answer: Option<Answer>,
-    answers: u32,
+    /// The path that brought our last beat to the peer, as far as it said so.
+    proven: Option<PathId>,
+    /// Beats that one path would have been enough for.
+    sparing: u32,
     urgent: bool,
     sent_at: Moment,
     generation: Generation,
@@ -163,7 +166,8 @@ impl Core {
             probing: false,
             check_due: now,
             answer: None,
-            answers: 0,
+            proven: None,
+            sparing: 0,
             urgent: false,
             sent_at: now,
             generation: Generation(0),

@@ -18,25 +18,36 @@ impl Core {
         }
         self.probing = probing;
         let answer = self.answer.filter(|_| now.since(self.sent_at) >= ANSWER_PAUSE);
-        let due = now >= self.beat_due || (probing && now >= self.probe_due);
+        let everywhere = self.urgent || (probing && now >= self.probe_due);
         let paths = match answer {
-            _ if due || self.urgent => self.peer.connected(),
-            None => return,
+            _ if everywhere => self.peer.connected(),
             Some(Answer::OnAllPaths) => self.peer.connected(),
-            Some(Answer::OnOne(proven)) => self.answer_on(proven),
+            _ if now >= self.beat_due => self.beat_on(now),
+            Some(Answer::OnOne(proven)) => self.send_on(proven, ANSWER_ALL),
+            None => return,
         };
         self.answer = None;
         self.urgent = false;
         self.send(now, paths);
     }
 
+    /// Where a beat goes that is due: everywhere unless the node serves in calm, since
+    /// then every beat is answered at once.
+    fn beat_on(&mut self, now: Moment) -> PathSet {
+        let calm = self.role == RoleWord::Active
+            && self.peer.phase(now, &self.tuning) == Phase::Alive
+            && !self.lease.alone;
+        let proven = self.proven.filter(|_| calm);
+        self.send_on(proven, self.tuning.beat_all)
+    }
+
     /// The path that is known to have brought our last beat to the peer; all of them
     /// when that is not known, and every so many times.
-    fn answer_on(&mut self, proven: Option<PathId>) -> PathSet {
-        self.answers = self.answers.wrapping_add(1);
+    fn send_on(&mut self, proven: Option<PathId>, all_every: u32) -> PathSet {
+        self.sparing = self.sparing.wrapping_add(1);
         let connected = self.peer.connected();
         match proven {
-            Some(path) if connected.contains(path) && !self.answers.is_multiple_of(ANSWER_ALL) => {
+            Some(path) if connected.contains(path) && !self.sparing.is_multiple_of(all_every) => {
                 PathSet::only(path)
             }
             Some(_) | None => connected,
@@ -55,6 +66,7 @@ impl Core {
             return;
         }
         self.sequence = self.sequence.next();
+        self.proven = None;
         self.lease.sent(self.sequence, now);
         let beat = Box::new(self.beat(now));
         self.push(Output::Send { paths, beat });
