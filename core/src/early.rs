@@ -143,3 +143,48 @@ impl Early {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_millis(1_000 + millis)
+    }
+
+    /// A direct cable that lost its carrier at 0.
+    fn lost() -> Early {
+        let mut early = Early::new();
+        early.direct = true;
+        early.carrier(at(0), false);
+        early
+    }
+
+    #[test]
+    fn two_questions_a_round_three_rounds_then_it_is_complete() {
+        let mut early = lost();
+        let asked: Vec<Step> = (0..13).map(|millis| early.advance(at(millis), true)).collect();
+        let round = |number| Step::Ask(Some(number));
+        let expected =
+            [round(1), Step::Ask(None), round(2), Step::Ask(None), round(3), Step::Ask(None)];
+        for (index, step) in asked.iter().enumerate() {
+            let due = expected.get(index / 2).filter(|_| index % 2 == 0);
+            assert_eq!(*step, due.copied().unwrap_or(Step::Nothing), "at {index} ms");
+        }
+        assert!(early.complete());
+    }
+
+    #[test]
+    fn an_answer_makes_it_wait_longer_each_time_until_the_carrier_comes_and_goes_again() {
+        let mut early = lost();
+        assert!(matches!(early.advance(at(0), true), Step::Ask(_)));
+        early.refute(at(1));
+        assert_eq!(early.advance(at(8), true), Step::Nothing);
+        assert!(matches!(early.advance(at(9), true), Step::Ask(_)));
+        early.refute(at(10));
+        assert_eq!(early.advance(at(25), true), Step::Nothing, "twice as long");
+        early.carrier(at(25), true);
+        early.carrier(at(25), false);
+        assert!(matches!(early.advance(at(25), true), Step::Ask(_)), "a new loss, a new question");
+    }
+}

@@ -117,19 +117,37 @@ fn of_two_equal_epochs_the_one_that_serves_stays() {
     assert_eq!(node.role(), RoleWord::Active, "the primary only claims");
 }
 
+/// Seed 2776 found it: a starved node went active behind a gate that had shut.
 #[test]
 fn a_claimant_whose_lease_was_lost_before_its_addresses_came_is_not_active() {
     let mut node = Node::passive(Settings::plain(1));
     node.applies = false;
     node.pass(301);
     assert!(node.open(), "the peer is silent");
-    // Its first renewal comes too late for the kernel; then the addresses are there.
+    // Its next renewal comes too late for the kernel; then the addresses are there.
     node.renews = false;
-    node.pass(100);
-    node.applies = true;
-    assert_eq!(node.role(), RoleWord::Claiming);
-    node.feed(Event::LinksChecked);
-    assert_ne!(node.role(), RoleWord::Active, "behind a shut gate");
+    node.pass(130);
+    assert!(node.opening.is_some(), "it asks to open again");
+    node.apply();
+    assert_eq!(node.role(), RoleWord::Claiming, "the gate is shut");
+    node.renews = true;
+    assert!(node.open());
+    assert_eq!(node.role(), RoleWord::Active);
+}
+
+#[test]
+fn a_confirmation_that_leaves_no_time_opens_nothing() {
+    let (mut node, passive) = claiming_beside_an_unfit_peer();
+    node.pass(5);
+    let old = node.beat(RoleWord::Passive, 2).heard;
+    for _ in 0..3 {
+        node.pass(90);
+        node.hear(&passive);
+    }
+    node.pass(19);
+    let beat = Beat { grant: Epoch(2), heard: old, ..passive };
+    node.hear(&beat);
+    assert_eq!(node.opening, None, "a millisecond is left of {} ms", node.time);
 }
 
 #[test]
@@ -230,4 +248,43 @@ fn a_node_that_was_kept_from_running_asks_all_rounds_again() {
     node.feed(Event::Deadline);
     node.pass(4);
     assert_eq!(node.role(), RoleWord::Passive, "two rounds from before do not count");
+}
+
+#[test]
+fn evidence_opens_no_claim_that_was_begun_for_another_reason() {
+    let mut node = Node::passive(Settings::plain(1));
+    let offer = Beat { handover: Epoch(2), ..node.beat(RoleWord::Active, 1) };
+    node.hear(&offer);
+    assert_eq!(node.role(), RoleWord::Claiming);
+    evidence(&mut node, 20);
+    assert_eq!((node.opening, node.may_open()), (None, None), "nobody said why it opens");
+    node.pass(300);
+    assert!(node.open(), "the peer is silent");
+}
+
+#[test]
+fn an_answer_from_before_the_peers_last_beat_is_none() {
+    let mut settings = Settings::plain(1);
+    settings.pair.interval = Duration::from_millis(20);
+    settings.pair.ping_targets = vec![IpAddr::V4(Ipv4Addr::new(10, 2, 0, 254))];
+    let mut node = Node::active(settings);
+    node.feed(Event::TargetAnswered { target: 0 });
+    node.pass(2);
+    node.hear_passive(1);
+    node.pass(55);
+    assert_ne!(node.role(), RoleWord::Active, "peer and targets are silent since");
+}
+
+#[test]
+fn a_node_that_asks_again_reopens_on_a_confirmation_only() {
+    let mut node = Node::active(Settings::plain(1));
+    node.hear_passive(1);
+    node.pass(150);
+    node.time += 145;
+    let goodbye = Beat { leaving: Some(Leaving::Shutdown), ..node.beat(RoleWord::Passive, 1) };
+    node.feed(Event::Late { by: Duration::from_millis(100) });
+    node.hear(&goodbye);
+    node.feed(Event::Deadline);
+    // The goodbye may be older than the peer's next run.
+    assert!(node.role() != RoleWord::Active && node.epoch() > 1, "{:?}", node.role());
 }

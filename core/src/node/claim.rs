@@ -162,11 +162,7 @@ impl Core {
         self.peer_restarted = false;
         // A claim that we asked for, also when the offer was withdrawn meanwhile: the
         // peer opens on our word only, and drops the claim when it hears of it.
-        let ours = match self.role {
-            RoleWord::Active => beat.epoch == self.offered,
-            RoleWord::Releasing => beat.epoch <= self.granted,
-            RoleWord::Starting | RoleWord::Passive | RoleWord::Claiming => false,
-        };
+        let ours = self.role == RoleWord::Active && beat.epoch == self.offered;
         if beat.role == RoleWord::Claiming && ours {
             return;
         }

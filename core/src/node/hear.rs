@@ -71,9 +71,6 @@ impl Core {
             self.push(Output::CheckLinks);
         }
         let beat = &heard.beat;
-        if beat.leaving.is_some() {
-            self.lease.forget();
-        }
         if self.early.peer_carrier(now, beat.heard[PathId::HA.index()].carrier) {
             self.note(now, What::CableIsDirect { direct: false });
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twinwall_core::beat::{Beat, Fitness, Heard, PathHeard, RoleWord};
 use twinwall_core::event::{Applied, Event, GateOrder, Output};
-use twinwall_core::ids::{BootId, Epoch, InterfaceId, MAX_PATHS, PathId, Sequence};
+use twinwall_core::ids::{BootId, Epoch, Generation, InterfaceId, MAX_PATHS, PathId, Sequence};
 use twinwall_core::time::Moment;
 use twinwall_core::{Core, Setup};
 
@@ -28,6 +28,8 @@ pub(crate) struct Node {
     pub(crate) applies: bool,
     /// Beats sent.
     pub(crate) sent: u64,
+    /// The wanted state that is not applied yet.
+    wanted: Option<Generation>,
     heard: u64,
     settings: Settings,
 }
@@ -43,6 +45,7 @@ impl Node {
             renews: true,
             applies: true,
             sent: 0,
+            wanted: None,
             heard: 0,
             settings,
         };
@@ -75,20 +78,28 @@ impl Node {
                 let took = self.renews || !matches!(order, GateOrder::Renew { .. });
                 self.core.handle(moment(self.time), Event::GateAnswered { order, took });
             }
-            Output::Want(desired) if self.applies => {
-                let generation = desired.generation;
-                let applied = Event::Applied { generation, outcome: Applied::Done };
-                self.core.handle(moment(self.time), applied);
+            Output::Want(desired) => {
+                self.wanted = Some(desired.generation);
+                if self.applies {
+                    self.apply();
+                }
             }
             Output::CheckLinks => self.core.handle(moment(self.time), Event::LinksChecked),
             Output::Send { .. } => self.sent += 1,
-            Output::Want(_)
-            | Output::Announce { .. }
+            Output::Announce { .. }
             | Output::AskKernel { .. }
             | Output::PingTargets
             | Output::Note(_)
             | Output::Refused(_)
             | Output::Stop => {}
+        }
+    }
+
+    /// The kernel has done what was wanted last.
+    pub(crate) fn apply(&mut self) {
+        if let Some(generation) = self.wanted.take() {
+            let applied = Event::Applied { generation, outcome: Applied::Done };
+            self.core.handle(moment(self.time), applied);
         }
     }
 
