@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod api;
+pub mod apply;
 pub mod channel;
 pub mod digest;
 pub mod engine;

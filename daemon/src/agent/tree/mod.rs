@@ -15,7 +15,7 @@ mod root;
 mod scan;
 mod scope;
 #[cfg(test)]
-mod tests;
+pub(in crate::agent) mod tests;
 mod write;
 
 use std::io::{self, Read};
@@ -27,7 +27,7 @@ pub use read::open_content;
 pub use root::Root;
 pub use scan::{MAX_PROBLEMS, Scan, scan};
 pub use scope::{Lists, Scope};
-pub use write::{Prepared, Refusal, Watch, WriteError, materialise, prepare, sweep};
+pub use write::{Prepared, Refusal, Touched, Watch, WriteError, materialise, prepare, sweep};
 
 use super::digest::Digest;
 use super::translate::Translator;

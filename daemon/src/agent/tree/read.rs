@@ -1,7 +1,7 @@
 //! Reads the content of a file so that what was read was there at one moment. Called by
 //! the scan, and by whoever needs a content as it travels. It opens regular files only.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use super::Ground;
 use super::cache::{Known, Stamp};
 use super::problem::What;
-use super::root::{kind, look_at, open_file_at};
+use super::root::{kind, look_at, name_of, open_file_at};
 use super::scan::READ_ATTEMPTS;
 use crate::agent::digest::Digest;
 use crate::agent::manifest::RelPath;
@@ -146,8 +146,7 @@ pub fn open_content(ground: Ground<'_>, path: &RelPath) -> io::Result<Box<dyn Re
         return refused("is not of this section");
     }
     let parent = ground.root.open_directory(path.parent().as_ref())?;
-    let name = path.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    let open = open_file_at(&parent, &CString::new(name)?)?;
+    let open = open_file_at(&parent, &name_of(path))?;
     let seen = look_at(&open)?;
     if kind(&seen) != FileType::RegularFile {
         return refused("is no regular file any more");

@@ -1,14 +1,14 @@
 //! The agent's root directory and the only ways to open what lies below it: by
 //! directory descriptor and name, never through a symlink, never out of the root.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags, openat,
-    openat2, statx,
+    openat2, statx, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -44,7 +44,7 @@ impl Root {
     }
 
     /// Opens the directory at this path; `None` is the root itself.
-    pub(super) fn open_directory(&self, path: Option<&RelPath>) -> io::Result<OwnedFd> {
+    pub(in crate::agent) fn open_directory(&self, path: Option<&RelPath>) -> io::Result<OwnedFd> {
         match path {
             Some(path) => {
                 Ok(openat2(&self.directory, path.as_path(), DIRECTORY, Mode::empty(), RESOLVE)?)
@@ -52,10 +52,31 @@ impl Root {
             None => Ok(self.directory.try_clone()?),
         }
     }
+
+    /// Removes what lies at this path: an empty directory, or anything else.
+    pub(in crate::agent) fn remove(&self, path: &RelPath, directory: bool) -> io::Result<()> {
+        let parent = self.open_directory(path.parent().as_ref())?;
+        let flags = if directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+        Ok(unlinkat(parent, name_of(path), flags)?)
+    }
+
+    /// Removes a directory, unless something lies in it.
+    pub(in crate::agent) fn remove_if_empty(&self, path: &RelPath) -> io::Result<()> {
+        match self.remove(path, true).map_err(|error| (Errno::from_io_error(&error), error)) {
+            Ok(()) | Err((Some(Errno::NOENT | Errno::NOTEMPTY), _)) => Ok(()),
+            Err((_, error)) => Err(error),
+        }
+    }
 }
 
 /// Without `O_NOFOLLOW`, which would only turn the error for a symlink into another.
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// The last component of a path.
+pub(super) fn name_of(path: &RelPath) -> CString {
+    let name = path.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    CString::new(name).expect("a RelPath has no NUL")
+}
 
 /// Opens a directory in this one.
 pub(super) fn open_directory_at(directory: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {

@@ -6,8 +6,8 @@ use std::fs;
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 
-use super::support::{Place, rel};
-use super::writing::{Kept, make};
+use super::support::{Kept, Place, rel};
+use super::writing::make;
 use crate::agent::manifest::{Entry, Kind, Manifest, Owner};
 use crate::agent::tree::{Refusal, WriteError};
 

@@ -2,5 +2,5 @@
 
 mod attacks;
 mod scanning;
-mod support;
+pub(in crate::agent) mod support;
 mod writing;

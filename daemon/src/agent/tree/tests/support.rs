@@ -1,13 +1,17 @@
 //! A temporary root with a section in it.
 
+use std::collections::HashMap;
 use std::fs;
+use std::io::{self, Read};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::agent::digest::Digest;
 use crate::agent::manifest::{Kind, Manifest, RelPath};
 use crate::agent::translate::Translator;
-use crate::agent::tree::{Cache, Ground, Lists, Root, Scan, Scope, scan};
+use crate::agent::tree::{Cache, Ground, Lists, Root, Scan, Scope, open_content, scan};
 
 /// Removed when it goes.
 pub(crate) struct Place {
@@ -88,6 +92,37 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let _already_gone = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Contents of manifests that were once on a disk.
+#[derive(Default)]
+pub(crate) struct Kept(Mutex<HashMap<Digest, Vec<u8>>>);
+
+impl Kept {
+    pub(crate) fn keep(&self, place: &mut Place) -> Manifest {
+        let manifest = place.scan().manifest;
+        for (path, entry) in manifest.iter() {
+            let Kind::File { content, .. } = entry.kind else { continue };
+            let mut bytes = Vec::new();
+            open_content(place.ground(), path).unwrap().read_to_end(&mut bytes).unwrap();
+            assert_eq!(Digest::of(&bytes), content);
+            self.0.lock().unwrap().insert(content, bytes);
+        }
+        manifest
+    }
+
+    pub(crate) fn put(&self, content: &[u8]) -> Kind {
+        let digest = Digest::of(content);
+        self.0.lock().unwrap().insert(digest, content.to_owned());
+        Kind::File { size: content.len() as u64, content: digest }
+    }
+
+    pub(crate) fn read(&self, digest: &Digest) -> io::Result<Box<dyn Read + Send>> {
+        match self.0.lock().unwrap().get(digest) {
+            Some(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone()))),
+            None => Err(io::Error::from(io::ErrorKind::NotFound)),
+        }
     }
 }
 

@@ -1,50 +1,17 @@
 //! A disk made equal to a manifest: every kind of change, whole trees, other file
 //! systems, and contents that do not come.
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, chown};
-use std::sync::Mutex;
 
-use super::support::{Place, rel, shown};
+use super::support::{Kept, Place, rel, shown};
 use crate::agent::digest::Digest;
 use crate::agent::manifest::{Kind, Manifest};
 use crate::agent::translate::{AddressPair, Translator};
-use crate::agent::tree::{WriteError, materialise, open_content};
-
-/// Contents of manifests that were once on a disk.
-#[derive(Default)]
-pub(super) struct Kept(Mutex<HashMap<Digest, Vec<u8>>>);
-
-impl Kept {
-    pub(super) fn keep(&self, place: &mut Place) -> Manifest {
-        let manifest = place.scan().manifest;
-        for (path, entry) in manifest.iter() {
-            let Kind::File { content, .. } = entry.kind else { continue };
-            let mut bytes = Vec::new();
-            open_content(place.ground(), path).unwrap().read_to_end(&mut bytes).unwrap();
-            assert_eq!(Digest::of(&bytes), content);
-            self.0.lock().unwrap().insert(content, bytes);
-        }
-        manifest
-    }
-
-    pub(super) fn put(&self, content: &[u8]) -> Kind {
-        let digest = Digest::of(content);
-        self.0.lock().unwrap().insert(digest, content.to_owned());
-        Kind::File { size: content.len() as u64, content: digest }
-    }
-
-    pub(super) fn read(&self, digest: &Digest) -> io::Result<Box<dyn Read + Send>> {
-        match self.0.lock().unwrap().get(digest) {
-            Some(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone()))),
-            None => Err(io::Error::from(io::ErrorKind::NotFound)),
-        }
-    }
-}
+use crate::agent::tree::{WriteError, materialise};
 
 /// Makes the section of `place` equal to `to`, and checks that it is.
 pub(super) fn make(place: &mut Place, to: &Manifest, kept: &Kept) -> Result<(), WriteError> {

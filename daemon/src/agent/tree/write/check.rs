@@ -2,7 +2,6 @@
 //! the disk and changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
@@ -15,7 +14,7 @@ use crate::agent::manifest::{Change, Entry, Kind, Manifest, RelPath};
 use crate::agent::translate::MAX_TRANSLATED;
 use crate::agent::tree::Ground;
 use crate::agent::tree::owners::Owners;
-use crate::agent::tree::root::{is_locked, is_mount, look, look_at};
+use crate::agent::tree::root::{is_locked, is_mount, look, look_at, name_of};
 use crate::agent::tree::scan::MAX_DEPTH;
 
 /// What was found out on the way.
@@ -232,10 +231,4 @@ impl<'a> Check<'a> {
         }
         Ok(())
     }
-}
-
-/// The last component.
-pub(super) fn name_of(path: &RelPath) -> CString {
-    let name = path.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    CString::new(name).expect("a RelPath has no NUL")
 }

@@ -14,11 +14,14 @@ mod stage;
 mod switch;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use rustix::fs::syncfs;
+
 pub use error::{Refusal, WriteError};
-pub use switch::sweep;
+pub use switch::{Touched, sweep};
 
 use super::{Contents, Ground};
 use crate::agent::manifest::{Change, Entry, Manifest, RelPath};
@@ -40,8 +43,8 @@ pub struct Prepared<'a> {
 }
 
 /// Checks what has to change from one manifest (what a scan found just now) to the other,
-/// and writes all new files into the empty directory `staging`, with owner and mode, each
-/// at its path. They are on the disk when it returns.
+/// and writes all new files into the directory `staging`, with owner and mode, each at its
+/// path. Several sections may share it. Before the switch it has to be synced.
 pub fn prepare<'a>(
     ground: Ground<'a>,
     from: &'a Manifest,
@@ -59,8 +62,8 @@ pub fn prepare<'a>(
     Ok(prepared)
 }
 
-/// Both moves at once: the disk becomes equal to `to`. Whoever calls has a journal, or
-/// nothing to lose.
+/// Both moves at once: the disk becomes equal to `to`, durably. Whoever calls has a
+/// journal, or nothing to lose.
 pub fn materialise(
     ground: Ground<'_>,
     from: &Manifest,
@@ -69,7 +72,12 @@ pub fn materialise(
     staging: &Path,
 ) -> Result<(), WriteError> {
     let watch = |_: &RelPath| ControlFlow::Continue(());
-    prepare(ground, from, to, contents, staging, &watch)?.switch(&watch)
+    let unusable = |error: io::Error| WriteError::Staging(staging.to_owned(), error);
+    let prepared = prepare(ground, from, to, contents, staging, &watch)?;
+    syncfs(prepared.staging.directory()).map_err(|error| unusable(error.into()))?;
+    let mut touched = Touched::default();
+    prepared.switch(&watch, &mut touched)?;
+    touched.sync().map_err(|error| WriteError::Staging(ground.root.path().to_owned(), error))
 }
 
 impl<'a> Prepared<'a> {

@@ -8,17 +8,16 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, Uid, chownat, fchmod, fchown, mkdirat, openat, symlinkat, syncfs,
+    AtFlags, Gid, Mode, OFlags, Uid, chownat, fchmod, fchown, mkdirat, openat, symlinkat,
 };
 use rustix::io::Errno;
 
-use super::check::name_of;
 use super::{Prepared, Refusal, Watch, WriteError, target};
 use crate::agent::digest::Digest;
 use crate::agent::manifest::{Entry, Kind, RelPath};
 use crate::agent::translate::MAX_TRANSLATED;
 use crate::agent::tree::Contents;
-use crate::agent::tree::root::{look_at, mode};
+use crate::agent::tree::root::{look_at, mode, name_of};
 
 /// Bytes copied at once.
 const PIECE: usize = 128 << 10;
@@ -42,11 +41,13 @@ impl Prepared<'_> {
             let disk = |error: io::Error| WriteError::Disk("staging", path.clone(), error);
             match &entry.kind {
                 Kind::Directory => {
-                    self.staged_directory(Some(path)).map_err(disk)?;
+                    // Another section's files may have made it before, as it was.
+                    let open = self.staged_directory(Some(path)).map_err(disk)?;
+                    self.own(&open, path, entry).map_err(disk)?;
                 }
                 Kind::File { size, content } => {
                     let parent = self.staged_parent(&mut last, path).map_err(disk)?;
-                    let file = create(parent, path).map_err(disk)?;
+                    let file = create(parent, path, entry).map_err(disk)?;
                     let written = self.fill(&file, path, (*size, content), contents, &mut buffer);
                     written.and_then(|()| self.own(&file, path, entry).map_err(disk))?;
                 }
@@ -63,8 +64,7 @@ impl Prepared<'_> {
                 }
             }
         }
-        syncfs(self.staging.directory())
-            .map_err(|error| WriteError::Staging(self.staging.path().to_owned(), error.into()))
+        Ok(())
     }
 
     pub(super) fn numbers(&self, path: &RelPath) -> (Uid, Gid) {
@@ -72,10 +72,16 @@ impl Prepared<'_> {
         (Uid::from_raw(user), Gid::from_raw(group))
     }
 
-    /// Owner first: a change of owner takes set-user-ID away.
+    /// Gives it owner and mode, where it has others: each change costs the file system a
+    /// transaction. Owner first, as a change of owner takes set-user-ID away.
     pub(super) fn own(&self, open: impl AsFd, path: &RelPath, entry: &Entry) -> io::Result<()> {
         let (user, group) = self.numbers(path);
-        fchown(&open, Some(user), Some(group))?;
+        let seen = look_at(&open)?;
+        if (seen.stx_uid, seen.stx_gid) != (user.as_raw(), group.as_raw()) {
+            fchown(&open, Some(user), Some(group))?;
+        } else if mode(&seen) == entry.mode {
+            return Ok(());
+        }
         Ok(fchmod(&open, Mode::from_raw_mode(entry.mode.into()))?)
     }
 
@@ -163,9 +169,12 @@ impl Prepared<'_> {
     }
 }
 
-fn create(parent: BorrowedFd<'_>, path: &RelPath) -> io::Result<OwnedFd> {
+/// Creates a file with as much of its mode as our umask leaves. Nobody else gets into the
+/// staging directory.
+fn create(parent: BorrowedFd<'_>, path: &RelPath, entry: &Entry) -> io::Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(openat(parent, name_of(path), flags, Mode::RUSR | Mode::WUSR)?)
+    let mode = Mode::from_raw_mode(u32::from(entry.mode) & 0o777);
+    Ok(openat(parent, name_of(path), flags, mode)?)
 }
 
 /// Writes to a descriptor that stays open.

@@ -15,20 +15,21 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::check::name_of;
 use super::stage::copy;
 use super::{Prepared, Watch, WriteError};
 use crate::agent::manifest::{Change, Entry, Kind, RelPath};
-use crate::agent::tree::root::{Root, kind, look, look_at, open_directory_at, open_file_at};
+use crate::agent::tree::root::{
+    Root, kind, look, look_at, name_of, open_directory_at, open_file_at,
+};
 use crate::agent::tree::scope::TEMPORARY;
 
 /// Mode of directories that are made on the way to a section.
 pub(super) const PARENT_MODE: u32 = 0o755;
 
 impl Prepared<'_> {
-    /// Makes the disk equal to the new manifest; durable when it returns.
-    pub fn switch(&self, watch: &Watch<'_>) -> Result<(), WriteError> {
-        let mut switch = Switch { prepared: self, last: None, touched: BTreeMap::new() };
+    /// Makes the disk equal to the new manifest. It is durable after [`Touched::sync`].
+    pub fn switch(&self, watch: &Watch<'_>, touched: &mut Touched) -> Result<(), WriteError> {
+        let mut switch = Switch { prepared: self, last: None, touched };
         for path in &self.parents {
             switch.parent(path).map_err(disk("making the directory", path))?;
         }
@@ -45,7 +46,7 @@ impl Prepared<'_> {
                 switch.remove(change, watch)?;
             }
         }
-        switch.sync()
+        Ok(())
     }
 
     /// Whether this has to be removed before anything new comes.
@@ -82,12 +83,23 @@ struct Both {
     real: OwnedFd,
 }
 
+/// A descriptor on each file system that was written to.
+#[derive(Debug, Default)]
+pub struct Touched(BTreeMap<(u32, u32), OwnedFd>);
+
+impl Touched {
+    /// Waits until everything written there is on the disk: one call for each file system,
+    /// where one for each file would take a hundred times as long.
+    pub fn sync(&self) -> io::Result<()> {
+        self.0.values().try_for_each(|open| Ok(syncfs(open)?))
+    }
+}
+
 struct Switch<'a> {
     prepared: &'a Prepared<'a>,
     /// The directories worked in last.
     last: Option<Both>,
-    /// A descriptor on each file system that was written to.
-    touched: BTreeMap<(u32, u32), OwnedFd>,
+    touched: &'a mut Touched,
 }
 
 impl Switch<'_> {
@@ -99,7 +111,7 @@ impl Switch<'_> {
                 let real = self.prepared.ground.root.open_directory(parent.as_ref())?;
                 let seen = look_at(&real)?;
                 let device = (seen.stx_dev_major, seen.stx_dev_minor);
-                if let Slot::Vacant(first) = self.touched.entry(device) {
+                if let Slot::Vacant(first) = self.touched.0.entry(device) {
                     first.insert(real.try_clone()?);
                 }
                 let staged = self.prepared.staging.open_directory(parent.as_ref()).ok();
@@ -193,14 +205,6 @@ impl Switch<'_> {
             renamed => Ok(renamed?),
         }
     }
-
-    fn sync(self) -> Result<(), WriteError> {
-        for open in self.touched.values() {
-            let root = || self.prepared.ground.root.path().to_owned();
-            syncfs(open).map_err(|error| WriteError::Staging(root(), error.into()))?;
-        }
-        Ok(())
-    }
 }
 
 impl Prepared<'_> {
@@ -220,6 +224,7 @@ impl Prepared<'_> {
             let flags = AtFlags::SYMLINK_NOFOLLOW;
             return Ok(chownat(&both.real, temporary, Some(user), Some(group), flags)?);
         }
+        // It lies where others look: nobody gets in before it has its owner.
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let new = openat(&both.real, temporary, flags, Mode::RUSR | Mode::WUSR)?;
         copy(open_file_at(staged, name)?, &new)?;

@@ -1,0 +1,339 @@
+//! The way forward, in the order that ARCHITECTURE.md promises: stage, validate, journal,
+//! switch, apply, compare, commit; and back from wherever it fails.
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::isolate::isolated;
+use super::journal::{Journal, Record, RecordPart, STAGED};
+use super::undo::{apply_again, once, trouble, undo};
+use super::{During, Failure, Note, Outcome, Part, Plan, Progress, Refused, Watch};
+use crate::agent::manifest::{Change, Entry, Kind, Manifest, Owner, RelPath};
+use crate::agent::section::Section;
+use crate::agent::step::{Leftovers, Step, StepFailure};
+use crate::agent::translate::Translator;
+use crate::agent::tree::{Contents, Ground, Prepared, Root, Touched, WriteError, prepare, scan};
+
+/// Makes the sections of the plan what they shall be.
+pub fn apply(
+    plan: &mut Plan<'_>,
+    journal: &Journal,
+    contents: &Contents<'_>,
+    watch: &Watch<'_>,
+) -> Outcome {
+    if journal.is_pending() {
+        return Outcome::Refused(Refused::Pending);
+    }
+    let outcome = forward(plan, journal, contents, watch).unwrap_or_else(Outcome::Refused);
+    // What is left here is cleared at the next start at the latest.
+    let _cleared_later = journal.clear();
+    outcome
+}
+
+/// Up to the journal everything can still be refused; after it there are two ways.
+fn forward(
+    plan: &mut Plan<'_>,
+    journal: &Journal,
+    contents: &Contents<'_>,
+    watch: &Watch<'_>,
+) -> Result<Outcome, Refused> {
+    unchanged(plan)?;
+    let unwritable = |error| Refused::Journal(format!("{error}"));
+    let staging = journal.fresh(STAGED).map_err(unwritable)?;
+    let mut prepared = Vec::new();
+    for part in &plan.parts {
+        let ground = Ground { root: plan.root, scope: part.scope, translator: plan.translator };
+        let (during, section) = (During::Staging, part.section);
+        let told = Told { watch, during, section, total: part.from.changes(part.to).len() };
+        let new = prepare(ground, part.from, part.to, contents, &staging, &told.paths());
+        prepared.push(new.map_err(|error| unwritten(part.section, error))?);
+    }
+    has_way_back(plan, &prepared, contents)?;
+    let validated = validate(plan, journal, &prepared, watch)?;
+    let record = record(plan, &prepared);
+    unchanged(plan)?;
+    journal.begin(&record).map_err(unwritable)?;
+    let done = change(plan, &prepared, &validated, watch).and_then(|()| {
+        let section = plan.parts.first().map_or(Section::System, |part| part.section);
+        journal.end().map_err(|error| failure(section, During::Comparison, error.to_string()))
+    });
+    Ok(match done {
+        Ok(()) => {
+            Outcome::Applied(validated.err().map(Note::ValidatedInPlace).into_iter().collect())
+        }
+        Err(why) => back(plan, journal, &record, contents, why),
+    })
+}
+
+fn failure(section: Section, during: During, text: String) -> Failure {
+    Failure { section, during, text, step: None }
+}
+
+fn unwritten(section: Section, error: WriteError) -> Refused {
+    match error {
+        WriteError::Cancelled => Refused::Cancelled,
+        WriteError::Refused(..)
+        | WriteError::Content(..)
+        | WriteError::Staging(..)
+        | WriteError::Disk(..) => Refused::Write(section, error),
+    }
+}
+
+/// Whether every section on the disk still is what the plan says.
+fn unchanged(plan: &mut Plan<'_>) -> Result<(), Refused> {
+    for part in &mut plan.parts {
+        match difference(plan.root, plan.translator, part, part.from) {
+            Ok(None) => {}
+            Ok(Some(path)) => return Err(Refused::Changed(part.section, path)),
+            Err(problem) => return Err(Refused::Unreadable(part.section, problem)),
+        }
+    }
+    Ok(())
+}
+
+/// The first path at which the disk is not what is wanted.
+fn difference(
+    root: &Root,
+    translator: &Translator,
+    part: &mut Part<'_>,
+    wanted: &Manifest,
+) -> Result<Option<String>, String> {
+    let ground = Ground { root, scope: part.scope, translator };
+    let found = scan(ground, part.cache).map_err(|error| error.to_string())?;
+    if let Some(problem) = found.blocked_by() {
+        return Err(problem.to_string());
+    }
+    let changes = wanted.changes(&found.manifest);
+    Ok(changes.first().map(|change| match change {
+        Change::Added(path, _) | Change::Removed(path, _) | Change::Modified(path, ..) => {
+            path.to_string()
+        }
+    }))
+}
+
+/// Whether the old contents can be had, should they be needed.
+fn has_way_back(
+    plan: &Plan<'_>,
+    prepared: &[Prepared<'_>],
+    contents: &Contents<'_>,
+) -> Result<(), Refused> {
+    for (part, prepared) in plan.parts.iter().zip(prepared) {
+        for change in prepared.changes() {
+            let (Change::Removed(path, old) | Change::Modified(path, old, _)) = change else {
+                continue;
+            };
+            let Kind::File { content, .. } = &old.kind else { continue };
+            contents(content)
+                .map_err(|error| Refused::NoWayBack(part.section, format!("{path}: {error}")))?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs the validators over the staged files. `Ok(Err(why))`: no view of them could be
+/// made, and they have to run after the switch.
+fn validate(
+    plan: &Plan<'_>,
+    journal: &Journal,
+    prepared: &[Prepared<'_>],
+    watch: &Watch<'_>,
+) -> Result<Result<(), String>, Refused> {
+    let steps = steps(plan, |part| part.validate);
+    if steps.is_empty() {
+        return Ok(Ok(()));
+    }
+    if let ControlFlow::Break(()) = tell_steps(watch, During::Validation, &steps, 0) {
+        return Err(Refused::Cancelled);
+    }
+    let mut changes: Vec<&Change<'_>> =
+        prepared.iter().flat_map(|prepared| prepared.changes()).collect();
+    changes.sort_by_key(|change| path_of(change));
+    let root = plan.root.path();
+    let run = || run_all(root, &steps, Leftovers::Killed);
+    match isolated(root, journal, &changes, run) {
+        Ok(Ok(())) => Ok(Ok(())),
+        Ok(Err((section, failure))) => Err(Refused::Invalid(section, failure)),
+        Err(why) => Ok(Err(why)),
+    }
+}
+
+fn path_of<'a>(change: &Change<'a>) -> &'a RelPath {
+    match change {
+        Change::Added(path, _) | Change::Removed(path, _) | Change::Modified(path, ..) => path,
+    }
+}
+
+fn steps<'a>(plan: &Plan<'a>, of: fn(&Part<'a>) -> &'a [Step]) -> Vec<(Section, &'a Step)> {
+    let all: Vec<(Section, &[Step])> =
+        plan.parts.iter().map(|part| (part.section, of(part))).collect();
+    once(&all)
+}
+
+fn run_all(
+    root: &Path,
+    steps: &[(Section, &Step)],
+    leftovers: Leftovers,
+) -> Result<(), (Section, StepFailure)> {
+    for (section, step) in steps {
+        step.run(root, leftovers).map_err(|failure| (*section, failure))?;
+    }
+    Ok(())
+}
+
+/// What the journal has to say.
+fn record(plan: &Plan<'_>, prepared: &[Prepared<'_>]) -> Record {
+    let parts = plan.parts.iter().zip(prepared).map(|(part, prepared)| {
+        let (mut undo, mut redo) = (Manifest::default(), Manifest::default());
+        for change in prepared.changes() {
+            let (old, new) = match change {
+                Change::Added(_, new) => (None, Some(new)),
+                Change::Removed(_, old) => (Some(old), None),
+                Change::Modified(_, old, new) => (Some(old), Some(new)),
+            };
+            let path = path_of(change);
+            old.map(|entry| undo.insert(path.clone(), (*entry).clone()));
+            new.map(|entry| redo.insert(path.clone(), (*entry).clone()));
+        }
+        RecordPart {
+            section: part.section,
+            lists: part.scope.lists().clone(),
+            apply: part.apply.to_vec(),
+            undo,
+            redo,
+            parents: prepared.parents().map(|path| (path.clone(), made())).collect(),
+        }
+    });
+    Record {
+        parts: parts.collect(),
+        title: plan.title.clone(),
+        translator: plan.translator.clone(),
+    }
+}
+
+/// A directory that is made on the way to a section.
+fn made() -> Entry {
+    let root = Owner::Number(0);
+    Entry { kind: Kind::Directory, mode: 0o755, user: root.clone(), group: root }
+}
+
+/// Switches, applies and compares. Whatever fails leaves the journal in force.
+fn change(
+    plan: &mut Plan<'_>,
+    prepared: &[Prepared<'_>],
+    validated: &Result<(), String>,
+    watch: &Watch<'_>,
+) -> Result<(), Failure> {
+    let mut touched = Touched::default();
+    for (part, prepared) in plan.parts.iter().zip(prepared) {
+        let during = During::Switch;
+        let told = Told { watch, during, section: part.section, total: prepared.changes().len() };
+        let switched = prepared.switch(&told.paths(), &mut touched);
+        switched.map_err(|error| failure(part.section, during, error.to_string()))?;
+    }
+    if let Some(part) = plan.parts.last() {
+        let synced = touched.sync();
+        synced.map_err(|error| failure(part.section, During::Switch, error.to_string()))?;
+    }
+    if validated.is_err() {
+        let steps = steps(plan, |part| part.validate);
+        run_told(plan, During::Validation, &steps, Leftovers::Killed, watch)?;
+    }
+    let steps = steps(plan, |part| part.apply);
+    run_told(plan, During::Apply, &steps, Leftovers::Stay, watch)?;
+    for part in &mut plan.parts {
+        let during = During::Comparison;
+        let _too_late = watch(Progress { during, section: part.section, done: 0, total: 1 });
+        let text = match difference(plan.root, plan.translator, part, part.to) {
+            Ok(None) => continue,
+            Ok(Some(path)) => {
+                format!("{path} is not what was wanted after the apply commands ran")
+            }
+            Err(problem) => problem,
+        };
+        return Err(failure(part.section, during, text));
+    }
+    Ok(())
+}
+
+fn run_told(
+    plan: &Plan<'_>,
+    during: During,
+    steps: &[(Section, &Step)],
+    leftovers: Leftovers,
+    watch: &Watch<'_>,
+) -> Result<(), Failure> {
+    for (done, (section, step)) in steps.iter().enumerate() {
+        let _too_late = tell_steps(watch, during, steps, done);
+        step.run(plan.root.path(), leftovers).map_err(|failure| Failure {
+            section: *section,
+            during,
+            text: failure.to_string(),
+            step: Some(failure),
+        })?;
+    }
+    Ok(())
+}
+
+fn tell_steps(
+    watch: &Watch<'_>,
+    during: During,
+    steps: &[(Section, &Step)],
+    done: usize,
+) -> ControlFlow<()> {
+    match steps.get(done) {
+        Some((section, _)) => {
+            watch(Progress { during, section: *section, done, total: steps.len() })
+        }
+        None => ControlFlow::Continue(()),
+    }
+}
+
+/// Back to the old files, and the old files applied, unless nobody can have seen the new.
+fn back(
+    plan: &Plan<'_>,
+    journal: &Journal,
+    record: &Record,
+    contents: &Contents<'_>,
+    why: Failure,
+) -> Outcome {
+    let kept = match undo(plan.root, journal, record, contents) {
+        Ok(kept) => kept,
+        Err(trouble) => return Outcome::Stuck { why, trouble },
+    };
+    let seen = match why.during {
+        During::Staging | During::Validation | During::Switch => false,
+        During::Apply | During::Comparison => true,
+    };
+    let failed = if seen {
+        let parts: Vec<(Section, &[Step])> =
+            plan.parts.iter().map(|part| (part.section, part.apply)).collect();
+        apply_again(plan.root, &parts)
+    } else {
+        Vec::new()
+    };
+    match journal.end() {
+        Ok(()) => Outcome::RolledBack { why, trouble: trouble(&kept, &failed) },
+        Err(error) => Outcome::Stuck { why, trouble: error.to_string() },
+    }
+}
+
+/// Turns what the writer says of each path into progress.
+struct Told<'a> {
+    watch: &'a Watch<'a>,
+    during: During,
+    section: Section,
+    total: usize,
+}
+
+impl Told<'_> {
+    fn paths(&self) -> impl Fn(&RelPath) -> ControlFlow<()> + '_ {
+        let done = Cell::new(0);
+        move |_| {
+            let (during, section, total) = (self.during, self.section, self.total);
+            let told = (self.watch)(Progress { during, section, done: done.get(), total });
+            done.set(done.get() + 1);
+            told
+        }
+    }
+}
