@@ -1,12 +1,10 @@
 //! The sentences for the situations that an operator meets, word for word.
 
 use super::*;
-use crate::api::{GuardView, Missing};
-use crate::config::Cable;
-use crate::ids::{BootId, Designation, Epoch, Generation};
+use crate::api::Missing;
+use crate::ids::{Epoch, Generation};
 use crate::note::Reason;
-use crate::snapshot::{CheckView, DesiredView, ElectionView, OwnView, RoleView, TimerView};
-use crate::time::Moment;
+use crate::snapshot::{DesiredView, ElectionView, RoleView};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -25,81 +23,9 @@ fn path_view(interface: &str, silence: u64) -> PathView {
     }
 }
 
-fn interface_view(name: &str, watch: bool, ips: &[&str]) -> InterfaceView {
-    let virtual_ips = ips.iter().map(|ip| ip.parse().expect("a prefix")).collect();
-    InterfaceView {
-        name: name.into(),
-        watch,
-        carrier: true,
-        held: None,
-        peer_healthy: watch.then_some(true),
-        virtual_ips,
-    }
-}
-
-/// The peer that could take over.
-fn passive_peer(fitness: Fitness) -> PeerView {
-    PeerView {
-        state: "alive".into(),
-        boot: Some(BootId([9; 16])),
-        silence: Some(ms(12)),
-        role: Some(RoleWord::Passive),
-        epoch: Epoch(7),
-        fitness: Some(fitness),
-        left: None,
-        same_settings: true,
-        round_trip: Some(Duration::from_micros(420)),
-    }
-}
-
-/// The active node of a healthy pair.
+/// The active node of a healthy pair; the tests of the command show the same one.
 fn healthy() -> Status {
-    let fitness = Fitness { healthy: 0b11, ..Fitness::default() };
-    let snapshot = Snapshot {
-        at: Moment::from_millis(90_000),
-        name: "gw-a".into(),
-        designation: Designation::Primary,
-        boot: BootId([7; 16]),
-        status: "active".into(),
-        peer: passive_peer(fitness),
-        own: OwnView {
-            fitness,
-            unfit: Vec::new(),
-            waits_for: Vec::new(),
-            lasting: Vec::new(),
-            maintenance: None,
-            checks: vec![CheckView {
-                name: "synchronised".into(),
-                good: true,
-                reason: String::new(),
-                left: ms(25_000),
-            }],
-        },
-        election: ElectionView { should_serve: "this node".into(), reason: Reason::Serving },
-        role: RoleView {
-            role: RoleWord::Active,
-            epoch: Epoch(7),
-            since: ms(185_000),
-            reason: Reason::NobodyServed,
-            lease: Some(ms(278)),
-            alone: false,
-        },
-        desired: DesiredView { generation: Generation(2), addresses: true, applied: true },
-        paths: vec![path_view("ha0", 12), path_view("lan", 13), path_view("wan", 13)],
-        interfaces: vec![
-            interface_view("lan", true, &["10.1.0.1/24", "fe80::1/64"]),
-            interface_view("wan", true, &["203.0.113.5/29"]),
-        ],
-        interval: ms(100),
-        detection: ms(300),
-        cable: Cable::Direct,
-        cable_is_direct: true,
-        cable_checked: true,
-        timers: [("path silent", 290), ("path silent", 280), ("beat", 43)]
-            .map(|(name, left)| TimerView { name: name.into(), left: ms(left) })
-            .into(),
-    };
-    Status { snapshot, guard: GuardView { addresses_present: 3, ..GuardView::default() } }
+    serde_json::from_str(include_str!("../../tests/status/healthy.json")).expect("a status")
 }
 
 fn text(status: &Status) -> String {

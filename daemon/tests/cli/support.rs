@@ -9,16 +9,9 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use twinwall_core::api::{Answer, GuardView, Numbered, Request, Status};
-use twinwall_core::beat::{Fitness, RoleWord};
-use twinwall_core::config::Cable;
-use twinwall_core::ids::{BootId, Designation, Epoch, Generation};
-use twinwall_core::note::{Note, Reason, What};
-use twinwall_core::snapshot::{
-    DesiredView, ElectionView, InterfaceView, OwnView, PathView, PeerView, RoleView, Snapshot,
-};
+use twinwall_core::api::{Answer, Numbered, Request, Status};
+use twinwall_core::note::{Note, What};
 use twinwall_core::time::Moment;
 
 /// A directory that goes when the test ends.
@@ -129,87 +122,8 @@ pub(crate) fn event(number: u64, at: u64, what: What, text: &str) -> Answer {
     Answer::Event(Numbered { number, unix_ms: 1_700_000_000_000 + at, note, text: text.to_owned() })
 }
 
-/// Since the last beat.
-const SILENCE: Option<Duration> = Some(Duration::from_millis(12));
-
-fn passive_peer(fitness: Fitness) -> PeerView {
-    PeerView {
-        state: "alive".to_owned(),
-        boot: Some(BootId([9; 16])),
-        silence: SILENCE,
-        role: Some(RoleWord::Passive),
-        epoch: Epoch(7),
-        fitness: Some(fitness),
-        left: None,
-        same_settings: true,
-        round_trip: Some(Duration::from_micros(420)),
-    }
-}
-
-fn path(interface: &str) -> PathView {
-    PathView {
-        interface: interface.to_owned(),
-        carrier: true,
-        peer_carrier: true,
-        alive: true,
-        silence: SILENCE,
-        heard: 900,
-    }
-}
-
-fn interface(name: &str, ip: &str) -> InterfaceView {
-    InterfaceView {
-        name: name.to_owned(),
-        watch: true,
-        carrier: true,
-        held: None,
-        peer_healthy: Some(true),
-        virtual_ips: vec![ip.parse().expect("a prefix")],
-    }
-}
-
-/// The active node of a healthy pair.
+/// The active node of a healthy pair; the core's own tests explain the same one.
 pub(crate) fn healthy() -> Status {
-    let fitness = Fitness { healthy: 0b11, ..Fitness::default() };
-    let snapshot = Snapshot {
-        at: Moment::from_millis(200_000),
-        name: "gw-a".to_owned(),
-        designation: Designation::Primary,
-        boot: BootId([7; 16]),
-        status: "active".to_owned(),
-        peer: passive_peer(fitness),
-        own: OwnView {
-            fitness,
-            unfit: Vec::new(),
-            waits_for: Vec::new(),
-            lasting: Vec::new(),
-            maintenance: None,
-            checks: Vec::new(),
-        },
-        election: ElectionView { should_serve: "this node".to_owned(), reason: Reason::Serving },
-        role: RoleView {
-            role: RoleWord::Active,
-            epoch: Epoch(7),
-            since: Duration::from_secs(185),
-            reason: Reason::NobodyServed,
-            lease: Some(Duration::from_millis(278)),
-            alone: false,
-        },
-        desired: DesiredView { generation: Generation(2), addresses: true, applied: true },
-        paths: vec![path("ha0"), path("lan")],
-        interfaces: vec![interface("lan", "10.1.0.1/24"), interface("wan", "203.0.113.5/29")],
-        interval: Duration::from_millis(100),
-        detection: Duration::from_millis(300),
-        cable: Cable::Direct,
-        cable_is_direct: true,
-        cable_checked: true,
-        timers: Vec::new(),
-    };
-    let guard = GuardView {
-        version: "0.1.0".to_owned(),
-        addresses_present: 2,
-        worst_late_us: 420,
-        ..GuardView::default()
-    };
-    Status { snapshot, guard }
+    let text = include_str!("../../../core/tests/status/healthy.json");
+    serde_json::from_str(text).expect("a status")
 }

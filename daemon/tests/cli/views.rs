@@ -32,10 +32,12 @@ ready       for a planned move
 lease       278 ms left
 heartbeat   every 100 ms, peer dead after 300 ms; HA link ha0, a direct cable
 paths       ha0              heard 12 ms ago
-            lan              heard 12 ms ago
-interfaces  lan              carrier, watched; 10.1.0.1/24
+            lan              heard 13 ms ago
+            wan              heard 13 ms ago
+interfaces  lan              carrier, watched; 10.1.0.1/24 fe80::1/64
             wan              carrier, watched; 203.0.113.5/29
-guard       version 0.1.0, 2 virtual IPs present, at worst under 1 ms late
+checks      synchronised     good (for 25 s more)
+guard       version 0.1.0, 3 virtual IPs present, at worst under 1 ms late
 ";
     assert_eq!(status_of(healthy()), expected);
 }
@@ -80,11 +82,12 @@ ready       no: not fit
 lease       none
 heartbeat   every 100 ms, peer dead after 300 ms; HA link ha0, a direct cable
 paths       ha0              SILENT for 1 min 30 s
-            lan              heard 12 ms ago
+            lan              heard 13 ms ago
+            wan              heard 13 ms ago
 interfaces  lan              carrier, watched, HELD for 42 s; 10.1.0.1/24 10.1.0.2/24 10.1.0.3/24 10.1.0.4/24 10.1.0.5/24 10.1.0.6/24 and 3 more
             wan              NO CARRIER, watched, bad on the peer; 203.0.113.5/29
 checks      dns              BAD: no answer (for 20 s more)
-guard       version 0.1.0, 2 virtual IPs present, at worst under 1 ms late
+guard       version 0.1.0, 3 virtual IPs present, at worst under 1 ms late
             frames refused: 3 replayed
 ";
     assert_eq!(status_of(status), expected);
