@@ -10,6 +10,8 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock, syncfs};
 use rustix::io::Errno;
@@ -26,6 +28,10 @@ const MAGIC: &[u8] = b"TWJ1";
 /// Longest journal in bytes that is read: three manifests for each section would be more,
 /// but only what changes stands in it.
 const MAX_JOURNAL: u64 = 4 * MAX_ENCODED as u64;
+
+/// How long another agent may still hold the directory, and how often that is looked at.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The directory of the journal and the staged files. Held by one agent at a time.
 #[derive(Debug)]
@@ -115,10 +121,16 @@ impl Journal {
         let broken = disk("opening", directory);
         DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(&broken)?;
         let lock = File::open(directory).map_err(&broken)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(JournalError::Busy(directory.to_owned())),
-            Err(error) => return Err(broken(error.into())),
+        let begun = Instant::now();
+        loop {
+            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                // A process that is just being started, by an agent that was killed, may
+                // hold it for another moment.
+                Err(Errno::WOULDBLOCK) if begun.elapsed() < PATIENCE => thread::sleep(PAUSE),
+                Err(Errno::WOULDBLOCK) => return Err(JournalError::Busy(directory.to_owned())),
+                Err(error) => return Err(broken(error.into())),
+            }
         }
         let journal = Journal { directory: directory.to_owned(), _lock: lock };
         journal.clear()?;

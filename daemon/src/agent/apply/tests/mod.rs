@@ -2,4 +2,5 @@
 //! run as root.
 
 mod applying;
+mod crashing;
 mod support;
