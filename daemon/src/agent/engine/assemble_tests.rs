@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::*;
 use crate::agent::channel::LinkConfig;
 use crate::agent::engine::message::Phase;
-use crate::agent::engine::overview::{Overview, SectionState};
+use crate::agent::engine::overview::{Overview, SectionState, SectionView};
 use crate::agent::engine::standing::Direction;
 use crate::agent::engine::state::Order;
 use crate::agent::engine::work::Changing;
@@ -221,7 +221,11 @@ fn a_change_of_a_file_arrives_on_the_other_node_by_itself() {
 fn by_hand_either_direction_and_the_losing_side_is_kept() {
     let pair = pair("manual", port(), false);
     let [active, passive] = &pair.nodes;
-    active.wait("both are read", |it| it.verdict == SectionState::NeverSynchronised);
+    // An order for all takes what differs now: both nodes must have read everything.
+    active.wait("both are read", |it| {
+        let differs = |view: &&SectionView| view.state == SectionState::NeverSynchronised;
+        it.sections.iter().filter(differs).count() == 3
+    });
     let refused = force(&pair, 0, Direction::Pull).expect_err("the other node is blank");
     assert!(refused.contains("blank"), "{refused}");
     force(&pair, 0, Direction::Push).expect("taken");
