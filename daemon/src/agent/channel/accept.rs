@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -36,14 +37,19 @@ pub(super) async fn accept(inside: Arc<Inside>) {
 
 async fn take_all(inside: &Arc<Inside>, listener: &TcpListener) -> io::Error {
     let room = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+    // They end with this task, and so with the link: after unpairing nobody stays inside.
+    let mut connections = JoinSet::new();
     loop {
-        let (tcp, from) = match listener.accept().await {
-            Ok(taken) => taken,
-            Err(error) => return error,
+        let (tcp, from) = tokio::select! {
+            taken = listener.accept() => match taken {
+                Ok(taken) => taken,
+                Err(error) => return error,
+            },
+            Some(_) = connections.join_next() => continue,
         };
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else { continue };
         let inside = Arc::clone(inside);
-        tokio::spawn(async move {
+        connections.spawn(async move {
             let shaken = timeout(HANDSHAKE_LIMIT, shake_hands(&inside, tcp)).await;
             drop(permit);
             match shaken {
