@@ -1,7 +1,6 @@
 //! The agent keeps the two nodes alike: pairing, configuration, and the local API.
 //! It may fail and start again at any moment; the role does not move.
 
-pub mod accounts;
 pub mod api;
 pub mod apply;
 pub mod channel;

@@ -1,9 +1,14 @@
 //! Who is on the other end of the socket: the kernel says which user, and nothing that
 //! a client writes changes it.
 
+use std::path::Path;
+
 use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
 use tokio::net::UnixListener;
+
+use crate::agent::manifest::Owner;
+use crate::agent::tree::{Root, user};
 
 /// The user behind a connection (`SO_PEERCRED`, unix(7)).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +24,23 @@ impl Connected<IncomingStream<'_, UnixListener>> for Caller {
     }
 }
 
+/// Read anew for each connection: the accounts may have changed.
 fn name(uid: u32) -> String {
-    crate::agent::accounts::user_name(uid).unwrap_or_else(|| format!("uid {uid}"))
+    let root = Root::open(Path::new("/"));
+    let owner = root.and_then(|root| user(&root, uid)).unwrap_or(Owner::Number(uid));
+    match owner {
+        Owner::Name(name) => name,
+        Owner::Number(number) => format!("uid {number}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_goes_by_name_and_without_one_by_number() {
+        assert_eq!(name(0), "root");
+        assert_eq!(name(u32::MAX - 7), format!("uid {}", u32::MAX - 7));
+    }
 }

@@ -22,6 +22,7 @@ use std::io::{self, Read};
 
 pub use cache::Cache;
 pub use glob::{GlobError, Globs};
+pub use owners::user;
 pub use problem::{Problem, What};
 pub use read::open_content;
 pub use root::Root;

@@ -19,6 +19,14 @@ pub(super) struct Owners {
     groups: Names,
 }
 
+/// The user of this number below the root, by name if there is one.
+///
+/// # Errors
+/// When the file of users cannot be read.
+pub fn user(root: &Root, number: u32) -> io::Result<Owner> {
+    Ok(Owners::read(root)?.user(number))
+}
+
 /// One of the two files. The first line wins, for a name as for a number.
 #[derive(Debug, Default)]
 struct Names {
