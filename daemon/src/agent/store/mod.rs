@@ -87,7 +87,7 @@ pub struct Damage {
 pub struct Store {
     directory: PathBuf,
     /// Held as long as the store is open.
-    _lock: File,
+    lock: File,
     inside: Mutex<Inside>,
 }
 
@@ -113,7 +113,7 @@ impl Store {
         for section in Section::ALL {
             inside.read_versions(&directory.join("versions"), section, &mut damage)?;
         }
-        let store = Store { directory: directory.to_owned(), _lock: lock, inside: inside.into() };
+        let store = Store { directory: directory.to_owned(), lock, inside: inside.into() };
         Ok((store, damage))
     }
 
@@ -265,6 +265,14 @@ fn version_name(number: u64) -> String {
 
 fn version_path(folder: &Path, section: Section, number: u64) -> PathBuf {
     folder.join(section.id()).join(format!("{}.json", version_name(number)))
+}
+
+impl Drop for Store {
+    /// Lets go of the lock at once: a process that is just being started may still hold a
+    /// copy of its descriptor.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.lock, rustix::fs::FlockOperation::Unlock);
+    }
 }
 
 /// Writes a file so that after power loss either the old or the new one is there.
