@@ -48,7 +48,7 @@ impl State {
     ) -> Result<(), String> {
         self.may_force(order.direction)?;
         let all: Vec<Section> = match order.sections.as_slice() {
-            [] => Section::ALL.into_iter().filter(|it| self.differs(*it)).collect(),
+            [] => self.all_that_differ()?,
             named => named.to_vec(),
         };
         let mut sections = BTreeMap::new();
@@ -71,6 +71,18 @@ impl State {
             Direction::Pull => self.take_by_order(now, sections, order.who.clone(), outputs),
         }
         Ok(())
+    }
+
+    /// An order for all means all: what is not known yet cannot be left out silently.
+    fn all_that_differ(&self) -> Result<Vec<Section>, String> {
+        let unknown = |it: &Section| self.standing(*it) == Standing::Unknown;
+        match Section::ALL.into_iter().find(unknown) {
+            Some(section) => Err(format!(
+                "section {section} is not known on both nodes ('twinwall sync' says why); try again \
+                 in a moment, or name the sections to synchronise"
+            )),
+            None => Ok(Section::ALL.into_iter().filter(|it| self.differs(*it)).collect()),
+        }
     }
 
     fn may_force(&self, direction: Direction) -> Result<(), String> {

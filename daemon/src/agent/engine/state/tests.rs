@@ -210,6 +210,25 @@ fn in_manual_mode_nothing_moves_without_an_order() {
 }
 
 #[test]
+fn an_order_for_all_leaves_out_no_section_that_is_not_known_yet() {
+    let mut two = Two::joined(false);
+    let unread = Err("it changes all the time".to_owned());
+    two.put(1, Input::Read(Section::Vpn, unread));
+    two.run();
+    let refused = two.force(0, Direction::Push).expect_err("one is not known");
+    assert!(refused.contains("section vpn is not known"), "{refused}");
+    assert_eq!(two.asked(), 0);
+    let named = Order {
+        direction: Direction::Push,
+        sections: vec![Section::Mail],
+        who: "admin".to_owned(),
+    };
+    two.try_put(0, Input::Force(named)).expect("named ones can go");
+    two.run();
+    assert_eq!(two.nodes[1].disk[&Section::Mail], "gw-a mail");
+}
+
+#[test]
 fn a_change_on_the_passive_waits_for_a_person() {
     let mut two = Two::joined(true);
     two.change(1, Section::Ips, "by hand");
