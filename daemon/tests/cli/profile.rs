@@ -41,6 +41,11 @@ fn a_section_shows_what_lies_below_the_root() {
         section["files"].as_u64().expect("a number")
     };
     assert_eq!((files("firewall"), files("definitions"), files("mail")), (1, 2, 0));
+    let unvalidated = |name: &str| {
+        let sections = look["sections"].as_array().expect("a list");
+        sections.iter().any(|it| it["section"] == name && it["unvalidated"] == true)
+    };
+    assert!(!unvalidated("definitions"), "the validator of its group sees it");
     let shown = root.run(&["profile", "show"]).out;
     assert!(shown.contains("Mail protection (mail)\n  nothing of it on this machine\n"), "{shown}");
 }

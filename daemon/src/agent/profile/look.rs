@@ -108,7 +108,10 @@ impl Profile {
         let validators = due(&rules.validate);
         let units = self.units();
         let unit = units.iter().find(|unit| unit.contains(&section));
-        let others = unit.into_iter().flatten().filter(|other| **other != section);
+        let members = || unit.into_iter().flatten();
+        // What is changed together is validated together.
+        let of_unit: usize = members().map(|it| due(&self.sections[it].validate)).sum();
+        let others = members().filter(|other| **other != section);
         let active = rules.services.iter().filter(|service| service.is_installed());
         Covered {
             section: section.id().to_owned(),
@@ -121,7 +124,7 @@ impl Profile {
             node_local: seen.node_local,
             programs: programs(rules),
             validators: validators as u64,
-            unvalidated: validators == 0 && seen.files + seen.links > 0,
+            unvalidated: of_unit == 0 && seen.files + seen.links > 0,
             active_only: active.map(|service| service.name.clone()).collect(),
             problems: shortened(seen.problems),
         }
