@@ -7,6 +7,7 @@ mod world;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use twinwall_core::beat::RoleWord;
 use twinwall_core::config::{Cable, Failback};
 use world::World;
 use world::clock::{Time, ms, us};
@@ -214,5 +215,38 @@ fn an_order_delayed_inside_its_arming_does_not_outlive_the_margin() {
         world.plan(delay + 1, Fault::Crash(0));
         run(&mut world, ms(1_000));
         assert!(world.machines[1].answers(world.time), "seed {seed}: b serves");
+    }
+}
+
+/// How often of 100 the guard of `a` hangs, the HA cable is pulled, the other paths lose
+/// `loss` of 1000 frames, and `b` believes that `a` has no power although its kernel
+/// answers.
+fn wrong_claims(loss: u64, side_paths: usize) -> u32 {
+    let mut wrong = 0;
+    for seed in 0..100 {
+        let mut settings = with_interval(seed, 100);
+        settings.pair.interfaces[2].watch = side_paths == 2;
+        let mut world = settled(settings);
+        world.prompt_carriers = true;
+        world.apply(Fault::Freeze(0));
+        for medium in 1..world.network.media.len() {
+            for from in 0..2 {
+                world.apply(Fault::Lane(medium, from, Lane { loss, ..Lane::SOUND }));
+            }
+        }
+        world.apply(Fault::Plug(0, 0, false));
+        world.run_until(world.time + ms(20));
+        wrong += u32::from(world.machines[1].role != RoleWord::Passive);
+    }
+    wrong
+}
+
+/// Six questions go out on each side path, and an answer to any of them refutes: with a
+/// share p of frames lost all fail in (1 - (1 - p)^2)^(6 x paths) of the cases.
+#[test]
+fn an_early_claim_is_wrong_as_seldom_as_lost_answers_explain() {
+    for (loss, side_paths, expected) in [(100, 1, 0..=0), (340, 1, 1..=8), (500, 2, 1..=8)] {
+        let wrong = wrong_claims(loss, side_paths);
+        assert!(expected.contains(&wrong), "{wrong} of 100 at {loss}, {side_paths} paths");
     }
 }

@@ -3,8 +3,7 @@
 //! * S1: while the network delivers, two kernels never answer at once. The network
 //!   delivers when in neither direction everything sent over a span of T/4 was lost,
 //!   all paths together, during the last T + margin + [`PROMPT`]. Where the later
-//!   claim was an early one, some path must also have been without any fault while
-//!   its evidence was gathered.
+//!   claim was an early one the span is 8 ms, as its evidence takes no longer.
 //! * S2: when a path is without any fault and both guards run, two kernels that
 //!   answer become one within one interval + [`SLACK`].
 //! * S3: a running guard in a role that may not hold VIPs holds none once
@@ -26,8 +25,6 @@ use super::network::{Network, Side};
 
 /// Longest delay of a frame on a network that delivers.
 const PROMPT: Time = ms(4);
-/// Three rounds of an early claim's evidence.
-const EVIDENCE: Time = ms(16);
 /// Time that shells and kernels may take for what the core decided: a kernel tick,
 /// a frame each way, a few rounds of a guard's loop.
 const SLACK: Time = ms(15);
@@ -174,8 +171,7 @@ impl Judge {
         let since = *self.both_since.get_or_insert(time);
         let later: Side = usize::from(self.opened[1] > self.opened[0]);
         let early = machines[later].reason == Reason::PeerPoweredOff;
-        let evidence = !early
-            || network.sound_since(time.saturating_sub(EVIDENCE), time.saturating_sub(self.window));
+        let evidence = !early || network.answered_since(time.saturating_sub(self.window));
         if evidence && network.delivered_since(time.saturating_sub(self.window)) {
             self.object(format!(
                 "S1: a and b both answer while the network delivers ({} opened later)",

@@ -12,7 +12,7 @@ pub(crate) type Side = usize;
 /// How long after a frame was sent it may arrive for the network to count as delivering.
 const PROMPT: Time = ms(4);
 
-/// The short tolerance: two of the three rounds of an early claim's evidence.
+/// The short tolerance: an early claim's questions go out over 10 ms.
 const SHORT: Time = ms(8);
 
 /// One direction of a medium.
@@ -109,8 +109,6 @@ pub(crate) struct Network {
     pub(crate) sent: u64,
     pub(crate) lost: u64,
     droughts: [Drought; 2],
-    /// When every path had some fault last.
-    unsound: Option<Time>,
     long: Time,
 }
 
@@ -118,7 +116,7 @@ impl Network {
     /// `media` in good health. A direction in which everything sent over a span
     /// longer than `long` was lost counts as having failed to deliver.
     pub(crate) fn new(media: Vec<Medium>, long: Time) -> Network {
-        Network { media, sent: 0, lost: 0, droughts: [Drought::default(); 2], unsound: None, long }
+        Network { media, sent: 0, lost: 0, droughts: [Drought::default(); 2], long }
     }
 
     /// Sends one frame on `medium`; gives the times at which it arrives.
@@ -183,9 +181,6 @@ impl Network {
         let joined = |medium: &Medium| {
             medium.is_path == [true; 2] && (0..2).all(|side| medium.carrier(side, powered))
         };
-        if !self.sound(powered) {
-            self.unsound = Some(time);
-        }
         if powered == [true; 2] && !self.media.iter().any(joined) {
             for drought in &mut self.droughts {
                 drought.short = Some(time);
@@ -200,11 +195,9 @@ impl Network {
         self.droughts.iter().all(|drought| drought.long.is_none_or(|at| at < since))
     }
 
-    /// Whether some path was without any fault at every time since `evidence`, and
-    /// what was sent since `since` shows that the nodes used it.
-    pub(crate) fn sound_since(&self, evidence: Time, since: Time) -> bool {
-        self.unsound.is_none_or(|at| at < evidence)
-            && self.droughts.iter().all(|drought| drought.short.is_none_or(|at| at < since))
+    /// The same by the tolerance of an early claim's evidence.
+    pub(crate) fn answered_since(&self, since: Time) -> bool {
+        self.droughts.iter().all(|drought| drought.short.is_none_or(|at| at < since))
     }
 
     /// Whether a machine has a link over which it could serve: a watched interface
