@@ -91,6 +91,28 @@ fn no_seed_breaks_a_rule() {
     }
 }
 
+/// Seeds that broke a rule once. What they draw changes with the world, so that the
+/// rules which came of them have tests of their own as well.
+const ONCE_BROKEN: [(u64, &str); 6] = [
+    (30, "kept since the evidence was gathered in rounds of two questions"),
+    (366, "a claimant announced behind a gate that had shut"),
+    (373, "a goodbye that had waited through a freeze was believed, and two answered"),
+    (390, "without the rule, a node that overslept believes in an old silence (S1)"),
+    (2572, "an active renewed alone after one lost beat"),
+    (2776, "a starved node went active after its lease had run out"),
+];
+
+#[test]
+fn seeds_that_broke_a_rule_once_hold() {
+    for (seed, what) in ONCE_BROKEN {
+        let world = plan::run(seed, Trace::none());
+        assert_eq!(
+            world.judge.verdict, None,
+            "once: {what}; cargo xtask sim --seed {seed} --trace"
+        );
+    }
+}
+
 #[test]
 fn the_same_seed_is_the_same_run() {
     let run = || plan::run(7, Trace::kept());
