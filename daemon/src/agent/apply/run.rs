@@ -105,11 +105,7 @@ fn difference(
         return Err(problem.to_string());
     }
     let changes = wanted.changes(&found.manifest);
-    Ok(changes.first().map(|change| match change {
-        Change::Added(path, _) | Change::Removed(path, _) | Change::Modified(path, ..) => {
-            path.to_string()
-        }
-    }))
+    Ok(changes.first().map(|change| change.path().to_string()))
 }
 
 /// Whether the old contents can be had, should they be needed.
@@ -148,19 +144,13 @@ fn validate(
     }
     let mut changes: Vec<&Change<'_>> =
         prepared.iter().flat_map(|prepared| prepared.changes()).collect();
-    changes.sort_by_key(|change| path_of(change));
+    changes.sort_by_key(|change| change.path());
     let root = plan.root.path();
     let run = || run_all(root, &steps, Leftovers::Killed);
     match isolated(root, journal, &changes, run) {
         Ok(Ok(())) => Ok(Ok(())),
         Ok(Err((section, failure))) => Err(Refused::Invalid(section, failure)),
         Err(why) => Ok(Err(why)),
-    }
-}
-
-fn path_of<'a>(change: &Change<'a>) -> &'a RelPath {
-    match change {
-        Change::Added(path, _) | Change::Removed(path, _) | Change::Modified(path, ..) => path,
     }
 }
 
@@ -191,7 +181,7 @@ fn record(plan: &Plan<'_>, prepared: &[Prepared<'_>]) -> Record {
                 Change::Removed(_, old) => (Some(old), None),
                 Change::Modified(_, old, new) => (Some(old), Some(new)),
             };
-            let path = path_of(change);
+            let path = change.path();
             old.map(|entry| undo.insert(path.clone(), (*entry).clone()));
             new.map(|entry| redo.insert(path.clone(), (*entry).clone()));
         }

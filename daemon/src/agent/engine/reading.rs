@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use crate::agent::manifest::{Kind, Manifest, RelPath};
+use crate::agent::manifest::{Kind, Manifest};
 use crate::agent::section::Section;
 use crate::agent::store::{Cause, Lineage, NewVersion, Store, StoreError, Version};
 use crate::agent::translate::Translator;
@@ -173,18 +173,10 @@ impl Reader {
 
 /// The first paths at which what is there is not what was wanted, for people.
 pub fn first_differences(wanted: &Manifest, there: &Manifest) -> String {
-    use crate::agent::manifest::Change;
     const NAMED: usize = 3;
     let changes = wanted.changes(there);
-    let path = |change: &Change<'_>| -> RelPath {
-        match change {
-            Change::Added(path, _) | Change::Removed(path, _) | Change::Modified(path, _, _) => {
-                (*path).clone()
-            }
-        }
-    };
     let named: Vec<String> =
-        changes.iter().take(NAMED).map(|change| path(change).to_string()).collect();
+        changes.iter().take(NAMED).map(|change| change.path().to_string()).collect();
     match changes.len().saturating_sub(NAMED) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),

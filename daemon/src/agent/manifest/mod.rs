@@ -81,6 +81,17 @@ pub enum Change<'a> {
     Modified(&'a RelPath, &'a Entry, &'a Entry),
 }
 
+impl<'a> Change<'a> {
+    /// Where it happens.
+    pub fn path(&self) -> &'a RelPath {
+        match self {
+            Change::Added(path, _) | Change::Removed(path, _) | Change::Modified(path, _, _) => {
+                path
+            }
+        }
+    }
+}
+
 impl Manifest {
     /// Puts an entry in; the one that was at this path before comes back.
     pub fn insert(&mut self, path: RelPath, entry: Entry) -> Option<Entry> {
