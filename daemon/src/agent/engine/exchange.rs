@@ -146,12 +146,11 @@ fn told(store: &Store, digest: &Digest, base: Option<Digest>) -> Result<Vec<u8>,
 fn send_contents(store: &Store, digests: &[Digest], send: &mut Send<'_>) -> io::Result<()> {
     let mut frames = Frames::new(send);
     for digest in digests {
-        let length = store.length(digest).map_err(io::Error::other)?;
+        let mut content = store.open_content(digest).map_err(io::Error::other)?;
         frames.write_all(&digest.0)?;
-        frames.write_all(&length.to_be_bytes())?;
-        let mut content = store.read(digest).map_err(io::Error::other)?;
+        frames.write_all(&content.length.to_be_bytes())?;
         // A damaged content ends the line in the middle: the asker keeps nothing of it.
-        io::copy(&mut content, &mut frames)?;
+        io::copy(&mut content.bytes, &mut frames)?;
     }
     frames.finish()
 }

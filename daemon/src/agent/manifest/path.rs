@@ -102,8 +102,12 @@ impl PartialOrd for RelPath {
 
 impl Ord for RelPath {
     fn cmp(&self, other: &RelPath) -> std::cmp::Ordering {
-        let slash = |byte: &u8| *byte == b'/';
-        self.0.split(slash).cmp(other.0.split(slash))
+        // Component by component is the same as byte by byte with the slash below all others.
+        let rank = |byte: u8| if byte == b'/' { 0 } else { byte };
+        match self.0.iter().zip(&other.0).find(|(one, two)| one != two) {
+            Some((one, two)) => rank(*one).cmp(&rank(*two)),
+            None => self.0.len().cmp(&other.0.len()),
+        }
     }
 }
 

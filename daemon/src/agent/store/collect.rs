@@ -105,7 +105,11 @@ impl Store {
             batch.put_reader(&mut self.read(digest)?)?;
         }
         batch.commit()?;
-        self.inside().contents.retain(|_, (home, _)| *home != pack);
+        {
+            let mut inside = self.inside();
+            inside.contents.retain(|_, (home, _)| *home != pack);
+            inside.open.remove(&pack);
+        }
         let path = self.pack_path(pack);
         fs::remove_file(&path).map_err(disk("removing", &path))
     }

@@ -18,10 +18,11 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use batch::Batch;
 pub use collect::{Collected, Retention};
+pub use pack::Content;
 pub use version::{Cause, Lineage, NewVersion, Version};
 
 use super::digest::Digest;
@@ -31,6 +32,9 @@ use pack::{PackWriter, Place};
 
 /// Longest version file in bytes.
 const MAX_VERSION: u64 = 64 << 10;
+
+/// Most packs kept open for reading.
+const MAX_OPEN: usize = 32;
 
 /// What went wrong in the store.
 #[derive(Debug)]
@@ -95,6 +99,8 @@ struct Inside {
     contents: BTreeMap<Digest, (u64, Place)>,
     versions: BTreeMap<Section, BTreeMap<u64, Version>>,
     next_pack: u64,
+    /// Packs that were read from last, at most [`MAX_OPEN`].
+    open: BTreeMap<u64, Arc<File>>,
 }
 
 impl Store {
@@ -107,8 +113,12 @@ impl Store {
         }
         let lock = open::lock(directory)?;
         let mut damage = Vec::new();
-        let mut inside =
-            Inside { contents: BTreeMap::new(), versions: BTreeMap::new(), next_pack: 1 };
+        let mut inside = Inside {
+            contents: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            next_pack: 1,
+            open: BTreeMap::new(),
+        };
         inside.read_packs(&directory.join("packs"), &mut damage)?;
         for section in Section::ALL {
             inside.read_versions(&directory.join("versions"), section, &mut damage)?;
@@ -129,24 +139,21 @@ impl Store {
         manifest.contents().into_iter().filter(absent).collect()
     }
 
-    /// Opens a content. The reader fails at its end if the disk changed the bytes.
-    pub fn read(&self, digest: &Digest) -> Result<Box<dyn Read + Send>, StoreError> {
+    /// Opens a content, with its length. The reader fails at its end if the disk changed
+    /// the bytes.
+    pub fn open_content(&self, digest: &Digest) -> Result<Content, StoreError> {
         // The file is opened under the lock: a collection may remove the pack right after.
-        let (path, file, place) = {
-            let inside = self.inside();
+        let (number, file, place) = {
+            let mut inside = self.inside();
             let (pack, place) = *inside.contents.get(digest).ok_or(StoreError::Missing(*digest))?;
-            let path = self.pack_path(pack);
-            let file = File::open(&path).map_err(disk("reading", &path))?;
-            (path, file, place)
+            (pack, inside.pack(pack, &self.directory)?, place)
         };
-        pack::read(file, place, *digest).map_err(disk("reading", &path))
+        pack::read(&file, place, *digest).map_err(|it| disk("reading", &self.pack_path(number))(it))
     }
 
-    /// Length of a content in bytes.
-    pub fn length(&self, digest: &Digest) -> Result<u64, StoreError> {
-        let (pack, place) = self.place(digest)?;
-        let path = self.pack_path(pack);
-        pack::length(&path, place).map_err(disk("reading", &path))
+    /// Opens a content. The reader fails at its end if the disk changed the bytes.
+    pub fn read(&self, digest: &Digest) -> Result<Box<dyn Read + Send>, StoreError> {
+        Ok(self.open_content(digest)?.bytes)
     }
 
     /// A content of at most `limit` bytes as a whole.
@@ -244,18 +251,34 @@ impl Store {
         Manifest::decode(&bytes).map_err(|error| StoreError::Manifest(*digest, error))
     }
 
-    fn place(&self, digest: &Digest) -> Result<(u64, Place), StoreError> {
-        self.inside().contents.get(digest).copied().ok_or(StoreError::Missing(*digest))
-    }
-
     fn pack_path(&self, number: u64) -> PathBuf {
-        self.directory.join("packs").join(format!("{number:016x}.pack"))
+        pack_path(&self.directory, number)
     }
 
     /// The state behind the lock is whole between any two of its changes, so a panic
     /// elsewhere leaves it usable.
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn pack_path(directory: &Path, number: u64) -> PathBuf {
+    directory.join("packs").join(format!("{number:016x}.pack"))
+}
+
+impl Inside {
+    /// The open file of a pack.
+    fn pack(&mut self, number: u64, directory: &Path) -> Result<Arc<File>, StoreError> {
+        if let Some(file) = self.open.get(&number) {
+            return Ok(Arc::clone(file));
+        }
+        let path = pack_path(directory, number);
+        let file = Arc::new(File::open(&path).map_err(disk("reading", &path))?);
+        if self.open.len() == MAX_OPEN {
+            self.open.clear();
+        }
+        self.open.insert(number, Arc::clone(&file));
+        Ok(file)
     }
 }
 

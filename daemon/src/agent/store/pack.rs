@@ -7,6 +7,7 @@
 //! u64); then offset of the index u64, count u32, BLAKE3 of index, offset and count,
 //! `1PWT`. Form 0 is plain, 1 zstd.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -27,6 +28,8 @@ const WORTH_COMPRESSING: usize = 128;
 const LEVEL: i32 = 3;
 /// Contents up to this length are compressed in memory, longer ones as a stream.
 pub(super) const IN_MEMORY: usize = 1 << 20;
+/// Read at once: the head of a record with all of a small file in it.
+const FIRST_READ: usize = 4096;
 /// Most records of one pack, so that a damaged count cannot fill memory.
 const MAX_RECORDS: u32 = 4_000_000;
 
@@ -192,32 +195,112 @@ fn first<const N: usize>(bytes: &[u8]) -> [u8; N] {
     array
 }
 
-/// The length of a content.
-pub(super) fn length(path: &Path, place: Place) -> io::Result<u64> {
-    let mut bytes = [0; 8];
-    File::open(path)?.read_exact_at(&mut bytes, place.offset + DIGEST_BYTES as u64 + 1)?;
-    Ok(u64::from_be_bytes(bytes))
+/// A content that is open for reading.
+pub struct Content {
+    /// Its length in bytes.
+    pub length: u64,
+    /// Its bytes. Reading fails at the end if they are not those that the digest names.
+    pub bytes: Box<dyn Read + Send>,
 }
 
-/// Opens a content for reading. The reader fails at its end if the bytes are not those
-/// that the digest names.
-pub(super) fn read(file: File, place: Place, digest: Digest) -> io::Result<Box<dyn Read + Send>> {
-    let mut head = [0; RECORD];
-    file.read_exact_at(&mut head, place.offset)?;
+/// Opens a content. A short one is read and checked at once, with one call to the disk;
+/// a long one is checked at its end.
+pub(super) fn read(pack: &File, place: Place, digest: Digest) -> io::Result<Content> {
+    let mut first_bytes = [0; FIRST_READ];
+    let got = read_some_at(pack, &mut first_bytes, place.offset)?;
+    let Some((head, body)) = first_bytes[..got].split_first_chunk::<RECORD>() else {
+        return Err(damaged(digest));
+    };
     if head[..DIGEST_BYTES] != digest.0 {
         return Err(damaged(digest));
     }
-    let raw = u64::from_be_bytes(first(&head[DIGEST_BYTES + 1..]));
+    let form = head[DIGEST_BYTES];
+    let length = u64::from_be_bytes(first(&head[DIGEST_BYTES + 1..]));
     let stored = u64::from_be_bytes(first(&head[DIGEST_BYTES + 9..]));
-    let mut file = file;
-    file.seek(SeekFrom::Start(place.offset + RECORD as u64))?;
-    let bytes = io::BufReader::with_capacity(capacity(stored), file.take(stored));
-    let body: Box<dyn Read + Send> = match head[DIGEST_BYTES] {
+    if length.max(stored) > IN_MEMORY as u64 {
+        let bytes = stream(pack.try_clone()?, place, digest, (form, length, stored))?;
+        return Ok(Content { length, bytes });
+    }
+    // Both lengths are at most IN_MEMORY.
+    let (length, stored) = (length as usize, stored as usize);
+    let bytes = match body.get(..stored) {
+        Some(body) => unpack(form, body, length, digest)?,
+        None => {
+            let mut body = vec![0; stored];
+            pack.read_exact_at(&mut body, place.offset + RECORD as u64)?;
+            unpack(form, &body, length, digest)?
+        }
+    };
+    Ok(Content { length: length as u64, bytes: Box::new(io::Cursor::new(bytes)) })
+}
+
+fn read_some_at(pack: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut got = 0;
+    while got < bytes.len() {
+        match pack.read_at(&mut bytes[got..], offset + got as u64) {
+            Ok(0) => break,
+            Ok(more) => got += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(got)
+}
+
+/// A short content from its stored bytes.
+fn unpack(form: u8, stored: &[u8], length: usize, digest: Digest) -> io::Result<Vec<u8>> {
+    thread_local! {
+        static ZSTD: RefCell<Option<zstd::bulk::Decompressor<'static>>> =
+            const { RefCell::new(None) };
+    }
+    let bytes = match form {
+        FORM_PLAIN => stored.to_vec(),
+        FORM_ZSTD => ZSTD.with_borrow_mut(|zstd| {
+            let zstd = match zstd {
+                Some(zstd) => zstd,
+                None => zstd.insert(zstd::bulk::Decompressor::new()?),
+            };
+            zstd.decompress(stored, length)
+        })?,
+        _ => return Err(damaged(digest)),
+    };
+    if bytes.len() == length && Digest::of(&bytes) == digest {
+        Ok(bytes)
+    } else {
+        Err(damaged(digest))
+    }
+}
+
+/// Opens a long content. The file's position is shared with its clones, so it reads by
+/// offset.
+fn stream(
+    pack: File,
+    place: Place,
+    digest: Digest,
+    (form, length, stored): (u8, u64, u64),
+) -> io::Result<Box<dyn Read + Send>> {
+    let at = place.offset + RECORD as u64;
+    let bytes = io::BufReader::with_capacity(capacity(stored), At { pack, at }.take(stored));
+    let body: Box<dyn Read + Send> = match form {
         FORM_PLAIN => Box::new(bytes),
         FORM_ZSTD => Box::new(zstd::stream::read::Decoder::with_buffer(bytes)?),
         _ => return Err(damaged(digest)),
     };
-    Ok(Box::new(Verified { body, digest, left: raw, hasher: blake3::Hasher::new() }))
+    Ok(Box::new(Verified { body, digest, left: length, hasher: blake3::Hasher::new() }))
+}
+
+/// Reads on from a place in a file.
+struct At {
+    pack: File,
+    at: u64,
+}
+
+impl Read for At {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let length = self.pack.read_at(out, self.at)?;
+        self.at += length as u64;
+        Ok(length)
+    }
 }
 
 fn capacity(stored: u64) -> usize {
