@@ -119,8 +119,13 @@ impl Journal {
     /// Opens the directory, makes it if it is not there, and clears what was staged.
     pub fn open(directory: &Path) -> Result<Journal, JournalError> {
         let broken = disk("opening", directory);
+        let fresh = !directory.is_dir();
         DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(&broken)?;
         let lock = File::open(directory).map_err(&broken)?;
+        if fresh {
+            // A journal is not found again in a directory that is lost.
+            syncfs(&lock).map_err(|error| broken(error.into()))?;
+        }
         let begun = Instant::now();
         loop {
             match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
@@ -176,15 +181,15 @@ impl Journal {
         }
     }
 
-    /// Writes the record beside, makes it and all that was staged on this file system
-    /// durable with one call, and puts it in force.
+    /// Writes the record beside, makes it durable, and puts it in force. What was staged
+    /// need not be durable: as long as the journal is there, the old files count.
     pub(super) fn begin(&self, record: &Record) -> Result<(), JournalError> {
         let draft = self.draft();
         let broken = disk("writing", &draft);
         let options = File::options().write(true).create_new(true).mode(0o600).to_owned();
         let mut file = options.open(&draft).map_err(&broken)?;
         file.write_all(&record.encode().map_err(&broken)?).map_err(&broken)?;
-        syncfs(&file).map_err(|error| broken(error.into()))?;
+        file.sync_all().map_err(&broken)?;
         fs::rename(&draft, self.file()).map_err(&broken)?;
         self.sync_directory()
     }

@@ -2,8 +2,10 @@
 //! switch, apply, compare, commit; and back from wherever it fails.
 
 use std::cell::Cell;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::thread;
 
 use super::isolate::isolated;
 use super::journal::{Journal, Record, RecordPart, STAGED};
@@ -215,16 +217,35 @@ fn change(
     watch: &Watch<'_>,
 ) -> Result<(), Failure> {
     let mut touched = Touched::default();
-    for (part, prepared) in plan.parts.iter().zip(prepared) {
+    for (part, new) in plan.parts.iter().zip(prepared) {
         let during = During::Switch;
-        let told = Told { watch, during, section: part.section, total: prepared.changes().len() };
-        let switched = prepared.switch(&told.paths(), &mut touched);
+        let told = Told { watch, during, section: part.section, total: new.changes().len() };
+        let switched = new.switch(prepared, &told.paths(), &mut touched);
         switched.map_err(|error| failure(part.section, during, error.to_string()))?;
     }
-    if let Some(part) = plan.parts.last() {
-        let synced = touched.sync();
-        synced.map_err(|error| failure(part.section, During::Switch, error.to_string()))?;
-    }
+    let last = plan.parts.last().map_or(Section::System, |part| part.section);
+    // The services need not wait for the disk: until the journal goes, a power cut brings
+    // the old files back.
+    thread::scope(|scope| {
+        let syncing = thread::Builder::new().name("syncing".to_owned());
+        let syncing = syncing.spawn_scoped(scope, || touched.sync());
+        let done = put_to_use(plan, validated, watch);
+        let synced = syncing.and_then(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("the syncing thread ended early")))
+        });
+        done?;
+        synced.map_err(|error| failure(last, During::Comparison, error.to_string()))
+    })
+}
+
+/// Applies what was switched in, and compares.
+fn put_to_use(
+    plan: &mut Plan<'_>,
+    validated: &Result<(), String>,
+    watch: &Watch<'_>,
+) -> Result<(), Failure> {
     if validated.is_err() {
         let steps = steps(plan, |part| part.validate);
         run_told(plan, During::Validation, &steps, Leftovers::Killed, watch)?;

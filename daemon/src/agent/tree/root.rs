@@ -3,7 +3,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
@@ -37,10 +37,6 @@ impl Root {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    pub(super) fn directory(&self) -> BorrowedFd<'_> {
-        self.directory.as_fd()
     }
 
     /// Opens the directory at this path; `None` is the root itself.

@@ -29,6 +29,8 @@ use crate::agent::tree::tests::support::rel;
 use crate::agent::tree::{Cache, Ground, Lists, Root, Scope, scan};
 
 const FILES: u64 = 12;
+/// Enough for several threads to write them.
+const MANY: u64 = 70;
 const VICTIM: &str = "agent::apply::tests::crashing::victim";
 
 /// The contents of a state's files.
@@ -37,6 +39,8 @@ fn files(state: u64) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> =
         (0..FILES).map(|it| (format!("etc/app/f{it:02}"), content(it))).collect();
     files.push((format!("etc/app/only{}/deep/x", state % 3), content(FILES)));
+    // A directory that comes as a whole, and goes with the next state.
+    files.extend((0..MANY).map(|it| (format!("etc/app/many{}/{it}", state % 2), content(it))));
     // A directory in one state, a file in the next.
     let turns = if state.is_multiple_of(2) { "etc/app/turns" } else { "etc/app/turns/x" };
     files.push((turns.to_owned(), content(FILES + 1)));
@@ -232,7 +236,8 @@ fn random(below: u64) -> u64 {
 fn aborted_at_any_point_that_it_tells_the_old_or_the_new_is_there() {
     let folder = Folder::new();
     let (mut state, mut undone) = (0, 0);
-    for point in 0_u32.. {
+    // One by one at first, then every third: most are one file of many each.
+    for point in (0_u32..40).chain((40..).step_by(3)) {
         let variables = [
             ("VICTIM_STEPS", "yes"),
             ("VICTIM_ONCE", "yes"),
@@ -266,7 +271,7 @@ fn killed_at_random_the_old_or_the_new_is_there() {
         let mut child = start(&folder.0, state, &[("VICTIM_STEPS", "yes")]);
         let mut claims = Claims::of(&mut child, state);
         assert!(claims.next(), "it is on its way");
-        thread::sleep(Duration::from_micros(random(40_000)));
+        thread::sleep(Duration::from_micros(random(150_000)));
         child.kill().unwrap();
         let last = claims.last();
         child.wait().unwrap();
@@ -280,10 +285,10 @@ fn killed_at_random_the_old_or_the_new_is_there() {
 #[test]
 fn killed_in_the_recovery_the_old_is_there_all_the_same() {
     let folder = Folder::new();
-    let variables = [("VICTIM_ONCE", "yes"), ("VICTIM_ABORTS_AFTER", "30")];
+    let variables = [("VICTIM_ONCE", "yes"), ("VICTIM_ABORTS_AFTER", "110")];
     assert!(!start(&folder.0, 0, &variables).wait().unwrap().success());
     assert!(folder.0.join("var/apply/journal").exists());
-    for round in 0..20 {
+    for round in (0..120).step_by(6) {
         // Its contents end in the middle: as far as it gets, and no further.
         let left = AtomicU32::new(round);
         let source = contents(&[0, 1]);
@@ -321,11 +326,13 @@ fn after_a_power_cut_the_old_or_the_new_is_there() {
     mount();
     folder.fill(&disk);
     let (mut state, mut undone) = (0, 0);
-    for _ in 0..25 {
-        let mut child = start(&disk, state, &[]);
+    for round in 0..30 {
+        // With apply steps the files are made durable while these run.
+        let steps = if round % 2 == 0 { "yes" } else { "" };
+        let mut child = start(&disk, state, &[("VICTIM_STEPS", steps)]);
         let mut claims = Claims::of(&mut child, state);
         assert!(claims.next(), "it is on its way");
-        thread::sleep(Duration::from_micros(random(40_000)));
+        thread::sleep(Duration::from_micros(random(150_000)));
         cut_power(&disk);
         child.kill().unwrap();
         let last = claims.last();

@@ -14,11 +14,8 @@ mod stage;
 mod switch;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
-
-use rustix::fs::syncfs;
 
 pub use error::{Refusal, WriteError};
 pub use switch::{Touched, sweep};
@@ -27,8 +24,9 @@ use super::{Contents, Ground};
 use crate::agent::manifest::{Change, Entry, Manifest, RelPath};
 use check::Checked;
 
-/// Told each path before it is written beside, and again before it is switched. `Break`
-/// stops the first move; the second one is not left halfway.
+/// Told each path about when it is written beside, and again before it is switched (a new
+/// directory that moves as a whole is one). `Break` stops the first move; the second one is
+/// not left halfway.
 pub type Watch<'a> = dyn Fn(&RelPath) -> ControlFlow<()> + 'a;
 
 /// Everything new lies ready beside.
@@ -44,7 +42,7 @@ pub struct Prepared<'a> {
 
 /// Checks what has to change from one manifest (what a scan found just now) to the other,
 /// and writes all new files into the directory `staging`, with owner and mode, each at its
-/// path. Several sections may share it. Before the switch it has to be synced.
+/// path. Several sections may share it.
 pub fn prepare<'a>(
     ground: Ground<'a>,
     from: &'a Manifest,
@@ -72,11 +70,9 @@ pub fn materialise(
     staging: &Path,
 ) -> Result<(), WriteError> {
     let watch = |_: &RelPath| ControlFlow::Continue(());
-    let unusable = |error: io::Error| WriteError::Staging(staging.to_owned(), error);
     let prepared = prepare(ground, from, to, contents, staging, &watch)?;
-    syncfs(prepared.staging.directory()).map_err(|error| unusable(error.into()))?;
     let mut touched = Touched::default();
-    prepared.switch(&watch, &mut touched)?;
+    prepared.switch(&[], &watch, &mut touched)?;
     touched.sync().map_err(|error| WriteError::Staging(ground.root.path().to_owned(), error))
 }
 

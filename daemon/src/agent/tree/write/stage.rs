@@ -6,6 +6,9 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
 use rustix::fs::{
     AtFlags, Gid, Mode, OFlags, Uid, chownat, fchmod, fchown, mkdirat, openat, symlinkat,
@@ -22,49 +25,129 @@ use crate::agent::tree::root::{look_at, mode, name_of};
 /// Bytes copied at once.
 const PIECE: usize = 128 << 10;
 
+/// Files below which one thread is enough.
+const WORTH_SHARING: usize = 64;
+/// Most threads that write: more wait for the file system's own locks.
+const MOST_WRITERS: usize = 4;
+
 /// The directory written into last, as the next path is mostly in the same.
 type Last = Option<(Option<RelPath>, OwnedFd)>;
 
-impl Prepared<'_> {
+/// A file to be written: path, entry, size and digest of its content.
+type Wanted<'a> = (&'a RelPath, &'a Entry, (u64, &'a Digest));
+
+impl<'a> Prepared<'a> {
+    /// Directories and symlinks first, then the files, on several threads if they are many.
     pub(super) fn stage(
         &self,
         contents: &Contents<'_>,
         watch: &Watch<'_>,
     ) -> Result<(), WriteError> {
         let mut last: Last = None;
-        let mut buffer = vec![0; PIECE];
+        let mut files: Vec<Wanted<'a>> = Vec::new();
         for change in &self.changes {
             let (path, Some(entry)) = target(change) else { continue };
-            if watch(path) == ControlFlow::Break(()) {
-                return Err(WriteError::Cancelled);
-            }
             let disk = |error: io::Error| WriteError::Disk("staging", path.clone(), error);
             match &entry.kind {
+                Kind::File { size, content } => {
+                    self.staged_parent(&mut last, path).map_err(disk)?;
+                    files.push((path, entry, (*size, content)));
+                    continue;
+                }
                 Kind::Directory => {
+                    told(watch, path)?;
                     // Another section's files may have made it before, as it was.
                     let open = self.staged_directory(Some(path)).map_err(disk)?;
                     self.own(&open, path, entry).map_err(disk)?;
                 }
-                Kind::File { size, content } => {
-                    let parent = self.staged_parent(&mut last, path).map_err(disk)?;
-                    let file = create(parent, path, entry).map_err(disk)?;
-                    let written = self.fill(&file, path, (*size, content), contents, &mut buffer);
-                    written.and_then(|()| self.own(&file, path, entry).map_err(disk))?;
-                }
                 Kind::Symlink { target } => {
+                    told(watch, path)?;
                     let parent = self.staged_parent(&mut last, path).map_err(disk)?;
-                    let (user, group) = self.numbers(path);
-                    let name = name_of(path);
-                    symlinkat(target.as_slice(), parent, &name)
-                        .and_then(|()| {
-                            let flags = AtFlags::SYMLINK_NOFOLLOW;
-                            chownat(parent, &name, Some(user), Some(group), flags)
-                        })
-                        .map_err(|error| disk(error.into()))?;
+                    self.link(parent, path, target).map_err(disk)?;
                 }
             }
         }
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        if files.len() < WORTH_SHARING || cores == 1 {
+            return self.write(&files, contents, &mut |path| watch(path));
+        }
+        self.write_shared(&files, cores.min(MOST_WRITERS), contents, watch)
+    }
+
+    /// Several threads write, and this one tells what they do.
+    fn write_shared(
+        &self,
+        files: &[Wanted<'a>],
+        writers: usize,
+        contents: &Contents<'_>,
+        watch: &Watch<'_>,
+    ) -> Result<(), WriteError> {
+        let cancelled = AtomicBool::new(false);
+        let (tell, told) = mpsc::sync_channel::<&RelPath>(WORTH_SHARING);
+        thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for share in files.chunks(files.len().div_ceil(writers)) {
+                let (cancelled, tell) = (&cancelled, tell.clone());
+                let write = move || {
+                    self.write(share, contents, &mut |path| {
+                        if cancelled.load(Ordering::Relaxed) || tell.send(path).is_err() {
+                            return ControlFlow::Break(());
+                        }
+                        ControlFlow::Continue(())
+                    })
+                };
+                let thread = thread::Builder::new().name("staging".to_owned());
+                let thread = thread.spawn_scoped(scope, write);
+                let unusable = |error| WriteError::Staging(self.staging.path().to_owned(), error);
+                threads.push(thread.map_err(unusable)?);
+            }
+            drop(tell);
+            for path in told {
+                if watch(path) == ControlFlow::Break(()) {
+                    cancelled.store(true, Ordering::Relaxed);
+                }
+            }
+            threads.into_iter().map(|thread| self.ended(thread)).reduce(worse).unwrap_or(Ok(()))
+        })
+    }
+
+    fn ended(
+        &self,
+        thread: thread::ScopedJoinHandle<'_, Result<(), WriteError>>,
+    ) -> Result<(), WriteError> {
+        thread.join().unwrap_or_else(|_| {
+            let error = io::Error::other("a writing thread ended early");
+            Err(WriteError::Staging(self.staging.path().to_owned(), error))
+        })
+    }
+
+    /// Writes these files one after the other; their directories are there.
+    fn write(
+        &self,
+        files: &[Wanted<'a>],
+        contents: &Contents<'_>,
+        watch: &mut dyn FnMut(&'a RelPath) -> ControlFlow<()>,
+    ) -> Result<(), WriteError> {
+        let mut last: Last = None;
+        let mut buffer = vec![0; PIECE];
+        for (path, entry, content) in files {
+            if watch(path) == ControlFlow::Break(()) {
+                return Err(WriteError::Cancelled);
+            }
+            let disk = |error: io::Error| WriteError::Disk("staging", (*path).clone(), error);
+            let parent = self.staged_parent(&mut last, path).map_err(disk)?;
+            let file = create(parent, path, entry).map_err(disk)?;
+            self.fill(&file, path, *content, contents, &mut buffer)?;
+            self.own(&file, path, entry).map_err(disk)?;
+        }
         Ok(())
+    }
+
+    fn link(&self, parent: BorrowedFd<'_>, path: &RelPath, target: &[u8]) -> io::Result<()> {
+        let (user, group) = self.numbers(path);
+        let name = name_of(path);
+        symlinkat(target, parent, &name)?;
+        Ok(chownat(parent, &name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
     pub(super) fn numbers(&self, path: &RelPath) -> (Uid, Gid) {
@@ -166,6 +249,21 @@ impl Prepared<'_> {
             out.write_all(&local).map_err(disk)?;
         }
         Ok(())
+    }
+}
+
+/// A failure counts more than the cancelling that another thread met because of it.
+fn worse(one: Result<(), WriteError>, other: Result<(), WriteError>) -> Result<(), WriteError> {
+    match (&one, &other) {
+        (Ok(()), _) | (Err(WriteError::Cancelled), Err(_)) => other,
+        (Err(_), _) => one,
+    }
+}
+
+fn told(watch: &Watch<'_>, path: &RelPath) -> Result<(), WriteError> {
+    match watch(path) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(WriteError::Cancelled),
     }
 }
 

@@ -10,8 +10,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, RawDir, chownat, fchmod, mkdirat, openat, readlinkat,
-    renameat, symlinkat, syncfs, unlinkat,
+    AtFlags, FileType, Mode, OFlags, RawDir, RenameFlags, chownat, fchmod, mkdirat, openat,
+    readlinkat, renameat, renameat_with, symlinkat, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -28,8 +28,14 @@ pub(super) const PARENT_MODE: u32 = 0o755;
 
 impl Prepared<'_> {
     /// Makes the disk equal to the new manifest. It is durable after [`Touched::sync`].
-    pub fn switch(&self, watch: &Watch<'_>, touched: &mut Touched) -> Result<(), WriteError> {
-        let mut switch = Switch { prepared: self, last: None, touched };
+    /// `others` are staged in the same directory.
+    pub fn switch(
+        &self,
+        others: &[Prepared<'_>],
+        watch: &Watch<'_>,
+        touched: &mut Touched,
+    ) -> Result<(), WriteError> {
+        let mut switch = Switch { prepared: self, others, last: None, moved: None, touched };
         for path in &self.parents {
             switch.parent(path).map_err(disk("making the directory", path))?;
         }
@@ -39,7 +45,9 @@ impl Prepared<'_> {
             switch.remove(change, watch)?;
         }
         for change in &self.changes {
-            switch.put(change, watch)?;
+            if !switch.is_moved(change.path()) {
+                switch.put(change, watch)?;
+            }
         }
         for change in self.changes.iter().rev().filter(|change| !self.makes_room(change)) {
             if matches!(change, Change::Removed(..)) {
@@ -97,6 +105,9 @@ impl Touched {
 
 struct Switch<'a> {
     prepared: &'a Prepared<'a>,
+    others: &'a [Prepared<'a>],
+    /// The directory that was moved last with all that is in it.
+    moved: Option<RelPath>,
     /// The directories worked in last.
     last: Option<Both>,
     touched: &'a mut Touched,
@@ -173,7 +184,37 @@ impl Switch<'_> {
         put.map_err(disk("switching", path))
     }
 
+    /// Whether it came with its directory.
+    fn is_moved(&self, path: &RelPath) -> bool {
+        self.moved.as_ref().is_some_and(|directory| path.is_within(directory))
+    }
+
+    /// Moves a new directory as a whole, where that works. All that is in it is new and
+    /// staged in it, and of this section alone.
+    fn move_whole(&mut self, path: &RelPath) -> io::Result<bool> {
+        let within = |change: &Change<'_>| change.path().is_within(path);
+        let shared = |other: &&Prepared<'_>| !std::ptr::eq(*other, self.prepared);
+        if self.others.iter().filter(shared).any(|other| other.changes.iter().any(within)) {
+            return Ok(false);
+        }
+        let name = name_of(path);
+        let both = self.open(path)?;
+        let Some(staged) = &both.staged else { return Ok(false) };
+        match renameat_with(staged, &name, &both.real, &name, RenameFlags::NOREPLACE) {
+            Ok(()) => {
+                self.moved = Some(path.clone());
+                Ok(true)
+            }
+            // Another file system, or one that knows no such flag.
+            Err(Errno::XDEV | Errno::INVAL) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn put_directory(&mut self, path: &RelPath, entry: &Entry, there: bool) -> io::Result<()> {
+        if !there && self.move_whole(path)? {
+            return Ok(());
+        }
         let name = name_of(path);
         let prepared = self.prepared;
         let both = self.open(path)?;
