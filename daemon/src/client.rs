@@ -24,7 +24,7 @@ const MAX_SOCKET_PATH: usize = 107;
 const START: &str = "start it with 'systemctl start twinwall-guard' or 'twinwall run'";
 
 /// A connection to the guard.
-pub(crate) struct Client {
+pub struct Client {
     stream: BufReader<UnixStream>,
     socket: PathBuf,
     /// The line that is being read; kept over a wait that ended too early.
@@ -32,7 +32,7 @@ pub(crate) struct Client {
 }
 
 /// What came of waiting for an answer.
-pub(crate) enum Waited {
+pub enum Waited {
     /// An answer.
     Answer(Answer),
     /// None in time.
@@ -43,7 +43,7 @@ pub(crate) enum Waited {
 
 impl Client {
     /// Connects to the guard below `root` and asks.
-    pub(crate) fn ask(root: &Path, request: &Request) -> Result<Client, Failure> {
+    pub fn ask(root: &Path, request: &Request) -> Result<Client, Failure> {
         let socket = root.join(files::SOCKET);
         let mut stream = connect(&socket)?;
         let mut line = serde_json::to_vec(request)
@@ -59,7 +59,7 @@ impl Client {
     }
 
     /// Waits for the next answer until `deadline`, for ever without one.
-    pub(crate) fn wait(&mut self, deadline: Option<Instant>) -> Result<Waited, Failure> {
+    pub fn wait(&mut self, deadline: Option<Instant>) -> Result<Waited, Failure> {
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
@@ -93,7 +93,7 @@ impl Client {
     }
 
     /// The next answer, which must come soon.
-    pub(crate) fn answer(&mut self) -> Result<Answer, Failure> {
+    pub fn answer(&mut self) -> Result<Answer, Failure> {
         match self.wait(Some(Instant::now() + PATIENCE))? {
             Waited::Answer(answer) => Ok(answer),
             Waited::TooLong => Err(Failure::unreachable(format!(
@@ -109,7 +109,7 @@ impl Client {
     }
 
     /// What to say about an answer that does not fit the request.
-    pub(crate) fn nonsense(&self, what: &str) -> Failure {
+    pub fn nonsense(&self, what: &str) -> Failure {
         Failure::unreachable(format!(
             "the guard at {} answered {what}; are twinwall and twinwall-guard of the same version?",
             self.socket.display()
@@ -117,7 +117,7 @@ impl Client {
     }
 
     /// The failure for any answer that a command did not ask for.
-    pub(crate) fn unexpected(&self, answer: &Answer) -> Failure {
+    pub fn unexpected(&self, answer: &Answer) -> Failure {
         match answer {
             Answer::Refused { why } => Failure::problem(format!("refused: {}", refusal(*why))),
             Answer::Error { message } => Failure::problem(message.clone()),
@@ -136,7 +136,7 @@ impl Client {
 }
 
 /// The status of the guard below `root`.
-pub(crate) fn status(root: &Path) -> Result<Status, Failure> {
+pub fn status(root: &Path) -> Result<Status, Failure> {
     let mut client = Client::ask(root, &Request::Status {})?;
     match client.answer()? {
         Answer::Status(status) => Ok(*status),
@@ -145,7 +145,7 @@ pub(crate) fn status(root: &Path) -> Result<Status, Failure> {
 }
 
 /// Gives an order, a fact or the like that is answered by 'done'.
-pub(crate) fn order(root: &Path, request: &Request) -> Result<(), Failure> {
+pub fn order(root: &Path, request: &Request) -> Result<(), Failure> {
     let mut client = Client::ask(root, request)?;
     match client.answer()? {
         Answer::Done => Ok(()),
@@ -165,7 +165,7 @@ fn connect(socket: &Path) -> Result<UnixStream, Failure> {
 }
 
 /// Whether a guard listens below `root`.
-pub(crate) fn guard_listens(root: &Path) -> bool {
+pub fn guard_listens(root: &Path) -> bool {
     connect(&root.join(files::SOCKET)).is_ok()
 }
 

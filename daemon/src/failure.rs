@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 /// How a command ends. The codes are part of the interface; `cli` documents them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub enum Exit {
     /// The reader of our output went away; that is his right.
     Quiet,
     /// A problem was found, or the guard refused.
@@ -31,22 +31,26 @@ impl From<Exit> for ExitCode {
 /// A command that failed. The message says what, where and what now; empty when
 /// everything was already said on standard output.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) exit: Exit,
-    pub(crate) message: String,
+pub struct Failure {
+    /// The code it ends with.
+    pub exit: Exit,
+    /// What, where, what now.
+    pub message: String,
 }
 
 impl Failure {
-    pub(crate) fn problem(message: impl Into<String>) -> Failure {
+    /// A problem was found, or somebody refused.
+    pub fn problem(message: impl Into<String>) -> Failure {
         Failure { exit: Exit::Problem, message: message.into() }
     }
 
-    pub(crate) fn unreachable(message: impl Into<String>) -> Failure {
+    /// Somebody who was asked cannot be reached.
+    pub fn unreachable(message: impl Into<String>) -> Failure {
         Failure { exit: Exit::Unreachable, message: message.into() }
     }
 
     /// An operating system's error with what we were about to do.
-    pub(crate) fn machine(doing: impl Display, error: &io::Error) -> Failure {
+    pub fn machine(doing: impl Display, error: &io::Error) -> Failure {
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied => "; run this as root",
             _ => "",
@@ -55,7 +59,7 @@ impl Failure {
     }
 
     /// Standard output could not be written.
-    pub(crate) fn output(error: &io::Error) -> Failure {
+    pub fn output(error: &io::Error) -> Failure {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Failure { exit: Exit::Quiet, message: String::new() };
         }

@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 use twinwall_core::config::{self, Errors, Node, Pair, Problem};
 
 /// The guard's socket.
-pub(crate) const SOCKET: &str = "run/twinwall/guard.sock";
+pub const SOCKET: &str = "run/twinwall/guard.sock";
+/// The agent's socket.
+pub const AGENT_SOCKET: &str = "run/twinwall/agent.sock";
 /// What only this node knows.
-pub(crate) const NODE: &str = "etc/twinwall/node.toml";
+pub const NODE: &str = "etc/twinwall/node.toml";
 /// What both nodes share.
-pub(crate) const PAIR: &str = "etc/twinwall/pair.toml";
+pub const PAIR: &str = "etc/twinwall/pair.toml";
 
+/// What is wrong with a file that is not there.
+pub const MISSING: &str = "missing";
 /// What to do about a key file that holds no key.
 const MAKE_KEY: &str =
     "write a key with 'twinwall keygen' on one node and copy the file to the other";
@@ -21,14 +25,17 @@ const MAKE_KEY: &str =
 const WRITE_IT: &str = "write it; docs/configuration.md shows one";
 
 /// The settings as far as they are right, and every problem of all files.
-pub(crate) struct Settings {
-    pub(crate) node: Option<Node>,
-    pub(crate) pair: Option<Pair>,
-    pub(crate) problems: Vec<Problem>,
+pub struct Settings {
+    /// node.toml.
+    pub node: Option<Node>,
+    /// pair.toml.
+    pub pair: Option<Pair>,
+    /// What is wrong in these, or with the key file.
+    pub problems: Vec<Problem>,
 }
 
 /// Reads both files and the key file below `root`.
-pub(crate) fn read_settings(root: &Path) -> Settings {
+pub fn read_settings(root: &Path) -> Settings {
     let mut problems = Vec::new();
     let node = keep(read(&root.join(NODE), WRITE_IT, config::parse_node), &mut problems);
     let pair = keep(read(&root.join(PAIR), WRITE_IT, config::parse_pair), &mut problems);
@@ -39,7 +46,7 @@ pub(crate) fn read_settings(root: &Path) -> Settings {
 }
 
 /// The key file's place: as node.toml says, else the default.
-pub(crate) fn key_file(root: &Path) -> Result<PathBuf, Errors> {
+pub fn key_file(root: &Path) -> Result<PathBuf, Errors> {
     let path = root.join(NODE);
     if !path.exists() {
         return Ok(root.join(config::default_key_file()));
@@ -68,7 +75,7 @@ fn check_key(path: &Path) -> Vec<Problem> {
 
 /// Reads a file of settings; `remedy` is what to do when there is none, or when
 /// something else is in its place.
-pub(crate) fn read<T>(
+pub fn read<T>(
     path: &Path,
     remedy: &str,
     parse: impl Fn(&str, &str) -> Result<T, Errors>,
@@ -79,7 +86,7 @@ pub(crate) fn read<T>(
     };
     let opened = match open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(one("missing".to_owned(), remedy.to_owned()));
+            return Err(one(MISSING.to_owned(), remedy.to_owned()));
         }
         opened => opened.and_then(|file| Ok((file.metadata()?, file))),
     };
@@ -120,7 +127,7 @@ fn kind(of: FileType) -> &'static str {
 }
 
 /// A problem with a file as a whole.
-pub(crate) fn problem(path: &Path, wrong: String, remedy: String) -> Problem {
+pub fn problem(path: &Path, wrong: String, remedy: String) -> Problem {
     Problem {
         file: path.display().to_string(),
         line: 0,

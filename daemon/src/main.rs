@@ -2,10 +2,7 @@
 //! also agent and web. It never decides a role and never touches an address.
 
 mod cli;
-mod client;
 mod commands;
-mod failure;
-mod files;
 mod pages;
 mod show;
 mod system;

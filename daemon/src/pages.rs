@@ -11,7 +11,7 @@ use twinwall_core::config::{self, Problem};
 
 use crate::cli::{Cli, EXIT_CODES};
 use crate::commands::Explained;
-use crate::failure::Failure;
+use twinwall::failure::Failure;
 
 /// A file to write.
 pub(crate) struct Page {

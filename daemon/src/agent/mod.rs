@@ -3,13 +3,19 @@
 
 pub mod api;
 pub mod apply;
+pub mod calls;
 pub mod channel;
+pub mod clock;
 pub mod digest;
 pub mod engine;
+pub mod guard;
 pub mod identity;
+pub mod jobs;
 pub mod manifest;
+pub mod node;
 pub mod profile;
 pub mod section;
+pub mod serve;
 pub mod step;
 pub mod store;
 pub mod translate;

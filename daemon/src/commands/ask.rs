@@ -7,9 +7,9 @@ use twinwall_core::event::{Fact, Order};
 use twinwall_core::explain::span;
 
 use crate::cli::{FactArgs, Maintenance, Verdict};
-use crate::client;
-use crate::failure::Failure;
 use crate::show::print;
+use twinwall::client;
+use twinwall::failure::Failure;
 
 pub(super) fn maintenance(root: &Path, order: &Maintenance) -> Result<(), Failure> {
     let (order, said) = match order {

@@ -8,10 +8,10 @@ use twinwall_core::config::{Pair, Problem};
 use twinwall_core::ids::Designation;
 
 use crate::cli::CheckArgs;
-use crate::failure::{Exit, Failure};
-use crate::files::{self, PAIR};
 use crate::show::{print, print_json};
 use crate::system;
+use twinwall::failure::{Exit, Failure};
+use twinwall::files::{self, PAIR};
 
 pub(super) fn check(root: &Path, args: &CheckArgs) -> Result<(), Failure> {
     let settings = files::read_settings(root);

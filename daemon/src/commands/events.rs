@@ -5,9 +5,9 @@ use std::path::Path;
 use twinwall_core::api::{Answer, Numbered, Request};
 
 use crate::cli::EventsArgs;
-use crate::client::{Client, Waited};
-use crate::failure::Failure;
 use crate::show::{event_line, print, print_json};
+use twinwall::client::{Client, Waited};
+use twinwall::failure::Failure;
 
 pub(super) fn events(root: &Path, args: &EventsArgs) -> Result<(), Failure> {
     let kept = kept(root, 0)?;

@@ -9,9 +9,9 @@ use std::path::Path;
 use twinwall_core::config::{KEY_BYTES, key_text};
 
 use crate::cli::KeygenArgs;
-use crate::failure::Failure;
-use crate::files;
 use crate::show::print;
+use twinwall::failure::Failure;
+use twinwall::files;
 
 pub(super) fn keygen(root: &Path, args: &KeygenArgs) -> Result<(), Failure> {
     let path = files::key_file(root).map_err(|errors| Failure::problem(errors.to_string()))?;

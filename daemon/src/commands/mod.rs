@@ -15,9 +15,9 @@ use std::fs;
 use std::path::Path;
 
 use crate::cli::{Cli, Command};
-use crate::failure::Failure;
 use crate::pages;
 use crate::show;
+use twinwall::failure::Failure;
 
 pub(crate) use status::Explained;
 

@@ -9,9 +9,9 @@ use twinwall::agent::profile::{
 use twinwall_core::config::Errors;
 
 use crate::cli::{Profile, ProfileCheckArgs, ProfileShowArgs};
-use crate::failure::{Exit, Failure};
-use crate::files;
 use crate::show::{print, print_json};
+use twinwall::failure::{Exit, Failure};
+use twinwall::files;
 
 pub(super) fn profile(root: &Path, order: &Profile) -> Result<(), Failure> {
     match order {

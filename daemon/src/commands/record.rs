@@ -8,8 +8,8 @@ use std::path::Path;
 use twinwall_core::api::{Answer, Request};
 
 use crate::cli::RecordArgs;
-use crate::client::{Client, Waited};
-use crate::failure::Failure;
+use twinwall::client::{Client, Waited};
+use twinwall::failure::Failure;
 
 pub(super) fn record(root: &Path, args: &RecordArgs) -> Result<(), Failure> {
     let at = args.file.display();

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use crate::client;
-use crate::failure::{Exit, Failure};
-use crate::files;
 use crate::system::{self, Signal, Signals};
+use twinwall::client;
+use twinwall::failure::{Exit, Failure};
+use twinwall::files;
 
 use super::start;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cli::LabArgs;
-use crate::failure::{Exit, Failure};
+use twinwall::failure::{Exit, Failure};
 
 /// The guard's program.
 pub(super) const GUARD: &str = "twinwall-guard";

@@ -9,9 +9,9 @@ use twinwall_core::api::{Answer, Request, Status};
 use twinwall_core::explain;
 
 use crate::cli::{ExplainArgs, StatusArgs};
-use crate::client::{self, Client, Waited};
-use crate::failure::Failure;
 use crate::show::{self, Style, print, print_json};
+use twinwall::client::{self, Client, Waited};
+use twinwall::failure::Failure;
 
 /// Puts the cursor to the top and clears the terminal.
 const CLEAR: &str = "\x1b[H\x1b[2J";

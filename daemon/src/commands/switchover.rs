@@ -11,9 +11,9 @@ use twinwall_core::note::{Reason, What};
 use twinwall_core::time::Moment;
 
 use crate::cli::SwitchoverArgs;
-use crate::client::{self, Client, Waited};
-use crate::failure::Failure;
 use crate::show::{event_line, print};
+use twinwall::client::{self, Client, Waited};
+use twinwall::failure::Failure;
 
 use super::events;
 

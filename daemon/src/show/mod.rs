@@ -10,8 +10,8 @@ use serde::Serialize;
 use twinwall_core::api::Numbered;
 use twinwall_core::explain::Answer;
 
-use crate::failure::Failure;
 use crate::system;
+use twinwall::failure::Failure;
 
 pub(crate) use status::status;
 

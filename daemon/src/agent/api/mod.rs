@@ -4,6 +4,7 @@
 
 pub mod caller;
 pub mod error;
+pub mod jobs;
 mod route;
 pub mod sync;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
@@ -20,7 +22,7 @@ use axum::{Json, Router};
 use serde::de::DeserializeOwned;
 use tokio::net::{UnixListener, UnixStream};
 
-use super::engine::run::Engine;
+use super::node::Node;
 use error::Refusal;
 use route::Route;
 
@@ -30,12 +32,12 @@ pub const MAX_BODY: usize = 1 << 20;
 /// What the routes ask.
 #[derive(Clone)]
 pub struct Shared {
-    /// The sections of both nodes.
-    pub engine: Engine,
+    /// The agent.
+    pub node: Arc<Node>,
 }
 
 fn routes() -> Vec<Route> {
-    sync::routes()
+    [sync::routes(), jobs::routes()].into_iter().flatten().collect()
 }
 
 /// The OpenAPI document.

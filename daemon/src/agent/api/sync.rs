@@ -71,8 +71,8 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn overview(State(shared): State<Shared>) -> Json<Overview> {
-    Json(shared.engine.overview())
+async fn overview(State(shared): State<Shared>) -> Result<Json<Overview>, Refusal> {
+    Ok(Json(shared.node.engine()?.overview()))
 }
 
 async fn synchronise(
@@ -82,7 +82,7 @@ async fn synchronise(
 ) -> Result<Json<Taken>, Refusal> {
     let Synchronise { direction, sections } = body.0;
     let order = Order { direction, sections, who: caller.who };
-    let taken = shared.engine.order(|answer| Event::Order(order, answer)).await;
+    let taken = shared.node.engine()?.order(|answer| Event::Order(order, answer)).await;
     taken.map_err(Refusal::conflict)?;
     Ok(Json(Taken { taken: true }))
 }
@@ -91,7 +91,7 @@ async fn versions(
     State(shared): State<Shared>,
     Path(section): Path<String>,
 ) -> Result<Json<Vec<Version>>, Refusal> {
-    Ok(Json(shared.engine.store().versions(named(&section)?)))
+    Ok(Json(shared.node.store().versions(named(&section)?)))
 }
 
 async fn restore(
@@ -100,10 +100,10 @@ async fn restore(
     Path(section): Path<String>,
     body: super::Body<PutBack>,
 ) -> Result<Json<Taken>, Refusal> {
-    let version = shared.engine.store().version(named(&section)?, body.0.version);
+    let version = shared.node.store().version(named(&section)?, body.0.version);
     let version = version.map_err(|error| Refusal::not_found(error.to_string()))?;
     let restore = Restore { version, who: caller.who };
-    let taken = shared.engine.order(|answer| Event::Restore(restore, answer)).await;
+    let taken = shared.node.engine()?.order(|answer| Event::Restore(restore, answer)).await;
     taken.map_err(Refusal::conflict)?;
     Ok(Json(Taken { taken: true }))
 }

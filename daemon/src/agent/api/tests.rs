@@ -1,45 +1,35 @@
 //! The API over its real socket, asked as a client would.
 
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
 
 use super::caller::Caller;
 use super::*;
-use crate::agent::engine::marks::{Marks, MarksFile};
-use crate::agent::engine::run::{Ends, Event, Waiting, engine};
-use crate::agent::engine::state::State;
-use crate::agent::store::Store;
 
-/// An agent without files and without a peer, gone at the end.
+/// An agent without settings and without a peer, gone at the end.
 struct Agent {
     folder: PathBuf,
-    engine: Engine,
-    runner: Option<std::thread::JoinHandle<()>>,
+    node: Arc<Node>,
 }
 
 impl Agent {
     async fn start(name: &str) -> Agent {
         let folder =
             std::env::temp_dir().join(format!("twinwall-api-{name}-{}", std::process::id()));
-        let store = Arc::new(Store::open(&folder.join("store")).expect("a store").0);
-        let state = State::new("gw-a".to_owned(), Marks::default(), 0);
-        let marks = MarksFile::open(&folder.join("marks.json")).expect("marks");
-        let (overview, _) = watch::channel(state.overview());
-        let (work, _) = mpsc::channel();
-        let waiting = Waiting::default();
-        let say = Box::new(|_| ());
-        let ends = Ends { say, work, waiting, belonging: Arc::default(), overview };
-        let (engine, runner) = engine(state, marks, store, ends);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(folder.join("etc/twinwall")).expect("made");
+        let text = "name = \"gw-a\"\ndesignation = \"primary\"\n";
+        std::fs::write(folder.join("etc/twinwall/node.toml"), text).expect("written");
         let listener = listen(&folder.join("agent.sock")).await.expect("it listens");
-        let service = router(Shared { engine: engine.clone() });
+        let runtime = tokio::runtime::Handle::current();
+        let (node, _) = Node::start(&folder, false, runtime).expect("it starts");
+        let service = router(Shared { node: Arc::clone(&node) });
         let service = service.into_make_service_with_connect_info::<Caller>();
         tokio::spawn(async move { axum::serve(listener, service).await });
-        let runner = Some(std::thread::spawn(move || runner.run()));
-        Agent { folder, engine, runner }
+        Agent { folder, node }
     }
 
     async fn ask(&self, request: &str, body: &str) -> (u16, Value) {
@@ -61,13 +51,12 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        self.engine.tell(Event::Stop);
-        let _ = self.runner.take().map(std::thread::JoinHandle::join);
+        self.node.stop();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_read_answers_with_json_and_nonsense_with_a_reason() {
     let agent = Agent::start("read").await;
     let (status, overview) = agent.ask("GET /api/v1/sync", "").await;
@@ -80,7 +69,7 @@ async fn a_read_answers_with_json_and_nonsense_with_a_reason() {
     assert!(refusal["message"].as_str().is_some_and(|text| text.contains("firewall")), "{refusal}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_cannot_be_done_is_refused_in_words() {
     let agent = Agent::start("order").await;
     let (status, refusal) = agent.ask("POST /api/v1/sync", r#"{"direction":"push"}"#).await;
@@ -97,7 +86,28 @@ async fn an_order_that_cannot_be_done_is_refused_in_words() {
     assert_eq!(status, 422);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_operation_is_shown_while_it_goes_and_can_be_stopped() {
+    let agent = Agent::start("jobs").await;
+    let job = agent.node.jobs().begin("Pairing", "root", true).expect("nothing runs");
+    job.step("waiting for the other node");
+    let (_, view) = agent.ask("GET /api/v1/jobs/1", "").await;
+    assert_eq!(view["steps"][0]["text"], "waiting for the other node");
+    let work = tokio::spawn(async move {
+        job.cancelled().await;
+        job.stopped();
+    });
+    let (status, _) = agent.ask("POST /api/v1/jobs/1/cancel", "{}").await;
+    assert_eq!(status, 200);
+    // Waits for the end: one step is known, and no second one comes.
+    let (_, view) = agent.ask("GET /api/v1/jobs/1?after=1", "").await;
+    assert_eq!(view["state"], "cancelled");
+    work.await.expect("it ended");
+    let (status, _) = agent.ask("GET /api/v1/jobs/9", "").await;
+    assert_eq!(status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_one_agent_listens() {
     let agent = Agent::start("twice").await;
     let second = listen(&agent.folder.join("agent.sock")).await;

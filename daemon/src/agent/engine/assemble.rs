@@ -19,12 +19,14 @@ use super::message::Message;
 use super::reading::Reader;
 use super::run::{Ends, Engine, Event, Runner, Waiting, engine};
 use super::state::{Input, Rules, State};
-use super::work::{Apply, Belonging, Worker, unix_ms};
-use crate::agent::channel::{Connection, Link, Receiver, Sender, Stream};
+use super::work::{Apply, Belonging, Worker};
+use crate::agent::calls::{Calls, Frame};
+use crate::agent::channel::{Connection, Link, Receiver, Stream};
+use crate::agent::clock::unix_ms;
 use crate::agent::manifest::RelPath;
 use crate::agent::profile::{Profile, Rules as SectionRules};
 use crate::agent::section::Section;
-use crate::agent::store::{Damage, Store, StoreError};
+use crate::agent::store::Store;
 use crate::agent::translate::Translator;
 use crate::agent::tree::{GlobError, Lists, Root, Scope};
 use crate::agent::watch::Watcher;
@@ -51,8 +53,12 @@ pub struct Parts {
     pub translator: Translator,
     /// What the settings say.
     pub rules: Rules,
+    /// The versions; it outlives the engine.
+    pub store: Arc<Store>,
     /// Changes sections.
     pub apply: Box<Apply>,
+    /// The way to the other node.
+    pub calls: Calls,
 }
 
 /// Why no engine can be made.
@@ -60,8 +66,6 @@ pub struct Parts {
 pub enum StartError {
     /// The system's error and what was being done.
     Io(&'static str, io::Error),
-    /// The store.
-    Store(StoreError),
     /// A pattern of the profile.
     Pattern(Section, GlobError),
 }
@@ -70,7 +74,6 @@ impl fmt::Display for StartError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Io(doing, error) => write!(out, "{doing}: {error}"),
-            StartError::Store(error) => error.fmt(out),
             StartError::Pattern(section, error) => write!(out, "section {section}: {error}"),
         }
     }
@@ -81,13 +84,11 @@ impl std::error::Error for StartError {}
 /// The engine with its threads.
 pub struct Running {
     engine: Engine,
-    to_peer: Arc<Mutex<Option<Sender>>>,
+    calls: Calls,
     lines: Lines,
     belonging: Arc<Mutex<Belonging>>,
     ending: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
-    /// What was found unusable in the store.
-    pub damage: Vec<Damage>,
 }
 
 /// Starts an engine without a peer; [`Running::attach`] gives it one.
@@ -96,8 +97,7 @@ pub struct Running {
 /// When the disk does not allow it.
 pub fn start(parts: Parts) -> Result<Running, StartError> {
     let io = |doing| move |error| StartError::Io(doing, error);
-    let (store, damage) = Store::open(&parts.root.join(STORE)).map_err(StartError::Store)?;
-    let store = Arc::new(store);
+    let store = parts.store;
     let marks =
         MarksFile::open(&parts.root.join(MARKS)).map_err(io("reading what was agreed on"))?;
     let root = Root::open(&parts.root).map_err(io("opening the root directory"))?;
@@ -106,35 +106,33 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     watch_bases(&watcher, &parts.profile);
     let belonging = Belonging { lineage: marks.marks().lineage, peer: String::new() };
     let belonging = Arc::new(Mutex::new(belonging));
-    let to_peer: Arc<Mutex<Option<Sender>>> = Arc::default();
     // Numbers of jobs go up over restarts, as the clock does.
     let state = State::new(parts.node, marks.marks().clone(), unix_ms());
     let (overview, _) = watch::channel(state.overview());
     let (work, errands) = mpsc::channel();
     let waiting = Waiting::default();
-    let say = say(Arc::clone(&to_peer));
+    let say = say(parts.calls.clone());
     let ends =
         Ends { say, work, waiting: waiting.clone(), belonging: Arc::clone(&belonging), overview };
     let (engine, runner) = engine(state, marks, Arc::clone(&store), ends);
     let worker = Worker {
         reader: Reader::new(root, parts.translator, scopes, Arc::clone(&store)),
-        store,
         lines: Lines::default(),
         engine: engine.clone(),
         waiting,
         units: parts.profile.units(),
         apply: parts.apply,
+        store: Arc::clone(&store),
         watcher: watcher.clone(),
         belonging: Arc::clone(&belonging),
     };
     let mut running = Running {
         lines: worker.lines.clone(),
         engine: engine.clone(),
-        to_peer,
+        calls: parts.calls,
         belonging,
         ending: Arc::default(),
         threads: Vec::new(),
-        damage,
     };
     running.spawn("sync-engine", move || Runner::run(runner))?;
     running.spawn("sync-worker", move || worker.run(&errands))?;
@@ -163,7 +161,7 @@ impl Running {
             link: Arc::clone(link),
             runtime: runtime.clone(),
             engine: self.engine.clone(),
-            to_peer: Arc::clone(&self.to_peer),
+            calls: self.calls.clone(),
             belonging: Arc::clone(&self.belonging),
             ending: Arc::clone(&self.ending),
         };
@@ -199,7 +197,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.ending.store(true, Ordering::Relaxed);
         self.engine.tell(Event::Stop);
-        self.to_peer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.calls.connected(None);
         for thread in self.threads.drain(..) {
             // One that panicked has said so on standard error.
             let _ = thread.join();
@@ -207,7 +205,11 @@ impl Drop for Running {
     }
 }
 
-fn scopes(profile: &Profile) -> Result<BTreeMap<Section, Scope>, StartError> {
+/// What belongs to each section.
+///
+/// # Errors
+/// For a pattern that cannot be read.
+pub fn scopes(profile: &Profile) -> Result<BTreeMap<Section, Scope>, StartError> {
     let scope = |(section, rules): (&Section, &SectionRules)| {
         let lists = Lists {
             include: rules.paths.texts(),
@@ -232,14 +234,10 @@ fn watch_bases(watcher: &Watcher, profile: &Profile) {
 
 /// Messages for the other node. One that cannot be queued is lost with its connection:
 /// the next connection begins with a whole report.
-fn say(to_peer: Arc<Mutex<Option<Sender>>>) -> Box<super::run::Say> {
+fn say(calls: Calls) -> Box<super::run::Say> {
     Box::new(move |message: Message| {
-        let mut sender = to_peer.lock().unwrap_or_else(PoisonError::into_inner);
-        let sent = sender.as_ref().map(|sender| sender.send(message.encode()));
-        if let Some(Err(error)) = sent {
-            eprintln!("twinwall agent: a message to the other node was not sent: {error}");
-            *sender = None;
-        }
+        // The engine says what it must only while connected, and again when it is anew.
+        let _ = calls.send(&Frame::Statement(message));
     })
 }
 
@@ -284,7 +282,7 @@ struct Control {
     link: Arc<Link>,
     runtime: tokio::runtime::Handle,
     engine: Engine,
-    to_peer: Arc<Mutex<Option<Sender>>>,
+    calls: Calls,
     belonging: Arc<Mutex<Belonging>>,
     ending: Arc<AtomicBool>,
 }
@@ -296,18 +294,24 @@ impl Control {
             self.belonging.lock().unwrap_or_else(PoisonError::into_inner).peer =
                 connection.peer().node.clone();
             let (sender, mut receiver) = connection.split();
-            *self.to_peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+            self.calls.connected(Some(sender));
             self.engine.tell(Event::Input(Input::Connected));
             while let Some(bytes) = self.hear(&mut receiver) {
-                match Message::decode(&bytes) {
-                    Ok(message) => self.engine.tell(Event::Input(Input::Heard(message))),
+                match Frame::decode(&bytes) {
+                    Ok(Frame::Statement(message)) => {
+                        self.engine.tell(Event::Input(Input::Heard(message)));
+                    }
+                    Ok(Frame::Call { number, call }) => {
+                        self.calls.asked(number, call, &self.runtime);
+                    }
+                    Ok(Frame::Reply { number, answer }) => self.calls.answered(number, answer),
                     Err(error) => {
                         eprintln!("twinwall agent: the other node sent {error}");
                         break;
                     }
                 }
             }
-            self.to_peer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            self.calls.connected(None);
             self.engine.tell(Event::Input(Input::Gone));
         }
     }

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 
@@ -16,6 +15,7 @@ use super::message::{Phase, Take};
 use super::reading::{Reader, Reading, Reason, first_differences};
 use super::run::{Engine, Event, Restore, Waiting};
 use super::state::Input;
+use crate::agent::clock::unix_ms;
 use crate::agent::digest::Digest;
 use crate::agent::manifest::Manifest;
 use crate::agent::section::Section;
@@ -232,10 +232,4 @@ pub fn ask_to_read(waiting: &Waiting, errands: &mpsc::Sender<Work>, sections: BT
         // The worker lives as long as the engine.
         let _ = errands.send(Work::Read);
     }
-}
-
-/// Milliseconds since 1970 (UTC); 0 on a machine whose clock is before that.
-pub(super) fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,6 +5,7 @@
 //! Certificates are pinned byte for byte; names and dates in them mean nothing, since
 //! clocks are wrong exactly after power cuts.
 
+pub mod peer;
 pub mod private;
 #[cfg(test)]
 mod tests;

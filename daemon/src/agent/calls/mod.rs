@@ -1,0 +1,158 @@
+//! What the two agents ask each other beside the synchronisation: one question, one answer,
+//! over the control stream. The control thread hands in what comes; API and jobs ask.
+//! Nothing here waits for a disk, and no question is ever asked twice by itself: with a
+//! connection all open questions end.
+
+mod frame;
+mod question;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::api::error::Refusal;
+use super::channel::Sender;
+pub use frame::{Frame, FrameError, MAX_CALL};
+pub use question::{About, Call, Reply};
+
+/// Questions of the other node that are answered at a time. An honest one has a handful.
+pub const MAX_ASKED: usize = 8;
+/// Own questions that may be open at a time: an API client each.
+const MAX_OPEN: usize = 64;
+
+/// Answers a question of the other node.
+pub type Answering =
+    dyn Fn(Call) -> Pin<Box<dyn Future<Output = Result<Reply, Refusal>> + Send>> + Send + Sync;
+
+/// The way to the other node for statements and questions; shared by all.
+#[derive(Clone, Default)]
+pub struct Calls {
+    inside: Arc<Inside>,
+}
+
+#[derive(Default)]
+struct Inside {
+    to_peer: Mutex<Option<Sender>>,
+    open: Mutex<BTreeMap<u64, oneshot::Sender<Result<Reply, Refusal>>>>,
+    last: AtomicU64,
+    asked: AtomicUsize,
+    answering: OnceLock<Box<Answering>>,
+}
+
+impl Calls {
+    /// Who answers the other node's questions; the first one set stays.
+    pub fn answer_by(&self, answering: Box<Answering>) {
+        let _ = self.inside.answering.set(answering);
+    }
+
+    /// Asks the other node.
+    ///
+    /// # Errors
+    /// Its refusal, or that it cannot be reached or did not answer within `limit`.
+    pub async fn call(&self, call: Call, limit: Duration) -> Result<Reply, Refusal> {
+        let number = self.inside.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut open = self.open();
+            if open.len() >= MAX_OPEN {
+                return Err(Refusal::conflict(
+                    "too many questions wait for the other node; try again in a moment",
+                ));
+            }
+            open.insert(number, answer);
+        }
+        let _closing = Closing { calls: self, number };
+        self.send(&Frame::Call { number, call })?;
+        match tokio::time::timeout(limit, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(away("the connection to it ended before it answered")),
+            Err(_) => Err(away(&format!("it did not answer within {} s", limit.as_secs_f64()))),
+        }
+    }
+
+    /// Says something; what cannot be queued is lost with its connection, and the next
+    /// one begins anew.
+    pub(in crate::agent) fn send(&self, frame: &Frame) -> Result<(), Refusal> {
+        let bytes = frame.encode().map_err(|error| Refusal::invalid(error.to_string()))?;
+        let mut sender = self.sender();
+        let Some(to_peer) = sender.as_ref() else {
+            return Err(away("its agent is not connected; 'twinwall pair status' says why"));
+        };
+        to_peer.send(bytes).map_err(|error| {
+            *sender = None;
+            away(&error.to_string())
+        })
+    }
+
+    /// A connection stands, or (none) has ended: then no open question is answered.
+    pub(in crate::agent) fn connected(&self, sender: Option<Sender>) {
+        let gone = sender.is_none();
+        *self.sender() = sender;
+        if gone {
+            self.open().clear();
+        }
+    }
+
+    /// An answer came.
+    pub(in crate::agent) fn answered(&self, number: u64, answer: Result<Reply, Refusal>) {
+        if let Some(waiting) = self.open().remove(&number) {
+            // Who asked may have given up.
+            let _ = waiting.send(answer);
+        }
+    }
+
+    /// A question came; it is answered when that is done.
+    pub(in crate::agent) fn asked(&self, number: u64, call: Call, on: &tokio::runtime::Handle) {
+        let inside = &self.inside;
+        let refused = if inside.asked.fetch_add(1, Ordering::Relaxed) >= MAX_ASKED {
+            Some("this node answers too many questions already; try again in a moment")
+        } else if inside.answering.get().is_none() {
+            Some("this node's agent is still starting; try again in a moment")
+        } else {
+            None
+        };
+        let calls = self.clone();
+        on.spawn(async move {
+            let answer = match (refused, calls.inside.answering.get()) {
+                (None, Some(answering)) => answering(call).await,
+                (why, _) => Err(Refusal::conflict(why.unwrap_or_default())),
+            };
+            calls.inside.asked.fetch_sub(1, Ordering::Relaxed);
+            // With the connection the question is gone as well.
+            let _ = calls.send(&Frame::Reply { number, answer });
+        });
+    }
+
+    fn sender(&self) -> std::sync::MutexGuard<'_, Option<Sender>> {
+        self.inside.to_peer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(
+        &self,
+    ) -> std::sync::MutexGuard<'_, BTreeMap<u64, oneshot::Sender<Result<Reply, Refusal>>>> {
+        self.inside.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets a question that nobody waits for any more.
+struct Closing<'a> {
+    calls: &'a Calls,
+    number: u64,
+}
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.calls.open().remove(&self.number);
+    }
+}
+
+fn away(why: &str) -> Refusal {
+    Refusal::unreachable(format!("the other node was not asked, or did not answer: {why}"))
+}

@@ -1,0 +1,37 @@
+//! The questions that one agent may ask the other, and their answers. A new one is a new
+//! variant here and a new arm where questions are answered.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use twinwall_core::ids::Designation;
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Call {
+    /// Who are you, and how do you stand?
+    About {},
+}
+
+/// An answer; each question has its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// To [`Call::About`].
+    About(About),
+}
+
+/// What a node says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct About {
+    /// Its name.
+    pub name: String,
+    /// Its fixed part in the pair; none before pairing.
+    pub designation: Option<Designation>,
+    /// Version of its agent.
+    pub release: String,
+    /// Its role in one word, as its guard says; none while no guard runs there.
+    pub role: Option<String>,
+    /// Milliseconds since 1970 (UTC) on its clock.
+    pub unix_ms: u64,
+}

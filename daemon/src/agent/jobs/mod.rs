@@ -1,0 +1,300 @@
+//! Long operations that an operator started: pairing, turning on, rotating keys. Each has
+//! steps that are shown live, one end, and can be cancelled while it allows that. The API
+//! shows them; whoever does the work holds a [`Job`]. In memory only: a job does not
+//! survive its agent, what it changed does.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::api::error::Refusal;
+use super::clock::unix_ms;
+
+/// Jobs that are kept; the oldest that has ended goes first.
+pub const KEPT: usize = 50;
+/// Steps of one job that are kept. None has so many; an endless one is cut here.
+pub const MAX_STEPS: usize = 200;
+
+/// A job as it is shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JobView {
+    /// Its number, unique in this run of the agent.
+    pub id: u64,
+    /// What it does, in words.
+    pub title: String,
+    /// Who started it.
+    pub who: String,
+    /// When it began: milliseconds since 1970 (UTC).
+    pub began_ms: u64,
+    /// How it stands.
+    pub state: JobState,
+    /// What was done, in order.
+    pub steps: Vec<StepView>,
+    /// What came of it; its form is the operation's own.
+    pub result: Option<serde_json::Value>,
+    /// Why it failed.
+    pub error: Option<Refusal>,
+}
+
+/// How a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// It goes on.
+    Running,
+    /// It did what it should.
+    Done,
+    /// It did not; `error` says why.
+    Failed,
+    /// Somebody stopped it.
+    Cancelled,
+}
+
+/// One step of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepView {
+    /// When it began: milliseconds since 1970 (UTC).
+    pub at_ms: u64,
+    /// What is done, in words.
+    pub text: String,
+    /// How far it is, 0 to 100, where that can be said.
+    pub percent: Option<u8>,
+}
+
+/// All jobs of this agent.
+#[derive(Clone, Default)]
+pub struct Jobs(Arc<Mutex<Inside>>);
+
+#[derive(Default)]
+struct Inside {
+    last: u64,
+    jobs: VecDeque<Kept>,
+}
+
+struct Kept {
+    /// Of jobs of one kind only one runs at a time; changes of the pair are one kind.
+    exclusive: bool,
+    cancel: watch::Sender<bool>,
+    view: watch::Sender<JobView>,
+}
+
+/// The end of whoever does the work. Dropped without an end, the job has failed.
+pub struct Job {
+    cancel: watch::Receiver<bool>,
+    view: watch::Sender<JobView>,
+}
+
+impl Jobs {
+    /// Begins a job. While an exclusive one runs no other exclusive one begins.
+    ///
+    /// # Errors
+    /// Which one runs, and since when.
+    pub fn begin(&self, title: &str, who: &str, exclusive: bool) -> Result<Job, Refusal> {
+        let mut inside = self.inside();
+        let running = |kept: &&Kept| kept.view.borrow().state == JobState::Running;
+        if exclusive && let Some(other) = inside.jobs.iter().filter(|it| it.exclusive).find(running)
+        {
+            let other = other.view.borrow();
+            return Err(Refusal::conflict(format!(
+                "'{}' by {} runs; wait until it ends, or cancel it: twinwall jobs cancel {}",
+                other.title, other.who, other.id
+            )));
+        }
+        inside.last += 1;
+        let view = JobView {
+            id: inside.last,
+            title: title.to_owned(),
+            who: who.to_owned(),
+            began_ms: unix_ms(),
+            state: JobState::Running,
+            steps: Vec::new(),
+            result: None,
+            error: None,
+        };
+        let (view, _) = watch::channel(view);
+        let (cancel, cancelled) = watch::channel(false);
+        inside.forget();
+        inside.jobs.push_back(Kept { exclusive, cancel, view: view.clone() });
+        Ok(Job { cancel: cancelled, view })
+    }
+
+    /// The newest last.
+    pub fn all(&self) -> Vec<JobView> {
+        self.inside().jobs.iter().map(|kept| kept.view.borrow().clone()).collect()
+    }
+
+    /// One job, now and at each change.
+    pub fn watch(&self, id: u64) -> Option<watch::Receiver<JobView>> {
+        let inside = self.inside();
+        let kept = inside.jobs.iter().find(|kept| kept.view.borrow().id == id)?;
+        Some(kept.view.subscribe())
+    }
+
+    /// Asks a job to stop. It says itself when it has.
+    ///
+    /// # Errors
+    /// When there is no such job, or it has ended.
+    pub fn cancel(&self, id: u64) -> Result<(), Refusal> {
+        let inside = self.inside();
+        let kept = inside.jobs.iter().find(|kept| kept.view.borrow().id == id);
+        let kept = kept.ok_or_else(|| no_job(id))?;
+        if kept.view.borrow().state != JobState::Running {
+            return Err(Refusal::conflict(format!(
+                "job {id} has ended; there is nothing to cancel"
+            )));
+        }
+        kept.cancel.send_replace(true);
+        Ok(())
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// There is no job of this number.
+pub fn no_job(id: u64) -> Refusal {
+    Refusal::not_found(format!("there is no job {id}; 'twinwall jobs' lists those of this agent"))
+}
+
+impl Inside {
+    fn forget(&mut self) {
+        while self.jobs.len() >= KEPT {
+            let ended = |kept: &Kept| kept.view.borrow().state != JobState::Running;
+            let Some(at) = self.jobs.iter().position(ended) else { return };
+            self.jobs.remove(at);
+        }
+    }
+}
+
+impl Job {
+    /// Its number.
+    pub fn id(&self) -> u64 {
+        self.view.borrow().id
+    }
+
+    /// How it stands now.
+    pub fn view(&self) -> JobView {
+        self.view.borrow().clone()
+    }
+
+    /// The next step begins.
+    pub fn step(&self, text: impl Into<String>) {
+        let step = StepView { at_ms: unix_ms(), text: text.into(), percent: None };
+        self.view.send_modify(|view| {
+            if view.steps.len() < MAX_STEPS {
+                view.steps.push(step);
+            }
+        });
+    }
+
+    /// How far the present step is.
+    pub fn percent(&self, percent: u8) {
+        self.view.send_if_modified(|view| {
+            let Some(step) = view.steps.last_mut() else { return false };
+            step.percent.replace(percent.min(100)) != Some(percent.min(100))
+        });
+    }
+
+    /// Resolves when somebody wants it to stop.
+    pub async fn cancelled(&self) {
+        let mut cancel = self.cancel.clone();
+        if cancel.wait_for(|wanted| *wanted).await.is_err() {
+            // Nobody is left who could cancel it.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// It did what it should.
+    pub fn done(self, result: impl Serialize) {
+        // What cannot be told as JSON is told as nothing: the operation itself succeeded.
+        let result = serde_json::to_value(result).ok();
+        self.end(JobState::Done, result, None);
+    }
+
+    /// It did not.
+    pub fn fail(self, error: Refusal) {
+        self.end(JobState::Failed, None, Some(error));
+    }
+
+    /// It was stopped, and nothing of it stays.
+    pub fn stopped(self) {
+        self.end(JobState::Cancelled, None, None);
+    }
+
+    /// Ends as the result says.
+    pub fn finish(self, result: Result<impl Serialize, Refusal>) {
+        match result {
+            Ok(result) => self.done(result),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn end(&self, state: JobState, result: Option<serde_json::Value>, error: Option<Refusal>) {
+        self.view.send_modify(|view| {
+            view.state = state;
+            view.result = result;
+            view.error = error;
+        });
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if self.view.borrow().state == JobState::Running {
+            let error = Refusal::machine("it was broken off; the agent's log says why");
+            self.end(JobState::Failed, None, Some(error));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_exclusive_jobs_one_runs_at_a_time_and_says_who_began_it() {
+        let jobs = Jobs::default();
+        let first = jobs.begin("Pairing", "root", true).expect("nothing runs");
+        let refused = jobs.begin("Turning on", "anna", true).err().expect("one runs");
+        assert!(refused.message.contains("'Pairing' by root"), "{refused}");
+        let beside = jobs.begin("A look", "anna", false).expect("not exclusive");
+        drop(beside);
+        first.done("paired");
+        let next = jobs.begin("Turning on", "anna", true).expect("the first has ended");
+        next.fail(Refusal::conflict("no"));
+        let states: Vec<JobState> = jobs.all().iter().map(|job| job.state).collect();
+        assert_eq!(states, [JobState::Done, JobState::Failed, JobState::Failed]);
+    }
+
+    #[test]
+    fn the_oldest_that_has_ended_is_forgotten() {
+        let jobs = Jobs::default();
+        let lasting = jobs.begin("lasting", "root", false).expect("begun");
+        for _ in 0..2 * KEPT {
+            jobs.begin("short", "root", false).expect("begun").done(());
+        }
+        let all = jobs.all();
+        assert_eq!((all.len(), all[0].id), (KEPT, lasting.id()));
+        assert!(jobs.watch(2).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_job_hears_that_it_shall_stop() {
+        let jobs = Jobs::default();
+        let job = jobs.begin("Pairing", "root", true).expect("begun");
+        let id = job.id();
+        let waits = tokio::spawn(async move {
+            job.cancelled().await;
+            job.stopped();
+        });
+        jobs.cancel(id).expect("it runs");
+        waits.await.expect("it ends");
+        let mut view = jobs.watch(id).expect("kept");
+        assert_eq!(view.borrow_and_update().state, JobState::Cancelled);
+        assert!(jobs.cancel(id).is_err() && jobs.cancel(99).is_err());
+    }
+}

@@ -1,0 +1,124 @@
+//! What one reading of the settings makes: the engine, and on a paired node the link to the
+//! other agent. Made and dropped as a whole by [`super::Node`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::agent::apply::Journal;
+use crate::agent::calls::Calls;
+use crate::agent::channel::{Link, LinkConfig, LinkState, PORT};
+use crate::agent::digest::Digest;
+use crate::agent::engine::assemble::{self, Parts, Running, scopes};
+use crate::agent::engine::run::Engine;
+use crate::agent::identity::{Certificate, Identity};
+use crate::agent::profile::Profile;
+use crate::agent::tree::Root;
+
+use super::applying::Applier;
+use super::{Node, NodeError, Settings};
+
+/// What depends on the settings.
+pub(super) struct Inside {
+    // Dropped in this order: the engine says goodbye while the link still stands.
+    running: Running,
+    link: Option<Arc<Link>>,
+    /// Where the peer may be; whoever finds it tells.
+    addresses: watch::Sender<Vec<SocketAddr>>,
+    made_from: Basis,
+}
+
+/// What it was made from. Settings that leave all of this as it is need no new engine.
+#[derive(PartialEq, Eq)]
+struct Basis {
+    name: String,
+    profile: Digest,
+    translator: Digest,
+    peer: Option<Digest>,
+    interface: Option<String>,
+}
+
+impl Inside {
+    pub(super) fn make(
+        node: &Node,
+        settings: &Settings,
+        calls: Calls,
+    ) -> Result<Inside, NodeError> {
+        let profile: &Profile = &settings.profile;
+        let root = || {
+            Root::open(&node.root)
+                .map_err(|error| NodeError::Io("opening the root directory", error))
+        };
+        let applier = Applier {
+            root: root()?,
+            profile: profile.clone(),
+            scopes: scopes(profile).map_err(NodeError::Engine)?,
+            translator: settings.translator(),
+            journal: Arc::<Journal>::clone(&node.journal),
+            store: Arc::clone(&node.store),
+        };
+        let mut running = assemble::start(Parts {
+            root: node.root.clone(),
+            node: settings.name.clone(),
+            profile: profile.clone(),
+            translator: settings.translator(),
+            rules: settings.rules(),
+            store: Arc::clone(&node.store),
+            apply: applier.boxed(),
+            calls,
+        })
+        .map_err(NodeError::Engine)?;
+        let addresses = watch::Sender::new(Vec::new());
+        let link = link(node, settings, addresses.subscribe())?;
+        if let Some(link) = &link {
+            running.attach(link, &node.runtime).map_err(NodeError::Engine)?;
+        }
+        Ok(Inside { running, link, addresses, made_from: Basis::of(settings) })
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        self.running.engine()
+    }
+
+    pub(super) fn link_state(&self) -> Option<LinkState> {
+        self.link.as_ref().map(|link| link.state().borrow().clone())
+    }
+
+    /// Whether these settings need nothing new.
+    pub(super) fn suits(&self, settings: &Settings) -> bool {
+        self.made_from == Basis::of(settings)
+    }
+}
+
+impl Basis {
+    fn of(settings: &Settings) -> Basis {
+        let interface = settings.pair.as_ref().map(|pair| pair.ha_link.interface.clone());
+        Basis {
+            name: settings.name.clone(),
+            profile: settings.profile_digest,
+            translator: settings.translator().fingerprint(),
+            peer: settings.peer.as_ref().map(Certificate::digest),
+            interface,
+        }
+    }
+}
+
+/// The link of a paired node.
+fn link(
+    node: &Node,
+    settings: &Settings,
+    addresses: watch::Receiver<Vec<SocketAddr>>,
+) -> Result<Option<Arc<Link>>, NodeError> {
+    let (Some(peer), Some(pair)) = (&settings.peer, &settings.pair) else { return Ok(None) };
+    let config = LinkConfig {
+        identity: Identity::load_or_create(&node.root).map_err(NodeError::Identity)?,
+        peer: peer.clone(),
+        node: settings.name.clone(),
+        interface: pair.ha_link.interface.clone(),
+        port: PORT,
+        addresses,
+    };
+    let _inside = node.runtime.enter();
+    Link::open(config).map(|link| Some(Arc::new(link))).map_err(NodeError::Link)
+}

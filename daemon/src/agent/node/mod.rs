@@ -1,0 +1,306 @@
+//! The agent of one node as it runs: what it read of its settings, the engine and the link
+//! that follow from them, what the guard says, and the ways to ask. Made once by
+//! `twinwall agent`; the API and every long operation share it.
+//!
+//! When settings change, only what depends on them is made anew: [`Node::reload`].
+
+mod answering;
+mod applying;
+mod inside;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::watch;
+use twinwall_core::api::Request;
+
+use super::api::error::Refusal;
+use super::apply::{Journal, JournalError, Recovered, Services, recover};
+use super::calls::Calls;
+use super::channel::{LinkError, LinkState};
+use super::engine::assemble::{STORE, StartError};
+use super::engine::run::{Engine, Event};
+use super::engine::state::Input;
+use super::guard::{self, Control, Follower, GuardState};
+use super::identity::IdentityError;
+use super::jobs::Jobs;
+use super::store::{Damage, Store, StoreError};
+use super::tree::Root;
+use inside::Inside;
+pub use settings::Settings;
+
+/// Journal and staged files of a change, relative to the root.
+pub const APPLYING: &str = "var/lib/twinwall/apply";
+
+/// One node's agent.
+pub struct Node {
+    root: PathBuf,
+    runtime: tokio::runtime::Handle,
+    store: Arc<Store>,
+    journal: Arc<Journal>,
+    settings: watch::Sender<Arc<Settings>>,
+    inside: Mutex<Option<Inside>>,
+    /// Held while the settings are read and what depends on them is made.
+    reloading: Mutex<()>,
+    follower: Mutex<Option<Follower>>,
+    guard: watch::Receiver<GuardState>,
+    control: Control,
+    calls: Calls,
+    jobs: Jobs,
+}
+
+/// Why the agent cannot start.
+#[derive(Debug)]
+pub enum NodeError {
+    /// The system's error and what was being done.
+    Io(&'static str, io::Error),
+    /// The store of versions.
+    Store(StoreError),
+    /// The journal of changes.
+    Journal(JournalError),
+    /// The engine.
+    Engine(StartError),
+    /// This node's key.
+    Identity(IdentityError),
+    /// The link to the other node.
+    Link(LinkError),
+    /// A change was interrupted and could not be undone.
+    Recovery(String),
+}
+
+impl fmt::Display for NodeError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NodeError::Io(doing, error) => write!(out, "{doing}: {error}"),
+            NodeError::Store(error) => error.fmt(out),
+            NodeError::Journal(error) => error.fmt(out),
+            NodeError::Engine(error) => error.fmt(out),
+            NodeError::Identity(error) => error.fmt(out),
+            NodeError::Link(error) => error.fmt(out),
+            NodeError::Recovery(why) => write!(
+                out,
+                "an interrupted change of the configuration could not be undone: {why}; mend that \
+                 and start the agent again"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NodeError {}
+
+/// What was found at the start that an operator should know.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// A change that was interrupted, and is undone.
+    pub recovered: Option<Recovered>,
+    /// What was unusable in the store.
+    pub damage: Vec<Damage>,
+}
+
+impl Node {
+    /// Starts the agent below `root`: undoes an interrupted change, reads the settings,
+    /// starts the engine and, on a paired node, the link. `supervised`: by `twinwall run`.
+    ///
+    /// # Errors
+    /// When the disk does not allow it, or another agent runs here.
+    pub fn start(
+        root: &Path,
+        supervised: bool,
+        runtime: tokio::runtime::Handle,
+    ) -> Result<(Arc<Node>, Found), NodeError> {
+        let (store, journal, found) = open(root, Services::Running)?;
+        let (store, journal) = (Arc::new(store), Arc::new(journal));
+        let settings = watch::Sender::new(Arc::new(Settings::read(root)));
+        let calls = Calls::default();
+        let mut failed = None;
+        let node = Arc::new_cyclic(|node: &Weak<Node>| {
+            let follower = follow(root, node.clone()).map_err(|error| failed = Some(error)).ok();
+            let away = || watch::channel(GuardState::Away("not followed".to_owned())).1;
+            Node {
+                guard: follower.as_ref().map_or_else(away, Follower::state),
+                root: root.to_owned(),
+                runtime,
+                store,
+                journal,
+                settings,
+                inside: Mutex::default(),
+                reloading: Mutex::default(),
+                follower: Mutex::new(follower),
+                control: Control::here(supervised),
+                calls,
+                jobs: Jobs::default(),
+            }
+        });
+        if let Some(error) = failed {
+            return Err(NodeError::Io("starting a thread", error));
+        }
+        node.calls.answer_by(answering::by(Arc::downgrade(&node)));
+        let inside = Inside::make(&node, &node.settings(), node.calls.clone())?;
+        node.take_in(inside);
+        Ok((node, found))
+    }
+
+    /// Below which everything lies.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What was read of the settings last.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.borrow().clone()
+    }
+
+    /// The same, and each reading.
+    pub fn watch_settings(&self) -> watch::Receiver<Arc<Settings>> {
+        self.settings.subscribe()
+    }
+
+    /// The engine that holds the sections.
+    ///
+    /// # Errors
+    /// While the settings are being read again.
+    pub fn engine(&self) -> Result<Engine, Refusal> {
+        let inside = self.inside();
+        let inside = inside.as_ref().ok_or_else(|| {
+            Refusal::conflict("the agent is reading its settings; try again in a moment")
+        })?;
+        Ok(inside.engine().clone())
+    }
+
+    /// The versions of all sections.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// What the guard says, and each change.
+    pub fn guard(&self) -> watch::Receiver<GuardState> {
+        self.guard.clone()
+    }
+
+    /// Asks the guard for something that is answered by 'done'. Waits for it, on a thread
+    /// that may.
+    ///
+    /// # Errors
+    /// Its refusal, or that it cannot be asked.
+    pub async fn ask_guard(&self, request: Request) -> Result<(), Refusal> {
+        let root = self.root.clone();
+        let asked = tokio::task::spawn_blocking(move || guard::order(&root, &request)).await;
+        match asked {
+            Ok(answer) => answer.map_err(Refusal::conflict),
+            Err(error) => Err(Refusal::machine(format!("asking the guard: {error}"))),
+        }
+    }
+
+    /// Who starts and stops the guard.
+    pub fn guard_control(&self) -> Control {
+        self.control
+    }
+
+    /// The way to the other node's agent.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// How the link to the other node's agent is; none on a node that is not paired.
+    pub fn link(&self) -> Option<LinkState> {
+        self.inside().as_ref().and_then(Inside::link_state)
+    }
+
+    /// Long operations.
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    /// For tasks that outlive a request.
+    pub fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.runtime
+    }
+
+    /// Whether a change of settings or configuration may begin: not while a forced
+    /// synchronisation runs on either node (SPEC R11).
+    ///
+    /// # Errors
+    /// What runs, and who ordered it.
+    pub fn may_change(&self) -> Result<(), Refusal> {
+        match self.engine()?.overview().job {
+            Some(job) if job.forced => Err(Refusal::conflict(format!(
+                "a forced synchronisation by {} runs ({} of {} sections done); wait until it ends",
+                job.who, job.finished, job.of
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the settings again, and makes anew what depends on those that changed. Waits
+    /// until a section that is being changed is changed to its end: for threads that may.
+    ///
+    /// # Errors
+    /// When the disk does not allow it; the agent is then without an engine until the next
+    /// reading succeeds.
+    pub fn reload(self: &Arc<Self>) -> Result<(), NodeError> {
+        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = Arc::new(Settings::read(&self.root));
+        let kept = self.inside().as_ref().is_some_and(|it| it.suits(&settings));
+        if kept {
+            let engine = self.inside().as_ref().map(|it| it.engine().clone());
+            engine.iter().for_each(|it| it.tell(Event::Input(Input::Rules(settings.rules()))));
+        } else {
+            // The old one ends first: the link's port and the watched files are the same.
+            drop(self.inside().take());
+            let inside = Inside::make(self, &settings, self.calls.clone())?;
+            self.take_in(inside);
+        }
+        self.settings.send_replace(settings);
+        Ok(())
+    }
+
+    /// Ends everything; what is being changed is changed to its end.
+    pub fn stop(&self) {
+        drop(self.follower.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.inside().take());
+    }
+
+    fn take_in(&self, inside: Inside) {
+        let active = self.guard.borrow().is_active();
+        inside.engine().tell(Event::Input(Input::Active(active)));
+        *self.inside() = Some(inside);
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Option<Inside>> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Brings the old files of an interrupted change back, early at boot, before the services
+/// read theirs.
+///
+/// # Errors
+/// When it could not be undone.
+pub fn recover_only(root: &Path) -> Result<Found, NodeError> {
+    open(root, Services::NotStarted).map(|(_, _, found)| found)
+}
+
+fn open(root: &Path, services: Services) -> Result<(Store, Journal, Found), NodeError> {
+    let (store, damage) = Store::open(&root.join(STORE)).map_err(NodeError::Store)?;
+    let journal = Journal::open(&root.join(APPLYING)).map_err(NodeError::Journal)?;
+    let ground = Root::open(root).map_err(|error| NodeError::Io("opening the root", error))?;
+    let contents = |digest: &_| store.read(digest).map_err(io::Error::other);
+    let recovered = recover(&ground, &journal, &contents, services).map_err(NodeError::Recovery)?;
+    Ok((store, journal, Found { recovered, damage }))
+}
+
+/// The engine hears of the role before anybody else.
+fn follow(root: &Path, node: Weak<Node>) -> io::Result<Follower> {
+    Follower::start(root, move |state| {
+        let Some(node) = node.upgrade() else { return };
+        let engine = node.inside().as_ref().map(|inside| inside.engine().clone());
+        if let Some(engine) = engine {
+            engine.tell(Event::Input(Input::Active(state.is_active())));
+        }
+    })
+}

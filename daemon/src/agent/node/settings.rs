@@ -1,0 +1,118 @@
+//! What the agent reads of its own settings: node.toml, pair.toml, the profile and what
+//! pairing left. Each may be absent; a node that was never paired has a profile and a name
+//! and nothing else. Read as a whole whenever something changed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use twinwall_core::config::{Interface, Node, Pair, Problem};
+use twinwall_core::ids::Designation;
+
+use crate::agent::digest::Digest;
+use crate::agent::engine::state::Rules;
+use crate::agent::identity::Certificate;
+use crate::agent::identity::peer::read_peer;
+use crate::agent::profile::{FILE, Profile, REFERENCE, REFERENCE_NAME, parse_profile};
+use crate::agent::translate::{AddressPair, Translator};
+use crate::files;
+
+/// All of it, as far as it is right.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// This node's name: as node.toml says, else the machine's.
+    pub name: String,
+    /// node.toml.
+    pub node: Option<Node>,
+    /// pair.toml.
+    pub pair: Option<Pair>,
+    /// What the sections are made of.
+    pub profile: Profile,
+    /// Tells two profiles apart.
+    pub profile_digest: Digest,
+    /// The certificate of the other node; none before pairing.
+    pub peer: Option<Certificate>,
+    /// What is wrong, as it is shown. Files that are absent are no problem here.
+    pub problems: Vec<Problem>,
+}
+
+impl Settings {
+    /// Reads everything below `root`. A profile that is wrong is a problem, and the one
+    /// that is built in holds until it is right: synchronisation stays off meanwhile.
+    pub fn read(root: &Path) -> Settings {
+        let mut problems = Vec::new();
+        let read = files::read_settings(root);
+        let present = |problem: &Problem| problem.wrong != files::MISSING;
+        problems.extend(read.problems.into_iter().filter(present));
+        let (profile, profile_digest) = profile(root, &mut problems);
+        let peer = read_peer(root).unwrap_or_else(|error| {
+            let path = root.join(crate::agent::identity::DIRECTORY);
+            let wrong = error.to_string();
+            problems.push(files::problem(&path, wrong, "pair the nodes again".to_owned()));
+            None
+        });
+        let name = read.node.as_ref().map(|node| node.name.clone()).unwrap_or_else(machine_name);
+        Settings { name, node: read.node, pair: read.pair, profile, profile_digest, peer, problems }
+    }
+
+    /// This node's fixed part in the pair.
+    pub fn designation(&self) -> Option<Designation> {
+        self.node.as_ref().map(|node| node.designation)
+    }
+
+    /// Whether high availability is on, as far as settings go.
+    pub fn is_enabled(&self) -> bool {
+        self.pair.is_some() && self.node.is_some() && self.peer.is_some()
+    }
+
+    /// What they say about synchronisation.
+    pub fn rules(&self) -> Rules {
+        let right = self.problems.is_empty();
+        Rules { enabled: right && self.is_enabled(), automatic: true, debounce: DEBOUNCE }
+    }
+
+    /// Between this node's addresses and canonical content.
+    pub fn translator(&self) -> Translator {
+        let (Some(pair), Some(own)) = (&self.pair, self.designation()) else {
+            return Translator::default();
+        };
+        let pairs = pair.interfaces.iter().flat_map(|interface| address_pairs(interface, own));
+        // Settings that were checked hold each address once, and families in pairs; where
+        // they do not, nothing is translated rather than something wrong.
+        Translator::new(pairs.collect()).unwrap_or_default()
+    }
+}
+
+/// The first address of a family stands for the other node's first of that family.
+fn address_pairs(interface: &Interface, own: Designation) -> Vec<AddressPair> {
+    let of = |designation: Designation, four: bool| {
+        let own = interface.own(designation).iter();
+        own.map(|prefix| prefix.address).filter(move |address| address.is_ipv4() == four)
+    };
+    let both = |four| of(own, four).zip(of(own.other(), four));
+    let pairs = both(true).chain(both(false));
+    pairs.map(|(own, peer)| AddressPair { interface: interface.name.clone(), own, peer }).collect()
+}
+
+/// How long a section must be quiet before it is sent.
+const DEBOUNCE: Duration = Duration::from_millis(500);
+
+fn profile(root: &Path, problems: &mut Vec<Problem>) -> (Profile, Digest) {
+    let own = root.join(FILE);
+    if own.exists() {
+        let read = files::read(&own, "name a file that is there", |name, text| {
+            parse_profile(name, text).map(|profile| (profile, Digest::of(text.as_bytes())))
+        });
+        match read {
+            Ok(profile) => return profile,
+            Err(errors) => problems.extend(errors.problems),
+        }
+    }
+    let built_in = parse_profile(REFERENCE_NAME, REFERENCE);
+    let built_in = built_in.expect("the profile that is built in is right: a test reads it");
+    (built_in, Digest::of(REFERENCE.as_bytes()))
+}
+
+fn machine_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "unnamed".to_owned() } else { name }
+}

@@ -1,0 +1,91 @@
+//! The agent's process: starts the node, serves the API on its socket, and ends in order
+//! when told to. Called by `twinwall agent`.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::api::caller::Caller;
+use super::api::{Shared, listen, router};
+use super::node::{Found, Node, NodeError};
+use crate::files::AGENT_SOCKET;
+
+/// Threads that answer requests; what waits long has threads of its own.
+const WORKERS: usize = 2;
+
+/// Why the agent ended.
+#[derive(Debug)]
+pub enum ServeError {
+    /// It could not start.
+    Node(NodeError),
+    /// The system's error and what was being done.
+    Io(&'static str, io::Error),
+}
+
+impl std::fmt::Display for ServeError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ServeError::Node(error) => error.fmt(out),
+            ServeError::Io(doing, error) => write!(out, "{doing}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+/// Runs the agent below `root` until SIGTERM or SIGINT; `ready` is called once requests
+/// are answered.
+///
+/// # Errors
+/// When it cannot start, or the socket cannot be served.
+pub fn serve(root: &Path, supervised: bool, ready: impl FnOnce()) -> Result<(), ServeError> {
+    let io = |doing| move |error| ServeError::Io(doing, error);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .map_err(io("starting threads"))?;
+    // Before anything is changed: of two agents the second one leaves here.
+    let listener = runtime
+        .block_on(listen(&root.join(AGENT_SOCKET)))
+        .map_err(io("opening the agent's socket"))?;
+    let (node, found) =
+        Node::start(root, supervised, runtime.handle().clone()).map_err(ServeError::Node)?;
+    tell(&found);
+    let service = router(Shared { node: Arc::clone(&node) });
+    let service = service.into_make_service_with_connect_info::<Caller>();
+    ready();
+    let served = runtime.block_on(async {
+        let mut stop = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            // Requests that run are broken off: each job says so, and a change that has
+            // begun is finished by the worker.
+            served = async { axum::serve(listener, service).await } => served,
+            _ = stop.recv() => Ok(()),
+            _ = interrupt.recv() => Ok(()),
+        }
+    });
+    node.stop();
+    runtime.shutdown_background();
+    // One that is gone already is as good.
+    let _ = std::fs::remove_file(root.join(AGENT_SOCKET));
+    served.map_err(io("serving the agent's socket"))
+}
+
+fn tell(found: &Found) {
+    if let Some(recovered) = &found.recovered {
+        let sections: Vec<String> = recovered.sections.iter().map(ToString::to_string).collect();
+        eprintln!(
+            "twinwall agent: '{}' was interrupted; the old files of {} are back",
+            recovered.title,
+            sections.join(", ")
+        );
+        recovered.trouble.iter().for_each(|it| eprintln!("twinwall agent: but {it}"));
+    }
+    for damage in &found.damage {
+        eprintln!("twinwall agent: {}: {}", damage.path.display(), damage.what);
+    }
+}

@@ -1,0 +1,184 @@
+//! The client of the agent's socket: one request, one answer, HTTP/1.1 over a Unix socket.
+//! Every command that asks the agent goes through here. It bounds what it reads and how
+//! long it waits, and turns each way to fail into words.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use twinwall::agent::api::error::{Code, Refusal};
+use twinwall::agent::jobs::{JobState, JobView};
+use twinwall::failure::{Exit, Failure};
+use twinwall::files;
+
+use crate::show::print;
+
+/// How long the agent may take for an answer: the longest are validators of a whole
+/// section, asked for while somebody waits.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Longest answer in bytes: a difference of thousands of lines.
+const MAX_ANSWER: u64 = 64 << 20;
+
+/// How an agent is started: by the packaged unit, or in the foreground.
+const START: &str = "start it with 'systemctl start twinwall-agent' or 'twinwall run'";
+
+/// The agent below a root.
+pub(crate) struct Api {
+    socket: PathBuf,
+}
+
+impl Api {
+    /// Of the node below `root`.
+    pub(crate) fn of(root: &Path) -> Api {
+        Api { socket: root.join(files::AGENT_SOCKET) }
+    }
+
+    /// Reads.
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.ask("GET", path, &[])
+    }
+
+    /// Orders.
+    pub(crate) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let body = serde_json::to_vec(body).map_err(|error| Failure::problem(error.to_string()))?;
+        self.ask("POST", path, &body)
+    }
+
+    /// Follows a long operation to its end; each step is printed as it begins.
+    pub(crate) fn follow(&self, started: &JobView) -> Result<JobView, Failure> {
+        let mut view = started.clone();
+        let mut told = 0;
+        loop {
+            for step in view.steps.iter().skip(told) {
+                print(&format!("{}\n", step.text))?;
+            }
+            told = view.steps.len();
+            match view.state {
+                JobState::Running => {}
+                JobState::Done => return Ok(view),
+                JobState::Cancelled => return Err(Failure::problem("cancelled; nothing was done")),
+                JobState::Failed => {
+                    let why = view.error.as_ref().map(ToString::to_string).unwrap_or_default();
+                    return Err(Failure::problem(why));
+                }
+            }
+            view = self.get(&format!("/api/v1/jobs/{}?after={told}", view.id))?;
+        }
+    }
+
+    fn ask<T: DeserializeOwned>(&self, method: &str, path: &str, body: &[u8]) -> Result<T, Failure> {
+        let (status, answer) = self.exchange(method, path, body)?;
+        if status == 200 {
+            return serde_json::from_slice(&answer)
+                .map_err(|error| self.nonsense(&format!("what cannot be read ({error})")));
+        }
+        match serde_json::from_slice::<Refusal>(&answer) {
+            Ok(refusal) => Err(refused(&refusal)),
+            Err(_) => Err(self.nonsense(&format!("with status {status}"))),
+        }
+    }
+
+    fn exchange(&self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Failure> {
+        let mut stream =
+            UnixStream::connect(&self.socket).map_err(|error| self.not_connected(&error))?;
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: agent\r\nconnection: close\r\ncontent-type: \
+             application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut answer = Vec::new();
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .and_then(|()| stream.write_all(head.as_bytes()))
+            .and_then(|()| stream.write_all(body))
+            .and_then(|()| stream.take(MAX_ANSWER).read_to_end(&mut answer))
+            .map_err(|error| self.broken(&error))?;
+        parted(&answer).ok_or_else(|| self.nonsense("what is no HTTP"))
+    }
+
+    fn not_connected(&self, error: &io::Error) -> Failure {
+        let at = self.socket.display();
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Failure::unreachable(format!(
+                "no agent runs here: there is no socket {at}; {START}, or name the right --root"
+            )),
+            io::ErrorKind::ConnectionRefused => Failure::unreachable(format!(
+                "the agent has ended: nobody listens at {at}; {START}"
+            )),
+            io::ErrorKind::PermissionDenied => Failure::machine(format!("opening {at}"), error),
+            _ => Failure::unreachable(format!(
+                "{at}: {error}; look for 'twinwall agent' in the system's log"
+            )),
+        }
+    }
+
+    fn broken(&self, error: &io::Error) -> Failure {
+        let at = self.socket.display();
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Failure::unreachable(format!(
+                "the agent at {at} did not answer within {} s; look for 'twinwall agent' in the \
+                 system's log",
+                PATIENCE.as_secs()
+            )),
+            _ => Failure::unreachable(format!("the connection to {at} broke: {error}; try again")),
+        }
+    }
+
+    fn nonsense(&self, what: &str) -> Failure {
+        Failure::unreachable(format!(
+            "the agent at {} answered {what}; was twinwall upgraded, and the agent not started \
+             again?",
+            self.socket.display()
+        ))
+    }
+}
+
+/// Status and body of an answer that ends with the connection and is not chunked.
+fn parted(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&answer[..end]).ok()?;
+    let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    let body = &answer[end + 4..];
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    });
+    (length == Some(body.len())).then(|| (status, body.to_vec()))
+}
+
+fn refused(refusal: &Refusal) -> Failure {
+    let exit = match refusal.code {
+        Code::Invalid | Code::NotFound | Code::Forbidden | Code::Conflict => Exit::Problem,
+        Code::Unreachable => Exit::Unreachable,
+        Code::Machine => Exit::Machine,
+    };
+    Failure { exit, message: refusal.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_parted_and_a_broken_one_is_none() {
+        let good = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}";
+        assert_eq!(parted(good), Some((404, b"{}".to_vec())));
+        let bad: [&[u8]; 4] = [
+            b"",
+            b"HTTP/1.1 200 OK\r\n\r\n{}",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{}",
+            b"SSH-2.0-OpenSSH\r\n\r\n",
+        ];
+        for answer in bad {
+            assert_eq!(parted(answer), None, "{}", String::from_utf8_lossy(answer));
+        }
+    }
+}
