@@ -52,6 +52,7 @@ impl Api {
         self.ask("POST", path, &body)
     }
 
+    #[expect(dead_code, reason = "pairing and turning on follow their jobs")]
     /// Follows a long operation to its end; each step is printed as it begins.
     pub(crate) fn follow(&self, started: &JobView) -> Result<JobView, Failure> {
         let mut view = started.clone();
@@ -74,7 +75,12 @@ impl Api {
         }
     }
 
-    fn ask<T: DeserializeOwned>(&self, method: &str, path: &str, body: &[u8]) -> Result<T, Failure> {
+    fn ask<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> Result<T, Failure> {
         let (status, answer) = self.exchange(method, path, body)?;
         if status == 200 {
             return serde_json::from_slice(&answer)
@@ -107,9 +113,11 @@ impl Api {
     fn not_connected(&self, error: &io::Error) -> Failure {
         let at = self.socket.display();
         match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Failure::unreachable(format!(
-                "no agent runs here: there is no socket {at}; {START}, or name the right --root"
-            )),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                Failure::unreachable(format!(
+                    "no agent runs here: there is no socket {at}; {START}, or name the right --root"
+                ))
+            }
             io::ErrorKind::ConnectionRefused => Failure::unreachable(format!(
                 "the agent has ended: nobody listens at {at}; {START}"
             )),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use twinwall::agent::section::Section;
 
 /// Two identical Linux gateways that act as one which does not go down.
 #[derive(Parser)]
@@ -22,15 +23,22 @@ pub(crate) struct Cli {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  a problem was found, or the guard refused
+  1  a problem was found, or the order was refused
   2  the command line is wrong
-  3  the guard cannot be reached, or does not answer as it should
+  3  guard, agent or the other node cannot be reached, or does not answer as it should
   4  this machine did not allow it: a file, a right, a missing program";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Run this node in the foreground: start the guard and start it again whenever it ends
+    /// Run this node in the foreground: start guard and agent, and start them again whenever they end
     Run,
+    /// Keep the two nodes alike: pairing, configuration, and the API on a socket; the role
+    /// does not depend on it
+    Agent(AgentArgs),
+    /// Show how the configuration of the two nodes stands, section by section, and change it
+    Sync(SyncArgs),
+    /// Show long operations of the agent, or stop one
+    Jobs(JobsArgs),
     /// Become twinwall-guard, the small process that holds the role; nothing starts it again
     Guard,
     /// Show what this node is and does, alarms first
@@ -73,6 +81,103 @@ pub(crate) enum Command {
     /// Write the reference pages into a directory
     #[command(hide = true)]
     Docs(DirectoryArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct AgentArgs {
+    /// 'twinwall run' started it and supervises the guard
+    #[arg(long, hide = true)]
+    pub(crate) supervised: bool,
+    #[command(subcommand)]
+    pub(crate) order: Option<AgentOrder>,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+pub(crate) enum AgentOrder {
+    /// Undo a change of the configuration that was interrupted, before services read their
+    /// files, and end
+    Recover,
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct SyncArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) order: Option<SyncOrder>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SyncOrder {
+    /// Replace the other node's configuration by this node's
+    Push(ForceArgs),
+    /// Replace this node's configuration by the other node's
+    Pull(ForceArgs),
+    /// Show what differs in a section, by file and line, without secrets
+    Diff(DiffArgs),
+    /// Show the kept versions of a section
+    History(HistoryArgs),
+    /// Put a version of a section back on this node
+    Restore(RestoreArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct ForceArgs {
+    /// Which sections; without one all that differ
+    pub(crate) sections: Vec<Section>,
+    /// Do not show what would change and ask first
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct DiffArgs {
+    /// The section
+    pub(crate) section: Section,
+    /// What 'pull' would change on this node; without it what 'push' would on the other one
+    #[arg(long)]
+    pub(crate) pull: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct HistoryArgs {
+    /// The section
+    pub(crate) section: Section,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct RestoreArgs {
+    /// The section
+    pub(crate) section: Section,
+    /// Number of the version, as 'history' shows it
+    pub(crate) version: u64,
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct JobsArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) order: Option<JobOrder>,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+pub(crate) enum JobOrder {
+    /// Stop one
+    Cancel {
+        /// Its number
+        id: u64,
+    },
 }
 
 #[derive(Args)]

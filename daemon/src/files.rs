@@ -54,6 +54,11 @@ pub fn key_file(root: &Path) -> Result<PathBuf, Errors> {
     read(&path, "", config::parse_node).map(|node| root.join(node.key_file))
 }
 
+/// Whether the settings want a guard to run on this node.
+pub fn guard_is_wanted(root: &Path) -> bool {
+    root.join(NODE).exists() && root.join(PAIR).exists()
+}
+
 fn keep<T>(read: Result<T, Errors>, problems: &mut Vec<Problem>) -> Option<T> {
     read.map_err(|errors| problems.extend(errors.problems)).ok()
 }

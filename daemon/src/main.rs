@@ -1,6 +1,6 @@
-//! The twinwall command: reads and orders, starts and watches the guard. Later
-//! also agent and web. It never decides a role and never touches an address.
+//! The twinwall command: reads and orders, starts and watches guard and agent. It never decides a role and never touches an address.
 
+mod api_client;
 mod cli;
 mod commands;
 mod pages;

@@ -15,6 +15,8 @@ pub(crate) enum Signal {
     Stop(i32),
     /// A child changed.
     Child,
+    /// The settings changed: look whether the guard shall run.
+    Look,
 }
 
 /// The signals of [`Signal`], blocked so that they wait until they are fetched.
@@ -28,7 +30,8 @@ impl Signals {
         unsafe {
             let mut set: libc::sigset_t = std::mem::zeroed();
             libc::sigemptyset(&raw mut set);
-            for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD] {
+            for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD, libc::SIGUSR1]
+            {
                 libc::sigaddset(&raw mut set, signal);
             }
             match libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) {
@@ -50,6 +53,7 @@ impl Signals {
         };
         match signal {
             libc::SIGCHLD => Some(Signal::Child),
+            libc::SIGUSR1 => Some(Signal::Look),
             libc::SIGTERM | libc::SIGINT | libc::SIGHUP => Some(Signal::Stop(signal)),
             _ => None,
         }

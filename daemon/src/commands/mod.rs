@@ -1,8 +1,10 @@
 //! One file for each group of commands; this one only finds the right one.
 
+mod agent;
 mod ask;
 mod check;
 mod events;
+mod jobs;
 mod keygen;
 mod profile;
 mod record;
@@ -10,6 +12,8 @@ mod run;
 mod start;
 mod status;
 mod switchover;
+mod sync;
+mod ward;
 
 use std::fs;
 use std::path::Path;
@@ -26,6 +30,9 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
     let root = &cli.root;
     match &cli.command {
         Command::Run => run::run(root),
+        Command::Agent(args) => agent::agent(root, args),
+        Command::Sync(args) => sync::sync(root, args),
+        Command::Jobs(args) => jobs::jobs(root, args),
         Command::Guard => start::guard(root),
         Command::Status(args) => status::status(root, args),
         Command::Explain(args) => status::explain(root, args),

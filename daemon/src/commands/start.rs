@@ -23,10 +23,15 @@ pub(super) fn lab(args: &LabArgs) -> Result<(), Failure> {
     Err(cannot_start(LAB, &error))
 }
 
+/// This program.
+pub(super) fn own() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|error| Failure::machine("finding this program's directory", &error))
+}
+
 /// The program of that name in the directory of this one.
 pub(super) fn beside(name: &str) -> Result<PathBuf, Failure> {
-    let own = std::env::current_exe()
-        .map_err(|error| Failure::machine("finding this program's directory", &error))?;
+    let own = own()?;
     let path = own.with_file_name(name);
     if path.exists() {
         return Ok(path);

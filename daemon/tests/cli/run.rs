@@ -116,10 +116,63 @@ fn ctrl_c_stops_the_guard_through_its_supervisor() {
 }
 
 #[test]
-fn a_guard_that_ends_well_by_itself_is_not_started_again() {
-    let (_root, mut command) = installed("#!/bin/sh\nexit 0\n");
-    let (code, log) = Running::start(&mut command).end();
-    assert_eq!((code, log.matches("guard started").count()), (Some(0), 1), "{log}");
+fn a_guard_that_ends_well_by_itself_is_not_started_again_and_the_agent_runs_on() {
+    let (root, mut command) = installed("#!/bin/sh\nexit 0\n");
+    let mut running = Running::start(&mut command);
+    running.line("twinwall: guard ended by itself");
+    wait_for(&root.path("run/twinwall/agent.sock"));
+    kill("-TERM", &running.child.id().to_string());
+    let (code, log) = running.end();
+    assert_eq!((code, log.matches("guard started").count()), (Some(0), 0), "{log}");
+}
+
+#[test]
+fn without_settings_only_the_agent_runs_and_the_guard_follows_when_they_come() {
+    let (root, mut command) = installed(WAITS);
+    let pair = fs::read_to_string(root.path("etc/twinwall/pair.toml")).expect("settings");
+    fs::remove_file(root.path("etc/twinwall/pair.toml")).expect("removed");
+    let mut running = Running::start(&mut command);
+    running.line("twinwall: high availability is off here");
+    wait_for(&root.path("run/twinwall/agent.sock"));
+    let status = root.run(&["sync"]);
+    assert!(status.out.starts_with("gw-a and the other node: unknown\n"), "{status:?}");
+
+    root.write("etc/twinwall/pair.toml", &pair);
+    let supervisor = running.child.id().to_string();
+    kill("-USR1", &supervisor);
+    running.up();
+    fs::remove_file(root.path("etc/twinwall/pair.toml")).expect("removed");
+    kill("-USR1", &supervisor);
+    running.line("leaving");
+    kill("-TERM", &supervisor);
+    assert_eq!(running.end().0, Some(0));
+    assert!(!root.path("run/twinwall/agent.sock").exists());
+}
+
+#[test]
+fn a_killed_agent_is_back_and_the_guard_does_not_notice() {
+    let (root, mut command) = installed(WAITS);
+    let mut running = Running::start(&mut command);
+    let agent = running.line("twinwall: agent started, process ");
+    let agent = agent.trim().rsplit(' ').next().expect("a process").to_owned();
+    wait_for(&root.path("run/twinwall/agent.sock"));
+    kill("-KILL", &agent);
+    let ended = running.line("twinwall: agent ended");
+    assert!(ended.contains("signal: 9"), "{ended}");
+    running.line("twinwall: agent started");
+    kill("-TERM", &running.child.id().to_string());
+    let (code, log) = running.end();
+    assert_eq!(code, Some(0));
+    assert_eq!(log.matches("guard started").count(), 0, "{log}");
+}
+
+/// Waits until something is there.
+fn wait_for(path: &Path) {
+    let began = Instant::now();
+    while !path.exists() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{} does not come", path.display());
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]

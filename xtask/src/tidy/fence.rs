@@ -42,6 +42,7 @@ const CRATES: [Crate; 5] = [
             "schemars",
             "serde",
             "serde_json",
+            "sd-notify",
             "similar",
             "tokio",
             "tokio-rustls",

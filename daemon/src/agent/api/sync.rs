@@ -2,7 +2,7 @@
 //! to synchronise or to put a version back.
 
 use axum::Json;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::routing::{get, post};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use super::Shared;
 use super::caller::Caller;
 use super::error::Refusal;
 use super::route::{Method, Route};
+use crate::agent::engine::diff::SectionDiff;
 use crate::agent::engine::overview::Overview;
 use crate::agent::engine::run::{Event, Restore};
 use crate::agent::engine::standing::Direction;
@@ -57,6 +58,11 @@ pub(super) fn routes() -> Vec<Route> {
             post(synchronise),
         )
         .takes::<Synchronise>(),
+        Route::new::<SectionDiff>(
+            (Method::Get, "/api/v1/sync/{section}/diff"),
+            ("diff", "What a synchronisation would change, by file and line; ?direction=push|pull"),
+            get(diff),
+        ),
         Route::new::<Vec<Version>>(
             (Method::Get, "/api/v1/sync/{section}/versions"),
             ("versions", "The kept versions of a section, oldest first"),
@@ -85,6 +91,24 @@ async fn synchronise(
     let taken = shared.node.engine()?.order(|answer| Event::Order(order, answer)).await;
     taken.map_err(Refusal::conflict)?;
     Ok(Json(Taken { taken: true }))
+}
+
+/// Which node would take the other's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Way {
+    direction: Direction,
+}
+
+async fn diff(
+    State(shared): State<Shared>,
+    Path(section): Path<String>,
+    Query(way): Query<Way>,
+) -> Result<Json<SectionDiff>, Refusal> {
+    let section = named(&section)?;
+    let engine = shared.node.engine()?;
+    let diff = engine.order(|answer| Event::Compare(section, way.direction, answer)).await;
+    diff.map(Json).map_err(Refusal::conflict)
 }
 
 async fn versions(

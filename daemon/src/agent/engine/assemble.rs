@@ -18,6 +18,7 @@ use super::marks::MarksFile;
 use super::message::Message;
 use super::reading::Reader;
 use super::run::{Ends, Engine, Event, Runner, Waiting, engine};
+use super::showing::Shown;
 use super::state::{Input, Rules, State};
 use super::work::{Apply, Belonging, Worker};
 use crate::agent::calls::{Calls, Frame};
@@ -115,6 +116,8 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let ends =
         Ends { say, work, waiting: waiting.clone(), belonging: Arc::clone(&belonging), overview };
     let (engine, runner) = engine(state, marks, Arc::clone(&store), ends);
+    let shown =
+        Shown { rules: parts.profile.sections.clone(), translator: parts.translator.clone() };
     let worker = Worker {
         reader: Reader::new(root, parts.translator, scopes, Arc::clone(&store)),
         lines: Lines::default(),
@@ -122,6 +125,7 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
         waiting,
         units: parts.profile.units(),
         apply: parts.apply,
+        shown,
         store: Arc::clone(&store),
         watcher: watcher.clone(),
         belonging: Arc::clone(&belonging),

@@ -13,6 +13,7 @@ pub mod message;
 pub mod overview;
 pub mod reading;
 pub mod run;
+pub mod showing;
 pub mod standing;
 pub mod state;
 pub mod work;

@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use twinwall_core::time::Moment;
 
+use super::diff::SectionDiff;
 use super::marks::MarksFile;
 use super::message::Message;
 use super::overview::Overview;
+use super::standing::Direction;
 use super::state::{Input, Order, Output, State};
 use super::work::{Belonging, Work, ask_to_read};
 use crate::agent::section::Section;
@@ -32,6 +34,8 @@ pub enum Event {
     Order(Order, oneshot::Sender<Result<(), String>>),
     /// An operator puts a version back.
     Restore(Restore, oneshot::Sender<Result<(), String>>),
+    /// An operator wants to see what differs between the nodes.
+    Compare(Section, Direction, oneshot::Sender<Result<SectionDiff, String>>),
     /// Files of these sections changed on this node.
     Changed(BTreeSet<Section>),
     /// End the thread.
@@ -98,10 +102,10 @@ impl Engine {
     ///
     /// # Errors
     /// Why not, in words.
-    pub async fn order(
+    pub async fn order<T>(
         &self,
-        event: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Event,
-    ) -> Result<(), String> {
+        event: impl FnOnce(oneshot::Sender<Result<T, String>>) -> Event,
+    ) -> Result<T, String> {
         let ended = || "the agent is ending; try again when it has started".to_owned();
         let (answer, answered) = oneshot::channel();
         match self.events.try_send(event(answer)) {
@@ -146,6 +150,10 @@ impl Runner {
                 }
                 Some(Event::Restore(restore, answer)) => {
                     self.restore(restore, answer);
+                    continue;
+                }
+                Some(Event::Compare(section, direction, answer)) => {
+                    self.compare(section, direction, answer);
                     continue;
                 }
                 Some(Event::Changed(sections)) => {
@@ -204,6 +212,23 @@ impl Runner {
                 let _ = answer.send(Err(why));
             }
             None => self.work(Work::Restore(restore, answer)),
+        }
+    }
+
+    fn compare(
+        &self,
+        section: Section,
+        direction: Direction,
+        answer: oneshot::Sender<Result<SectionDiff, String>>,
+    ) {
+        match self.state.digests(section).there {
+            Some(there) => self.work(Work::Compare { section, there, direction, answer }),
+            None => {
+                let why = format!(
+                    "what the other node has of {section} is not known; 'twinwall sync' says why"
+                );
+                let _ = answer.send(Err(why));
+            }
         }
     }
 

@@ -9,11 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
+use super::diff::SectionDiff;
 use super::fetching::{self, Wanted};
 use super::line::Lines;
 use super::message::{Phase, Take};
 use super::reading::{Reader, Reading, Reason, first_differences};
 use super::run::{Engine, Event, Restore, Waiting};
+use super::showing::Shown;
+use super::standing::Direction;
 use super::state::Input;
 use crate::agent::clock::unix_ms;
 use crate::agent::digest::Digest;
@@ -32,6 +35,17 @@ pub enum Work {
     Read,
     /// Take sections over from the other node.
     Take(Take),
+    /// Say what differs from what the other node has.
+    Compare {
+        /// In which section.
+        section: Section,
+        /// What the other node has.
+        there: Digest,
+        /// Which of the two would replace the other.
+        direction: Direction,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Result<SectionDiff, String>>,
+    },
     /// Put a version back, and say how it went.
     Restore(Restore, oneshot::Sender<Result<(), String>>),
 }
@@ -76,6 +90,8 @@ pub struct Worker {
     pub units: Vec<Vec<Section>>,
     /// Changes them.
     pub apply: Box<Apply>,
+    /// How contents are shown.
+    pub shown: Shown,
     /// Notices changes.
     pub watcher: Watcher,
     /// Whose configuration it is.
@@ -94,6 +110,10 @@ impl Worker {
                     }
                 }
                 Work::Take(take) => self.take(&take),
+                Work::Compare { section, there, direction, answer } => {
+                    let result = self.differences(section, there, direction);
+                    let _ = answer.send(result);
+                }
                 Work::Restore(restore, answer) => {
                     let result = self.restore(&restore);
                     // Who asked may have gone.
@@ -146,6 +166,25 @@ impl Worker {
         let fetched = self.lines.ask(|line| fetching::fetch(line, &store, wanted, &mut progress));
         let to = fetched.map_err(|no| no.to_string())?.map_err(|error| error.to_string())?;
         Ok(Changing { section, from: from.manifest, to })
+    }
+
+    /// Takes the other node's side into the store and compares.
+    fn differences(
+        &mut self,
+        section: Section,
+        there: Digest,
+        direction: Direction,
+    ) -> Result<SectionDiff, String> {
+        let here = self.read(section, Cause::Changed, OUTSIDE)?;
+        let wanted = Wanted { section, manifest: there, base: Some(here.version.manifest) };
+        let store = Arc::clone(&self.store);
+        let fetched = self.lines.ask(|line| fetching::fetch(line, &store, wanted, &mut |_| ()));
+        let there = fetched.map_err(|no| no.to_string())?.map_err(|error| error.to_string())?;
+        let (old, new) = match direction {
+            Direction::Push => (&there, &here.manifest),
+            Direction::Pull => (&here.manifest, &there),
+        };
+        Ok(self.shown.compare(section, old, new, &self.store))
     }
 
     /// Changes the sections of one unit that are to be taken, all or none.

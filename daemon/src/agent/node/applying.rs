@@ -2,6 +2,7 @@
 //! and what the store holds. Called on the worker's thread, one change at a time. It never
 //! decides whether something is changed.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
@@ -117,8 +118,11 @@ fn will_exist(root: &Path, from: &Manifest, to: &Manifest, path: &RelPath) -> bo
 /// Tells the engine a phase only when it is a new one: progress comes for every path.
 struct Phases<'a> {
     sections: Vec<Section>,
-    told: std::cell::RefCell<(Option<During>, &'a mut dyn FnMut(Section, Phase))>,
+    told: RefCell<Told<'a>>,
 }
+
+/// What was told last, and whom.
+type Told<'a> = (Option<During>, &'a mut dyn FnMut(Section, Phase));
 
 impl<'a> Phases<'a> {
     fn of(changing: &[Changing], tell: &'a mut dyn FnMut(Section, Phase)) -> Phases<'a> {

@@ -25,7 +25,7 @@ pub(super) struct Inside {
     running: Running,
     link: Option<Arc<Link>>,
     /// Where the peer may be; whoever finds it tells.
-    addresses: watch::Sender<Vec<SocketAddr>>,
+    _addresses: watch::Sender<Vec<SocketAddr>>,
     made_from: Basis,
 }
 
@@ -74,7 +74,7 @@ impl Inside {
         if let Some(link) = &link {
             running.attach(link, &node.runtime).map_err(NodeError::Engine)?;
         }
-        Ok(Inside { running, link, addresses, made_from: Basis::of(settings) })
+        Ok(Inside { running, link, _addresses: addresses, made_from: Basis::of(settings) })
     }
 
     pub(super) fn engine(&self) -> &Engine {
