@@ -17,7 +17,7 @@ use crate::product::keepalived::LastRole;
 use crate::product::{Product, Seen, Settings, guard, keepalived};
 use crate::ruleset;
 use crate::timeline::Timeline;
-use crate::topology::{Machine, Port, ip};
+use crate::topology::{Machine, ip};
 use crate::wait;
 
 /// A service that was told to stop is gone within this.
@@ -101,25 +101,11 @@ impl Gateway {
 
     /// From nothing to a running service, as after power on.
     pub fn boot(&mut self) -> Result<()> {
-        self.forget_kernel_state()?;
+        self.machine.forget_kernel_state()?;
         self.set_own_addresses()?;
         self.load_ruleset()?;
         self.off = false;
         self.start()
-    }
-
-    /// What a machine without power forgets: tables, addresses, flows, neighbours.
-    fn forget_kernel_state(&self) -> Result<()> {
-        let worker = &self.machine.worker;
-        let tables = worker.command("nft", &["list", "tables"], String::new())?;
-        let script: String = tables.lines().map(|line| format!("delete {line}\n")).collect();
-        worker.command("nft", &["-f", "-"], script)?;
-        worker.command("conntrack", &["--flush"], String::new())?;
-        let mut script = String::from("neigh flush all\n");
-        for port in [Port::Ha, Port::Lan, Port::Wan] {
-            script += &format!("addr flush dev {}\n", port.interface());
-        }
-        ip(worker, script)
     }
 
     /// The node's own addresses, as its network configuration sets them; those that

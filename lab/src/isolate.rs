@@ -1,17 +1,20 @@
 //! Isolation by construction: the lab runs itself again as process 1 of new PID,
 //! mount and network namespaces. When it dies, however it dies, the kernel ends
 //! every process and removes every namespace that it made; there is no clean-up
-//! code that could be skipped. Called by `main` before anything else.
+//! code that could be skipped. Only cgroups outlive their processes: the outer side
+//! sweeps them, its own and those of labs that were killed. Called by `main` before anything else.
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode};
+use std::sync::OnceLock;
 
+use crate::container::cgroup;
 use crate::error::{Doing, LabError, Result};
 use crate::terminal::Saved;
 use crate::{mount, netns};
@@ -20,6 +23,14 @@ use crate::{mount, netns};
 const LIFELINE: &str = "TWINWALL_LAB_LIFELINE";
 /// Where the gateways' file trees are; on a file system that dies with the lab.
 pub const TREES: &str = "/run/twinwall-lab";
+
+/// Set on the inner side.
+static OUTER_PID: OnceLock<u32> = OnceLock::new();
+
+/// On the inner side, this process's id as seen from outside.
+pub fn outer_pid() -> Option<u32> {
+    OUTER_PID.get().copied()
+}
 
 /// Which side of the border this process is on.
 pub enum Side {
@@ -52,6 +63,7 @@ fn run_inside(arguments: &[OsString]) -> Result<ExitCode> {
     if unsafe { libc::geteuid() } != 0 {
         return Err(LabError::Usage("the lab makes network namespaces: run it as root".into()));
     }
+    cgroup::sweep();
     let (reader, writer) = io::pipe().doing("make a pipe")?;
     // SAFETY: a plain system call; only children made from now on are in the new namespace.
     if unsafe { libc::unshare(libc::CLONE_NEWPID) } != 0 {
@@ -69,6 +81,7 @@ fn run_inside(arguments: &[OsString]) -> Result<ExitCode> {
     }
     // The lifeline is held until here: its end tells the inner process that nobody waits for it.
     drop(lifeline);
+    cgroup::sweep();
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
@@ -101,13 +114,20 @@ fn settle(fd: &str) -> Result<u32> {
     BufReader::new(io::PipeReader::from(lifeline))
         .read_line(&mut line)
         .doing("read the lifeline")?;
-    let outer_pid = line
+    let outer_pid: u32 = line
         .trim()
         .parse()
         .map_err(|_| LabError::Usage("the process that started the lab is gone".into()))?;
+    OUTER_PID.get_or_init(|| outer_pid);
     mount::make_private().doing("keep mounts private")?;
     mount::fresh("proc", Path::new("/proc")).doing("mount /proc")?;
+    // The new /sys hides the cgroups, which containers need.
+    let cgroups = File::open(cgroup::MOUNT).ok();
     mount::fresh("sysfs", Path::new("/sys")).doing("mount /sys")?;
+    if let Some(cgroups) = cgroups {
+        let source = format!("/proc/self/fd/{}", cgroups.as_raw_fd());
+        mount::bind_all(&source, Path::new(cgroup::MOUNT)).doing("show the cgroups")?;
+    }
     mount::fresh("tmpfs", Path::new("/run")).doing("mount /run")?;
     for dir in [netns::NAMES, TREES] {
         fs::create_dir_all(dir).doing(format!("make {dir}"))?;

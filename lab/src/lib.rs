@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod clock;
+pub mod container;
 pub mod error;
 pub mod fault;
 pub mod gateway;

@@ -77,6 +77,22 @@ pub struct Machine {
     pub links: Arc<LinkSocket>,
 }
 
+impl Machine {
+    /// What a machine without power forgets: tables, addresses, flows, neighbours.
+    pub fn forget_kernel_state(&self) -> Result<()> {
+        let worker = &self.worker;
+        let tables = worker.command("nft", &["list", "tables"], String::new())?;
+        let script: String = tables.lines().map(|line| format!("delete {line}\n")).collect();
+        worker.command("nft", &["-f", "-"], script)?;
+        worker.command("conntrack", &["--flush"], String::new())?;
+        let mut script = String::from("neigh flush all\n");
+        for port in [Port::Ha, Port::Lan, Port::Wan] {
+            script += &format!("addr flush dev {}\n", port.interface());
+        }
+        ip(worker, script)
+    }
+}
+
 /// All machines.
 pub struct Topology {
     /// How the HA ports are joined.

@@ -77,6 +77,32 @@ pub fn command(program: &Path, tree: &Path) -> Command {
     command
 }
 
+/// What a node does, in the lab's words, by the status of its guard.
+pub fn seen(status: &Status) -> Seen {
+    let snapshot = &status.snapshot;
+    let role = snapshot.role.role;
+    if role == RoleWord::Active {
+        return Seen::Active;
+    }
+    let ready = role == RoleWord::Passive
+        && snapshot.status == "passive"
+        && snapshot.peer.state == "alive"
+        // Its own IPv6 addresses are checked for duplicates after a boot.
+        && snapshot.own.waits_for.is_empty()
+        // A direct cable is believed in after some seconds only.
+        && (snapshot.cable == Cable::Switched || snapshot.cable_is_direct);
+    if ready {
+        return Seen::Ready;
+    }
+    let unfit = [&snapshot.own.unfit[..], &snapshot.own.waits_for[..]].concat().join(", ");
+    Seen::Other(format!(
+        "{} ({}), peer {} {unfit}",
+        role.word(),
+        snapshot.status,
+        snapshot.peer.state
+    ))
+}
+
 /// The guard's socket of one node.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -100,32 +126,10 @@ impl Client {
 
     /// What the node does, in the lab's words.
     pub fn seen(&self) -> Seen {
-        let status = match self.status() {
-            Ok(status) => status,
-            Err(cause) => return Seen::Silent(cause.to_string()),
-        };
-        let snapshot = &status.snapshot;
-        let role = snapshot.role.role;
-        if role == RoleWord::Active {
-            return Seen::Active;
+        match self.status() {
+            Ok(status) => seen(&status),
+            Err(cause) => Seen::Silent(cause.to_string()),
         }
-        let ready = role == RoleWord::Passive
-            && snapshot.status == "passive"
-            && snapshot.peer.state == "alive"
-            // Its own IPv6 addresses are checked for duplicates after a boot.
-            && snapshot.own.waits_for.is_empty()
-            // A direct cable is believed in after some seconds only.
-            && (snapshot.cable == Cable::Switched || snapshot.cable_is_direct);
-        if ready {
-            return Seen::Ready;
-        }
-        let unfit = [&snapshot.own.unfit[..], &snapshot.own.waits_for[..]].concat().join(", ");
-        Seen::Other(format!(
-            "{} ({}), peer {} {unfit}",
-            role.word(),
-            snapshot.status,
-            snapshot.peer.state
-        ))
     }
 
     /// Gives an order and waits for the guard's word on it.
