@@ -1,5 +1,5 @@
 //! Notices what a test run leaves behind: processes, network namespaces,
-//! interfaces. Called by `test` around everything that it runs. It never touches
+//! interfaces, cgroups. Called by `test` and `machines` around everything that it runs. It never touches
 //! what was there before, nor a process without this run's mark.
 
 use std::collections::BTreeSet;
@@ -21,6 +21,7 @@ pub(crate) struct Before {
     mark: String,
     namespaces: BTreeSet<String>,
     interfaces: BTreeSet<String>,
+    cgroups: BTreeSet<String>,
 }
 
 impl Before {
@@ -31,6 +32,7 @@ impl Before {
             mark: format!("{}-{nanos}", process::id()),
             namespaces: names("/run/netns"),
             interfaces: names("/sys/class/net"),
+            cgroups: cgroups(),
         }
     }
 
@@ -69,7 +71,9 @@ impl Before {
         let interfaces = names("/sys/class/net");
         let interfaces =
             interfaces.difference(&self.interfaces).map(|name| format!("interface {name}"));
-        processes.chain(namespaces).chain(interfaces).collect()
+        let cgroups = cgroups();
+        let cgroups = cgroups.difference(&self.cgroups).map(|name| format!("cgroup {name}"));
+        processes.chain(namespaces).chain(interfaces).chain(cgroups).collect()
     }
 
     fn processes(&self) -> Vec<u32> {
@@ -88,6 +92,15 @@ impl Before {
 fn command_line(id: u32) -> String {
     let raw = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&raw).replace('\0', " ")
+}
+
+/// The lab's cgroups, in whichever hierarchy.
+fn cgroups() -> BTreeSet<String> {
+    let folders = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"];
+    let found = folders
+        .into_iter()
+        .flat_map(|folder| names(folder).into_iter().map(move |name| format!("{folder}/{name}")));
+    found.filter(|path| path.contains("/twinwall-lab-")).collect()
 }
 
 fn names(folder: &str) -> BTreeSet<String> {

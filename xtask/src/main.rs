@@ -11,6 +11,8 @@ use crate::failure::{Outcome, fail};
 mod docs;
 mod failure;
 mod leftovers;
+mod machines;
+mod package;
 mod programs;
 mod setup;
 mod shell;
@@ -25,6 +27,8 @@ cargo xtask COMMAND
   lab [ARGUMENTS]        two gateways on this machine, with traffic (root); `lab --help`
   bench [ARGUMENTS]      measure, as `bench failover --against keepalived` (root)
   sim --seeds N          simulate pairs over a faulty network; `--seed S` replays one
+  package                build the Debian package
+  machines [NAME…]       its tests on two machines that boot Debian's systemd (root)
   tidy [--lower]         the house rules; `--lower` tightens their ratchet
   docs [--check]         write docs/reference anew, or compare it; check all links
   fuzz [--minutes N] [TARGET…]
@@ -54,6 +58,8 @@ fn run(arguments: &[String]) -> Outcome {
         "lab" => programs::lab(&root, rest),
         "bench" => programs::bench(&root, rest),
         "sim" => programs::sim(&root, rest),
+        "machines" => machines::machines(&root, rest),
+        "package" => package::package(&root, rest),
         "tidy" => tidy::tidy(&root, rest),
         "docs" => docs::docs(&root, rest),
         "fuzz" => programs::fuzz(&root, rest),

@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome, fail};
 use crate::shell;
 
 /// A program that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 10] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("ping", "iputils-ping"),
@@ -20,6 +20,8 @@ const NEEDED: [(&str, &str); 8] = [
     ("ps", "procps"),
     ("unshare", "util-linux"),
     ("keepalived", "keepalived"),
+    ("systemd-nspawn", "systemd-container"),
+    ("mmdebstrap", "mmdebstrap"),
 ];
 
 /// Debian asks this program before it starts a service; 101 means no.

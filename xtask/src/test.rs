@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use crate::failure::{Failure, Outcome, fail};
 use crate::leftovers::Before;
+use crate::machines::{self, Machines};
 use crate::{programs, setup, shell};
 
 /// Simulation seeds of a full run.
@@ -39,7 +40,11 @@ pub(crate) fn test(root: &Path) -> Outcome {
 
 fn everything(root: &Path, before: &Before) -> Result<Vec<String>, Failure> {
     let start = Instant::now();
-    shell::run(shell::cargo(root, &["build", "--workspace", "--all-targets", "--locked"]))?;
+    let everything = ["build", "--workspace", "--all-targets", "--locked", "--features"];
+    let mut build = shell::cargo(root, &everything);
+    build.arg(machines::FEATURE);
+    shell::run(build)?;
+    let machines = Machines::prepare(root)?;
     eprintln!("test: built in {} s", start.elapsed().as_secs());
     let mut simulation = programs::simulation(root, &["--seeds", SEEDS]);
     before.mark(&mut simulation);
@@ -48,22 +53,36 @@ fn everything(root: &Path, before: &Before) -> Result<Vec<String>, Failure> {
     let mut corpus = programs::fuzz_corpus(root)?;
     before.mark(&mut corpus);
     shell::run(corpus)?;
-    let closing = run_tests(root, before)?;
+    let closing = run_tests(root, before, &machines)?;
     eprintln!("test: done in {} s", start.elapsed().as_secs());
     Ok(closing)
 }
 
 /// Runs the tests by nextest if it is installed, else by cargo itself, and gives
 /// back the runner's closing lines.
-fn run_tests(root: &Path, before: &Before) -> Result<Vec<String>, Failure> {
+fn run_tests(root: &Path, before: &Before, machines: &Machines) -> Result<Vec<String>, Failure> {
+    let command = |words: &[&str], runner: &[&str]| {
+        let mut command = shell::cargo(root, words);
+        command.args([
+            "--workspace",
+            "--locked",
+            "--no-fail-fast",
+            "--features",
+            machines::FEATURE,
+        ]);
+        command.args(runner);
+        machines.name(&mut command);
+        command
+    };
+
     if shell::find("cargo-nextest").is_some() {
         let documented = ["test", "--workspace", "--locked", "--quiet", "--doc"];
         tee(shell::cargo(root, &documented), before, |_| false)?;
-        let all = ["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
-        return tee(shell::cargo(root, &all), before, |line| line.contains("Summary ["));
+        let all = command(&["nextest", "run"], &[]);
+        return tee(all, before, |line| line.contains("Summary ["));
     }
-    let all = ["test", "--workspace", "--locked", "--no-fail-fast", "--", PLAIN_THREADS];
-    let mut lines = tee(shell::cargo(root, &all), before, |line| line.starts_with("test result:"))?;
+    let all = command(&["test"], &["--", PLAIN_THREADS]);
+    let mut lines = tee(all, before, |line| line.starts_with("test result:"))?;
     let passed: u64 = lines.iter().filter_map(|line| passed_in(line)).sum();
     lines.push(format!("test result: ok in all {} programs: {passed} passed", lines.len()));
     Ok(lines)

@@ -1,0 +1,55 @@
+//! The first installation, before and after there are settings.
+
+use crate::support::{DEB, Site, in_lab};
+
+/// The highest exposure that `systemd-analyze security` may find, times ten.
+const EXPOSURE: [(&str, u32); 3] =
+    [("twinwall-guard", 29), ("twinwall-agent", 49), ("twinwall-recover", 25)];
+
+#[test]
+fn the_package_installs_and_a_pair_set_up_from_files_serves() {
+    in_lab(|| {
+        let site = Site::of_debian();
+        for node in 0..2 {
+            let said = site.run(node, &format!("dpkg --install {DEB}"));
+            assert!(said.contains("Setting up twinwall"), "{said}");
+            installed(&site, node);
+        }
+        hardened(&site);
+        site.set_up_from_files();
+        site.settle();
+        site.await_traffic();
+        for node in 0..2 {
+            let failed = site.run(node, "systemctl --failed --plain --no-legend");
+            assert_eq!(failed, "", "{}", site.story());
+        }
+    });
+}
+
+/// What is there before anybody configured anything.
+fn installed(site: &Site, node: usize) {
+    let enabled = "systemctl is-enabled twinwall-agent twinwall-recover twinwall-guard; true";
+    assert_eq!(site.run(node, enabled), "enabled\nenabled\ndisabled\n");
+    site.run(node, "systemctl is-active twinwall-agent");
+    site.run(node, "systemctl start twinwall-guard");
+    let guard = "systemctl show --value --property=ActiveState,ConditionResult twinwall-guard";
+    assert_eq!(site.run(node, guard), "inactive\nno\n", "a guard without settings does not start");
+    let modes =
+        site.run(node, "stat --format='%n %a %U %G' /etc/twinwall /var/lib/twinwall /run/twinwall");
+    assert_eq!(
+        modes,
+        "/etc/twinwall 750 root root\n/var/lib/twinwall 700 root root\n/run/twinwall 750 root twinwall\n"
+    );
+    assert_eq!(site.run(node, "dpkg --verify twinwall"), "", "every file is as it was packed");
+    site.run(node, "test -s /usr/share/man/man1/twinwall.1.gz");
+    site.run(node, "bash -n /usr/share/bash-completion/completions/twinwall");
+}
+
+/// The units are sound, and as closed as they are meant to be.
+fn hardened(site: &Site) {
+    let said = site.run(0, "systemd-analyze verify --man=no twinwall-guard.service twinwall-agent.service twinwall-recover.service 2>&1");
+    assert_eq!(said, "");
+    for (unit, exposure) in EXPOSURE {
+        site.run(0, &format!("systemd-analyze security --threshold={exposure} {unit}.service"));
+    }
+}

@@ -1,0 +1,38 @@
+//! What the administrator of the two machines wrote into files, before twinwall came
+//! and for it.
+
+use twinwall_lab::product::{Product, Settings, guard};
+use twinwall_lab::{plan, ruleset};
+
+use twinwall_core::config::Cable;
+
+/// A file: path, text, mode.
+type File = (String, String, u32);
+
+/// The own addresses in systemd-networkd's files, the packet filter, forwarding.
+pub(crate) fn of_debian(node: usize) -> Vec<File> {
+    let mut files = vec![
+        ("etc/nftables.conf".to_owned(), ruleset::administrator(Product::Twinwall, false), 0o644),
+        (
+            "etc/sysctl.d/50-gateway.conf".to_owned(),
+            "net.ipv4.ip_forward = 1\nnet.ipv6.conf.all.forwarding = 1\n".to_owned(),
+            0o644,
+        ),
+    ];
+    for (interface, addresses) in plan::own_addresses(node, plan::lan_prefix(0)) {
+        let mut text = format!(
+            "[Match]\nName={interface}\n\n[Network]\nIPv6AcceptRA=no\nDHCP=no\nLinkLocalAddressing=ipv6\n"
+        );
+        addresses.iter().for_each(|address| text += &format!("Address={address}\n"));
+        files.push((format!("etc/systemd/network/20-{interface}.network"), text, 0o644));
+    }
+    files
+}
+
+/// twinwall's own, without the key.
+pub(crate) fn of_twinwall(node: usize) -> Vec<File> {
+    let settings =
+        Settings { interval: super::INTERVAL, cable: Cable::Direct, further_vips: 0, nat: false };
+    let [node_toml, pair_toml, _] = guard::files(node, &settings);
+    [node_toml, pair_toml].map(|(path, text)| (path.to_owned(), text, 0o640)).into()
+}
