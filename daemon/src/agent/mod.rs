@@ -8,6 +8,7 @@ pub mod channel;
 pub mod clock;
 pub mod digest;
 pub mod engine;
+pub mod finder;
 pub mod guard;
 pub mod identity;
 pub mod jobs;

@@ -40,3 +40,13 @@ pub fn write_peer(root: &Path, peer: &Certificate) -> Result<(), IdentityError> 
     let _lock = private::lock_directory(&directory).map_err(failed)?;
     private::write(&path, certificate_pem(peer).as_bytes()).map_err(failed)
 }
+
+/// Forgets the peer for good.
+///
+/// # Errors
+/// The system's.
+pub fn remove_peer(root: &Path) -> io::Result<()> {
+    let directory = root.join(DIRECTORY);
+    let _lock = private::lock_directory(&directory)?;
+    private::remove(&directory.join(PEER))
+}

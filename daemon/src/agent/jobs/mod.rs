@@ -33,7 +33,7 @@ pub struct JobView {
     pub state: JobState,
     /// What was done, in order.
     pub steps: Vec<StepView>,
-    /// What came of it; its form is the operation's own.
+    /// What came of it, or what is to be shown meanwhile; its form is the operation's own.
     pub result: Option<serde_json::Value>,
     /// Why it failed.
     pub error: Option<Refusal>,
@@ -189,6 +189,12 @@ impl Job {
                 view.steps.push(step);
             }
         });
+    }
+
+    /// Shows something before the end, in the place of the result.
+    pub fn show(&self, what: impl Serialize) {
+        let what = serde_json::to_value(what).ok();
+        self.view.send_modify(|view| view.result = what);
     }
 
     /// How far the present step is.

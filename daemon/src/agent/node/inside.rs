@@ -1,10 +1,9 @@
 //! What one reading of the settings makes: the engine, and on a paired node the link to the
 //! other agent. Made and dropped as a whole by [`super::Node`].
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::agent::apply::Journal;
 use crate::agent::calls::Calls;
@@ -12,11 +11,13 @@ use crate::agent::channel::{Link, LinkConfig, LinkState, PORT};
 use crate::agent::digest::Digest;
 use crate::agent::engine::assemble::{self, Parts, Running, scopes};
 use crate::agent::engine::run::Engine;
+use crate::agent::finder::Finder;
 use crate::agent::identity::{Certificate, Identity};
 use crate::agent::profile::Profile;
 use crate::agent::tree::Root;
 
 use super::applying::Applier;
+use super::calling::tell_addresses;
 use super::{Node, NodeError, Settings};
 
 /// What depends on the settings.
@@ -24,8 +25,9 @@ pub(super) struct Inside {
     // Dropped in this order: the engine says goodbye while the link still stands.
     running: Running,
     link: Option<Arc<Link>>,
-    /// Where the peer may be; whoever finds it tells.
-    _addresses: watch::Sender<Vec<SocketAddr>>,
+    /// On the HA link, where the settings name one.
+    pub(super) finder: Option<Arc<Finder>>,
+    _telling: JoinSet<()>,
     made_from: Basis,
 }
 
@@ -37,6 +39,7 @@ struct Basis {
     translator: Digest,
     peer: Option<Digest>,
     interface: Option<String>,
+    pair_id: Option<u16>,
 }
 
 impl Inside {
@@ -69,12 +72,15 @@ impl Inside {
             calls,
         })
         .map_err(NodeError::Engine)?;
-        let addresses = watch::Sender::new(Vec::new());
-        let link = link(node, settings, addresses.subscribe())?;
+        let _runtime = node.runtime.enter();
+        let finder = finder(node, settings)?;
+        let mut telling = JoinSet::new();
+        let link = link(node, settings, finder.as_deref(), &mut telling)?;
         if let Some(link) = &link {
             running.attach(link, &node.runtime).map_err(NodeError::Engine)?;
         }
-        Ok(Inside { running, link, _addresses: addresses, made_from: Basis::of(settings) })
+        let made_from = Basis::of(settings);
+        Ok(Inside { running, link, finder, _telling: telling, made_from })
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -83,6 +89,12 @@ impl Inside {
 
     pub(super) fn link_state(&self) -> Option<LinkState> {
         self.link.as_ref().map(|link| link.state().borrow().clone())
+    }
+
+    /// The finder, if it is on this interface.
+    pub(super) fn finder_on(&self, interface: &str) -> Option<Arc<Finder>> {
+        let here = self.made_from.interface.as_deref() == Some(interface);
+        self.finder.clone().filter(|_| here)
     }
 
     /// Whether these settings need nothing new.
@@ -100,25 +112,36 @@ impl Basis {
             translator: settings.translator().fingerprint(),
             peer: settings.peer.as_ref().map(Certificate::digest),
             interface,
+            pair_id: settings.pair.as_ref().map(|pair| pair.pair_id),
         }
     }
+}
+
+/// Calls out on the HA link, paired or not.
+fn finder(node: &Node, settings: &Settings) -> Result<Option<Arc<Finder>>, NodeError> {
+    let Some(pair) = &settings.pair else { return Ok(None) };
+    let interface = &pair.ha_link.interface;
+    let said = node.announcement_of(settings, interface).map_err(NodeError::Identity)?;
+    Ok(Some(Arc::new(Finder::start(interface, Some(said)))))
 }
 
 /// The link of a paired node.
 fn link(
     node: &Node,
     settings: &Settings,
-    addresses: watch::Receiver<Vec<SocketAddr>>,
+    finder: Option<&Finder>,
+    telling: &mut JoinSet<()>,
 ) -> Result<Option<Arc<Link>>, NodeError> {
-    let (Some(peer), Some(pair)) = (&settings.peer, &settings.pair) else { return Ok(None) };
+    let (Some(peer), Some(pair), Some(finder)) = (&settings.peer, &settings.pair, finder) else {
+        return Ok(None);
+    };
     let config = LinkConfig {
         identity: Identity::load_or_create(&node.root).map_err(NodeError::Identity)?,
         peer: peer.clone(),
         node: settings.name.clone(),
         interface: pair.ha_link.interface.clone(),
         port: PORT,
-        addresses,
+        addresses: tell_addresses(finder, peer.digest(), telling),
     };
-    let _inside = node.runtime.enter();
     Link::open(config).map(|link| Some(Arc::new(link))).map_err(NodeError::Link)
 }

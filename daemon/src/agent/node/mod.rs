@@ -6,6 +6,7 @@
 
 mod answering;
 mod applying;
+mod calling;
 mod inside;
 pub mod settings;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use super::identity::IdentityError;
 use super::jobs::Jobs;
 use super::store::{Damage, Store, StoreError};
 use super::tree::Root;
+pub use calling::Calling;
 use inside::Inside;
 pub use settings::Settings;
 
@@ -52,6 +54,8 @@ pub struct Node {
     control: Control,
     calls: Calls,
     jobs: Jobs,
+    /// Tells this run of the agent from others.
+    run: u64,
 }
 
 /// Why the agent cannot start.
@@ -117,6 +121,10 @@ impl Node {
         let (store, journal) = (Arc::new(store), Arc::new(journal));
         let settings = watch::Sender::new(Arc::new(Settings::read(root)));
         let calls = Calls::default();
+        let mut run = [0; 8];
+        // Only to tell runs apart: should the machine give nothing, all are alike.
+        let _ = rustix::rand::getrandom(&mut run, rustix::rand::GetRandomFlags::empty());
+        let run = u64::from_be_bytes(run);
         let mut failed = None;
         let node = Arc::new_cyclic(|node: &Weak<Node>| {
             let follower = follow(root, node.clone()).map_err(|error| failed = Some(error)).ok();
@@ -134,6 +142,7 @@ impl Node {
                 control: Control::here(supervised),
                 calls,
                 jobs: Jobs::default(),
+                run,
             }
         });
         if let Some(error) = failed {

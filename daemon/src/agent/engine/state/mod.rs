@@ -62,6 +62,8 @@ pub enum Input {
     Ended,
     /// Pairing gave this node a history, or took it away.
     Lineage(Option<crate::agent::store::Lineage>),
+    /// This node's configuration begins this history, unless it belongs to one already.
+    Begin(crate::agent::store::Lineage),
     /// Nothing but time.
     Tick,
 }
@@ -215,6 +217,12 @@ impl State {
                 self.marks.lineage = lineage;
                 self.marks.common.clear();
                 outputs.push(Output::Remember(self.marks.clone()));
+            }
+            Input::Begin(lineage) => {
+                if self.marks.lineage.is_none() {
+                    self.marks.lineage = Some(lineage);
+                    outputs.push(Output::Remember(self.marks.clone()));
+                }
             }
             Input::Tick => {}
         }

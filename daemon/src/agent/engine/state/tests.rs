@@ -378,3 +378,13 @@ fn both_nodes_know_of_a_forced_job_while_it_runs() {
     two.run();
     assert!(two.nodes[0].state.forced().is_none() && two.nodes[1].state.forced().is_none());
 }
+
+#[test]
+fn a_history_begins_once() {
+    let mut two = Two::new(false);
+    two.put(0, Input::Begin(Lineage(9)));
+    two.put(1, Input::Begin(Lineage(9)));
+    let lineages = [0, 1].map(|at: usize| two.nodes[at].state.marks().lineage);
+    assert_eq!(lineages, [Some(Lineage(1)), Some(Lineage(9))]);
+    assert_eq!(two.nodes[1].remembered.lineage, Some(Lineage(9)), "durably");
+}

@@ -1,0 +1,233 @@
+//! Finds the other node on a cable: calls out who this one is, by link-local IPv6 to all
+//! nodes (ff02::1) and by IPv4 broadcast where there is no IPv6, and keeps who was heard.
+//! The agent runs one on the HA link for its channel; pairing listens on every interface.
+//! What it hears is not authentic: the channel and the pairing prove who is there.
+
+mod announcement;
+mod sockets;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+pub use announcement::{
+    Announcement, AnnouncementError, MAX_ANNOUNCEMENT, VERSION, decode_announcement,
+};
+use sockets::Sockets;
+
+use super::digest::Digest;
+
+/// How often a node calls out.
+const CALL: Duration = Duration::from_secs(1);
+/// A node that was not heard for so long has gone.
+pub const GONE_AFTER: Duration = Duration::from_secs(5);
+/// Nodes that are kept for each interface: the peer, and some strangers where a switch
+/// lies between the HA ports.
+pub const MAX_NEIGHBOURS: usize = 16;
+/// After this without a word the sockets are made anew: an interface that went and came
+/// back under its name is another one to the kernel.
+const STALE: Duration = Duration::from_secs(10);
+/// Between two tries to open sockets on an interface that is not there.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// A node that was heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Where it is; the port is not meant.
+    pub address: SocketAddr,
+    /// The interface on which it was heard.
+    pub heard_on: String,
+    /// What it said last.
+    pub said: Announcement,
+    seen: Instant,
+}
+
+/// Listens on one interface, and calls out where it was told what. Ends when dropped.
+#[derive(Debug)]
+pub struct Finder {
+    neighbours: watch::Receiver<Vec<Neighbour>>,
+    say: watch::Sender<Option<Announcement>>,
+    _task: JoinSet<()>,
+}
+
+impl Finder {
+    /// Begins on this interface. Must be called inside a tokio runtime.
+    pub fn start(interface: &str, say: Option<Announcement>) -> Finder {
+        let (say, saying) = watch::channel(say);
+        let (heard, neighbours) = watch::channel(Vec::new());
+        let mut task = JoinSet::new();
+        let at = At { interface: interface.to_owned(), saying, heard };
+        task.spawn(at.run());
+        Finder { neighbours, say, _task: task }
+    }
+
+    /// Who is there now, and each change.
+    pub fn neighbours(&self) -> watch::Receiver<Vec<Neighbour>> {
+        self.neighbours.clone()
+    }
+
+    /// Calls this out from now on.
+    pub fn say(&self, announcement: Option<Announcement>) {
+        self.say.send_replace(announcement);
+    }
+}
+
+/// Where the node with this certificate may be, IPv6 first.
+pub fn addresses_of(neighbours: &[Neighbour], certificate: &Digest, port: u16) -> Vec<SocketAddr> {
+    let its = neighbours.iter().filter(|it| it.said.certificate == *certificate);
+    let mut addresses: Vec<SocketAddr> = its
+        .map(|it| {
+            let mut address = it.address;
+            address.set_port(port);
+            address
+        })
+        .collect();
+    addresses.sort_by_key(|address| (address.is_ipv4(), *address));
+    addresses
+}
+
+struct At {
+    interface: String,
+    saying: watch::Receiver<Option<Announcement>>,
+    heard: watch::Sender<Vec<Neighbour>>,
+}
+
+impl At {
+    async fn run(mut self) {
+        loop {
+            match Sockets::open(&self.interface) {
+                Ok(sockets) => self.serve(&sockets).await,
+                // It is not there, or down, or without any address: it may come.
+                Err(_) => tokio::time::sleep(AGAIN).await,
+            }
+            self.forget();
+        }
+    }
+
+    /// Until the sockets are stale or fail.
+    async fn serve(&mut self, sockets: &Sockets) {
+        let mut call = interval(CALL);
+        call.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last = Instant::now();
+        let mut buffer = [0; MAX_ANNOUNCEMENT + 1];
+        loop {
+            tokio::select! {
+                _ = call.tick() => {
+                    self.forget();
+                    if !self.call_out(sockets).await || last.elapsed() > STALE {
+                        return;
+                    }
+                }
+                changed = self.saying.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.call_out(sockets).await;
+                }
+                received = sockets.receive(&mut buffer) => match received {
+                    Ok((length, from)) => {
+                        last = Instant::now();
+                        self.hear(&buffer[..length], from);
+                    }
+                    Err(_) => {
+                        tokio::time::sleep(AGAIN).await;
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    /// False when it could not be sent at all.
+    async fn call_out(&mut self, sockets: &Sockets) -> bool {
+        let said = self.saying.borrow_and_update().clone();
+        match said {
+            Some(said) => sockets.send(&said.encode()).await,
+            None => true,
+        }
+    }
+
+    fn hear(&self, bytes: &[u8], from: SocketAddr) {
+        let Ok(said) = decode_announcement(bytes) else { return };
+        let own = self.saying.borrow().as_ref().is_some_and(|own| own.run == said.run);
+        if own {
+            return;
+        }
+        let neighbour = Neighbour {
+            address: from,
+            heard_on: self.interface.clone(),
+            said,
+            seen: Instant::now(),
+        };
+        self.heard.send_if_modified(|known| {
+            if let Some(it) = known.iter_mut().find(|it| it.address == neighbour.address) {
+                let changed = it.said != neighbour.said;
+                *it = neighbour;
+                return changed;
+            }
+            // More are passed over until one of these has gone.
+            let room = known.len() < MAX_NEIGHBOURS;
+            if room {
+                known.push(neighbour);
+            }
+            room
+        });
+    }
+
+    fn forget(&self) {
+        self.heard.send_if_modified(|known| {
+            let before = known.len();
+            known.retain(|it| it.seen.elapsed() < GONE_AFTER);
+            known.len() != before
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn neighbour(address: &str, certificate: &[u8]) -> Neighbour {
+        Neighbour {
+            address: address.parse().expect("an address"),
+            heard_on: "ha0".to_owned(),
+            said: Announcement {
+                version: VERSION,
+                run: 1,
+                certificate: Digest::of(certificate),
+                interface: "ha0".to_owned(),
+                node: "gw-b".to_owned(),
+                pair_id: None,
+                inviting: None,
+            },
+            seen: Instant::now(),
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_pinned_certificate_is_dialled_and_ipv6_first() {
+        let known = [
+            neighbour("192.0.2.9:1", b"peer"),
+            neighbour("192.0.2.1:1", b"stranger"),
+            neighbour("[fe80::1%3]:1", b"peer"),
+        ];
+        let addresses = addresses_of(&known, &Digest::of(b"peer"), 8856);
+        let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["[fe80::1%3]:8856", "192.0.2.9:8856"]);
+    }
+
+    #[tokio::test]
+    async fn a_crowd_of_strangers_fills_a_list_and_no_more() {
+        let (heard, neighbours) = watch::channel(Vec::new());
+        let (_say, saying) = watch::channel(None);
+        let at = At { interface: "ha0".to_owned(), saying, heard };
+        let said = neighbour("192.0.2.9:1", b"stranger").said.encode();
+        for host in 1..=200_u8 {
+            at.hear(&said, SocketAddr::from(([192, 0, 2, host], 1)));
+        }
+        assert_eq!(neighbours.borrow().len(), MAX_NEIGHBOURS);
+    }
+}

@@ -1,0 +1,185 @@
+//! Two namespaces with a cable called `ha0` at both ends, and the programs in them. All of
+//! it goes when the test ends, also after a failure.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use twinwall::agent::identity::Identity;
+use twinwall::agent::identity::peer::write_peer;
+
+/// Generous: the machine may be busy.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// One appliance.
+pub(crate) struct Node {
+    namespace: String,
+    pub(crate) root: PathBuf,
+    agent: Option<Child>,
+}
+
+/// Two of them.
+pub(crate) struct Two {
+    pub(crate) a: Node,
+    pub(crate) b: Node,
+}
+
+impl Two {
+    /// Two nodes that know nothing of each other, with a cable between them.
+    pub(crate) fn cabled() -> Two {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("tw{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let two = Two { a: Node::new(&format!("{name}a")), b: Node::new(&format!("{name}b")) };
+        let (a, b) = (&two.a.namespace, &two.b.namespace);
+        ip(&["link", "add", "ha0", "netns", a, "type", "veth", "peer", "name", "ha0", "netns", b]);
+        for node in [a, b] {
+            ip(&["-n", node, "link", "set", "lo", "up"]);
+            ip(&["-n", node, "link", "set", "ha0", "up"]);
+        }
+        two
+    }
+
+    /// The same, paired by files; agents run.
+    pub(crate) fn paired() -> Two {
+        let mut two = Two::cabled();
+        let key = "key of the pair 0123456789abcdef".bytes();
+        let key: String = key.map(|byte| format!("{byte:02x}")).collect();
+        let own = |node: &Node| Identity::load_or_create(&node.root).expect("an identity");
+        let (a, b) = (own(&two.a), own(&two.b));
+        write_peer(&two.a.root, b.certificate()).expect("written");
+        write_peer(&two.b.root, a.certificate()).expect("written");
+        for (node, designation) in [(&two.a, "primary"), (&two.b, "secondary")] {
+            node.write("etc/twinwall/pair.key", &key);
+            node.write("etc/twinwall/pair.toml", PAIR);
+            let name = if designation == "primary" { "gw-a" } else { "gw-b" };
+            let text = format!("name = \"{name}\"\ndesignation = \"{designation}\"\n");
+            node.write("etc/twinwall/node.toml", &text);
+        }
+        let marks = r#"{"lineage":"00000000000000000000000000000001"}"#;
+        two.a.write("var/lib/twinwall/sync.json", marks);
+        two.a.start();
+        two.b.start();
+        two
+    }
+}
+
+const PAIR: &str = "pair_id = 7\n[ha_link]\ninterface = \"ha0\"\n[[interface]]\nname = \"lan\"\n\
+    primary = \"10.1.0.2/24\"\nsecondary = \"10.1.0.3/24\"\nvirtual = \"10.1.0.1/24\"\n";
+
+impl Node {
+    fn new(namespace: &str) -> Node {
+        ip(&["netns", "add", namespace]);
+        let root = std::env::temp_dir().join(format!("twinwall-{namespace}"));
+        let node = Node { namespace: namespace.to_owned(), root, agent: None };
+        for below in ["etc/twinwall", "run/twinwall", "var/lib/twinwall"] {
+            fs::create_dir_all(node.path(below)).expect("made");
+        }
+        node
+    }
+
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        self.root.join(below)
+    }
+
+    pub(crate) fn write(&self, below: &str, text: &str) {
+        let path = self.path(below);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        fs::write(&path, text).expect("written");
+        let secret = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        if path.extension().is_some_and(|it| it == "key") {
+            fs::set_permissions(path, secret).expect("made secret");
+        }
+    }
+
+    pub(crate) fn text(&self, below: &str) -> String {
+        fs::read_to_string(self.path(below)).unwrap_or_default()
+    }
+
+    /// The agent in the node's namespace; it answers when this returns.
+    pub(crate) fn start(&mut self) {
+        let log = fs::File::create(self.path("agent.log")).expect("a log");
+        let mut command = self.inside();
+        command.arg("agent").stderr(log).stdout(Stdio::null());
+        self.agent = Some(command.spawn().expect("the agent starts"));
+        let socket = self.path("run/twinwall/agent.sock");
+        wait("the agent answers", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    }
+
+    /// Kills the agent, as a crash would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut agent) = self.agent.take() {
+            let _ = agent.kill();
+            let _ = agent.wait();
+        }
+    }
+
+    /// Runs `twinwall` with these arguments to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        let output = self.inside().args(arguments).output().expect("the program starts");
+        Ran::of(&output)
+    }
+
+    /// The same, and it must succeed.
+    pub(crate) fn good(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}\n{}", self.text("agent.log"));
+        ran.out
+    }
+
+    /// `twinwall`, in the namespace and on the root of this node.
+    fn inside(&self) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.namespace, env!("CARGO_BIN_EXE_twinwall")]);
+        command.arg("--root").arg(&self.root).stdin(Stdio::null());
+        command
+    }
+
+    /// Sets the end of the cable up or down.
+    pub(crate) fn cable(&self, state: &str) {
+        ip(&["-n", &self.namespace, "link", "set", "ha0", state]);
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = Command::new("ip").args(["netns", "del", &self.namespace]).status();
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+/// What a run left.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    fn of(output: &Output) -> Ran {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ran { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+}
+
+/// Waits until it is so.
+pub(crate) fn wait(what: &str, mut good: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !good() {
+        assert!(began.elapsed() < SOON, "{what}: not within {} s", SOON.as_secs());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn ip(arguments: &[&str]) {
+    let status = Command::new("ip").args(arguments).status().expect("ip starts");
+    assert!(status.success(), "ip {}", arguments.join(" "));
+}
+
+/// Whether a file is there.
+pub(crate) fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}

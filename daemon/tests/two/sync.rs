@@ -1,0 +1,73 @@
+//! Synchronisation by order, from the first look to the last comparison.
+
+use crate::support::{Two, is_there, wait};
+
+/// Both agents see each other and have read everything.
+fn settled(two: &Two) {
+    for node in [&two.a, &two.b] {
+        wait("every section is known", || {
+            let out = node.run(&["sync"]).out;
+            out.contains("gw-a") && out.contains("gw-b") && !out.contains("unknown")
+        });
+    }
+}
+
+#[test]
+fn a_forced_push_shows_what_it_would_change_and_makes_both_alike() {
+    let two = Two::paired();
+    two.a.write("etc/motd", "hello from gw-a, reach me at 10.1.0.2\n");
+    two.a.write("etc/ethers", "02:00:00:00:00:01 10.1.0.2\n");
+    two.b.write("etc/ethers", "02:00:00:00:00:09 10.1.0.9\n");
+    settled(&two);
+
+    let asked = two.a.run(&["sync", "push"]);
+    assert_eq!(asked.code, Some(1), "without a terminal nothing is asked: {asked:?}");
+    assert!(asked.err.contains("nothing was changed") && asked.err.contains("--yes"), "{asked:?}");
+    assert!(asked.out.contains("-") && asked.out.contains("10.1.0.9"), "{asked:?}");
+    let diff = two.b.good(&["sync", "diff", "definitions", "--pull"]);
+    assert!(diff.contains("- 02:00:00:00:00:09 10.1.0.9"), "{diff}");
+    assert!(diff.contains("+ 02:00:00:00:00:01"), "{diff}");
+
+    let blank = two.a.run(&["sync", "pull", "--yes"]);
+    assert!(blank.err.contains("blank"), "the other node can be no source: {blank:?}");
+    let done = two.a.good(&["sync", "push", "--yes"]);
+    assert!(done.contains("Done: in sync"), "{done}");
+    assert_eq!(two.b.text("etc/motd"), two.a.text("etc/motd"));
+    assert_eq!(two.b.text("etc/ethers"), two.a.text("etc/ethers"));
+    let history = two.b.good(&["sync", "history", "definitions"]);
+    assert!(history.contains("synchronised by gw-a"), "{history}");
+}
+
+#[test]
+fn the_losing_side_is_kept_and_can_be_put_back() {
+    let two = Two::paired();
+    two.a.write("etc/motd", "new\n");
+    two.b.write("etc/motd", "old\n");
+    settled(&two);
+    two.a.good(&["sync", "push", "support", "--yes"]);
+    assert_eq!(two.b.text("etc/motd"), "new\n");
+    two.b.good(&["sync", "restore", "support", "1"]);
+    assert_eq!(two.b.text("etc/motd"), "old\n");
+    wait("the other node is told", || two.a.run(&["sync"]).out.contains("changed on gw-b"));
+}
+
+#[test]
+fn a_killed_agent_and_a_cut_cable_only_delay_it() {
+    let mut two = Two::paired();
+    settled(&two);
+    two.b.kill();
+    wait("it is missed", || two.a.run(&["sync"]).out.contains("cannot be reached"));
+    let refused = two.a.run(&["sync", "push", "--yes"]);
+    assert!(refused.code == Some(1) && refused.err.contains("cannot be reached"), "{refused:?}");
+    two.b.start();
+    settled(&two);
+
+    two.b.cable("down");
+    wait("it is missed", || two.a.run(&["sync"]).out.contains("cannot be reached"));
+    two.a.write("etc/motd", "changed while the cable was cut\n");
+    two.b.cable("up");
+    settled(&two);
+    two.a.good(&["sync", "push", "--yes"]);
+    assert_eq!(two.b.text("etc/motd"), "changed while the cable was cut\n");
+    assert!(!is_there(&two.b.path("var/lib/twinwall/apply/journal")), "nothing is left open");
+}
