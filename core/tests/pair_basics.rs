@@ -34,6 +34,8 @@ fn settings(interval: Duration) -> Pair {
         interfaces: vec![interface("lan0", 1), interface("wan0", 2)],
         failback: Failback::Stay,
         ping_targets: Vec::new(),
+        enabled: true,
+        sync: Default::default(),
         boot_hold: Duration::from_secs(5),
         damping: Damping {
             flaps: 3,

@@ -62,6 +62,9 @@ pub(crate) enum Command {
     Reload,
     /// Look for mistakes in node.toml, pair.toml and the key file
     Check(CheckArgs),
+    /// High availability: its settings, and whether it is on
+    #[command(subcommand)]
+    Ha(Ha),
     /// Look at the appliance profile: what the sections of the configuration are made of
     #[command(subcommand)]
     Profile(Profile),
@@ -260,6 +263,14 @@ pub(crate) struct CheckArgs {
     /// Do not ask whether this machine has the interfaces and its own addresses
     #[arg(long)]
     pub(crate) files_only: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Ha {
+    /// Say whether high availability is on: exit code 0 if it is, 1 if not
+    ///
+    /// Reads pair.toml and asks nobody; for scripts and service units.
+    IsEnabled,
 }
 
 #[derive(Subcommand)]

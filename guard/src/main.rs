@@ -5,6 +5,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use twinwall_guard::start::{self, Failed};
+
+/// Exit code while high availability is off. The packaged unit does not start it again then.
+const OFF: u8 = 5;
+
 const HELP: &str = "\
 Decides and holds the role of this node. systemd starts it as twinwall-guard.service;
 in the foreground 'twinwall run' does.
@@ -13,7 +18,9 @@ usage: twinwall-guard [--root DIR] [--clear | --help | --version]
   --root DIR  where etc/twinwall and run/twinwall are looked for; / without it
   --clear     take the gate and every virtual IP off this machine, then end
   --help      print this
-  --version   print the version";
+  --version   print the version
+
+Ends with exit code 5 while high availability is off (pair.toml: enabled = false).";
 
 fn main() -> ExitCode {
     let mut root = PathBuf::from("/");
@@ -35,11 +42,14 @@ fn main() -> ExitCode {
             }
         }
     }
-    let result =
-        if clear { twinwall_guard::start::clear() } else { twinwall_guard::start::run(&root) };
+    let result = if clear { start::clear().map_err(Failed::Other) } else { start::run(&root) };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
+        Err(Failed::Off(message)) => {
+            eprintln!("twinwall-guard: {message}");
+            ExitCode::from(OFF)
+        }
+        Err(Failed::Other(message)) => {
             eprintln!("twinwall-guard: {message}");
             ExitCode::FAILURE
         }

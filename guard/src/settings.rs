@@ -33,6 +33,8 @@ pub enum SettingsError {
     },
     /// Files say something that cannot be.
     Wrong(Errors),
+    /// High availability is off by `pair.toml`.
+    Off(PathBuf),
 }
 
 impl fmt::Display for SettingsError {
@@ -46,6 +48,11 @@ impl fmt::Display for SettingsError {
                 )
             }
             SettingsError::Wrong(errors) => errors.fmt(f),
+            SettingsError::Off(file) => write!(
+                f,
+                "high availability is off ({}: enabled = false); turn it on with 'twinwall ha enable'",
+                file.display()
+            ),
         }
     }
 }
@@ -65,7 +72,7 @@ pub fn socket(root: &Path) -> PathBuf {
 /// Reads and checks everything.
 ///
 /// # Errors
-/// Every problem of the first file that has any.
+/// Every problem of the first file that has any, or that no guard shall run.
 pub fn load(root: &Path) -> Result<Settings, SettingsError> {
     let node_file = directory(root).join("node.toml");
     let pair_file = directory(root).join("pair.toml");
@@ -73,6 +80,9 @@ pub fn load(root: &Path) -> Result<Settings, SettingsError> {
         .map_err(SettingsError::Wrong)?;
     let pair = parse_pair(&pair_file.to_string_lossy(), &read(&pair_file)?)
         .map_err(SettingsError::Wrong)?;
+    if !pair.enabled {
+        return Err(SettingsError::Off(pair_file));
+    }
     let key_file = root.join(node.key_file.trim_start_matches('/'));
     let key =
         parse_key(&key_file.to_string_lossy(), &read(&key_file)?).map_err(SettingsError::Wrong)?;
@@ -106,6 +116,20 @@ mod tests {
     use std::os::unix::ffi::OsStrExt;
 
     use super::*;
+
+    #[test]
+    fn a_pair_that_is_off_gets_no_guard() {
+        let folder = std::env::temp_dir().join(format!("twinwall-off-{}", std::process::id()));
+        let settings = folder.join("etc/twinwall");
+        std::fs::create_dir_all(&settings).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(settings.join(name), text).unwrap();
+        write("node.toml", "name = \"gw-a\"\ndesignation = \"primary\"\n");
+        write("pair.toml", "pair_id = 1\nenabled = false\n[ha_link]\ninterface = \"ha0\"\n");
+        let error = load(&folder).expect_err("refused");
+        assert!(matches!(error, SettingsError::Off(_)), "{error}");
+        assert!(error.to_string().contains("twinwall ha enable"), "{error}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn what_is_no_regular_file_is_refused_without_waiting() {

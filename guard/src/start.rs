@@ -29,16 +29,36 @@ use crate::path_sockets::{PathSockets, Reaches};
 use crate::realtime::{self, BEAT_PRIORITY, STACK};
 use crate::reload::{Fixed, Reached, names, pinger};
 use crate::server::{self, Context};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, SettingsError};
 use crate::signals;
 use crate::threads;
+
+/// Why the guard does not run.
+#[derive(Debug)]
+pub enum Failed {
+    /// High availability is off: starting it again is no use. In words.
+    Off(String),
+    /// Anything else, for the operator.
+    Other(String),
+}
+
+impl From<String> for Failed {
+    fn from(message: String) -> Failed {
+        Failed::Other(message)
+    }
+}
 
 /// Runs the guard until it is told to leave.
 ///
 /// # Errors
-/// Why it could not start or go on, for the operator.
-pub fn run(root: &Path) -> Result<(), String> {
-    let settings = settings::load(root).map_err(|error| error.to_string())?;
+/// Why it could not start or go on.
+pub fn run(root: &Path) -> Result<(), Failed> {
+    let settings = settings::load(root).map_err(|error| match error {
+        SettingsError::Off(_) => Failed::Off(error.to_string()),
+        SettingsError::Unreadable { .. } | SettingsError::Wrong(_) => {
+            Failed::Other(error.to_string())
+        }
+    })?;
     // Before any thread exists: they all inherit it.
     signals::block().map_err(|error| format!("signals: {error}"))?;
     let socket = settings::socket(root);

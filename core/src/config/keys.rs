@@ -126,6 +126,13 @@ pub(super) static PAIR_ID: Key<Whole<u16>> = Key {
     absent: Absent::Required("1"),
     about: "Number of the pair, unique among the pairs that share a network segment.",
 };
+pub(super) static ENABLED: Key<Toggle> = Key {
+    section: "",
+    name: "enabled",
+    kind: Toggle,
+    absent: Absent::Default("true"),
+    about: "Whether high availability is on: the guard runs only while it is. `twinwall ha enable` and `disable` change it on both nodes, in the order that loses no packet.",
+};
 pub(super) static INTERVAL: Key<Seconds> = Key {
     section: "heartbeat",
     name: "interval",
@@ -210,6 +217,34 @@ pub(super) static TARGETS: Key<Addresses> = Key {
     absent: Absent::Default("[]"),
     about: "Addresses that answer a ping as long as a node is not cut off, as the gateway of the provider. With the peer silent, only a node that hears one of them serves. Where (threshold - 1) x interval is under 130 ms, a node that is cut off right after an answer may go on for some 100 ms beside its peer.",
 };
+pub(super) static SYNC_AUTOMATIC: Key<Toggle> = Key {
+    section: "sync",
+    name: "automatic",
+    kind: Toggle,
+    absent: Absent::Default("true"),
+    about: "Whether changes on the active node are synchronised by themselves, as they are made. Without it the nodes count as out of sync until somebody orders it.",
+};
+pub(super) static SYNC_DEBOUNCE: Key<Seconds> = Key {
+    section: "sync",
+    name: "debounce",
+    kind: Seconds { min: Duration::ZERO, max: Duration::from_secs(3600) },
+    absent: Absent::Default("0.5"),
+    about: "How long a section must be quiet before it is synchronised by itself, so that what is changed in several steps travels once.",
+};
+pub(super) static SYNC_LOGS: Key<Toggle> = Key {
+    section: "sync",
+    name: "logs",
+    kind: Toggle,
+    absent: Absent::Default("false"),
+    about: "Synchronise logs and reports: each node holds and shows those of both.",
+};
+pub(super) static SYNC_SNMP: Key<Toggle> = Key {
+    section: "sync",
+    name: "snmp",
+    kind: Toggle,
+    absent: Absent::Default("false"),
+    about: "SNMP data from both appliances: who polls one node gets the data of both.",
+};
 pub(super) static INTERFACE_NAME: Key<InterfaceName> = Key {
     section: REPEATED,
     name: "name",
@@ -253,6 +288,7 @@ pub(super) static NODE: &[&dyn Described] =
 /// The keys of `pair.toml`, section by section.
 pub(super) static PAIR: &[&dyn Described] = &[
     &PAIR_ID,
+    &ENABLED,
     &INTERVAL,
     &THRESHOLD,
     &HA_INTERFACE,
@@ -265,6 +301,10 @@ pub(super) static PAIR: &[&dyn Described] = &[
     &DAMPING_HOLD,
     &REQUIRE,
     &TARGETS,
+    &SYNC_AUTOMATIC,
+    &SYNC_DEBOUNCE,
+    &SYNC_LOGS,
+    &SYNC_SNMP,
     &INTERFACE_NAME,
     &WATCH,
     &PRIMARY,

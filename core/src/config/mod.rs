@@ -75,6 +75,9 @@ pub enum GateMode {
 pub struct Pair {
     /// Number of the pair, unique on its segments; part of every frame's header.
     pub pair_id: u16,
+    /// Whether high availability is on. A guard refuses to run while it is not.
+    #[serde(default = "on")]
+    pub enabled: bool,
     /// How often each node says that it is alive; 0.01 to 60 s.
     pub interval: Duration,
     /// Missed beats until the peer counts as silent; 2 to 255.
@@ -93,6 +96,33 @@ pub struct Pair {
     pub damping: Damping,
     /// Checks that must have said yes before this node counts as fit to take over.
     pub required_checks: Vec<String>,
+    /// What the agents take over from each other.
+    #[serde(default)]
+    pub sync: Sync,
+}
+
+/// What recordings from before the key mean.
+fn on() -> bool {
+    true
+}
+
+/// What the agents take over from each other, and when. Nothing of it concerns a guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sync {
+    /// Changes of the configuration are synchronised as they are made.
+    pub automatic: bool,
+    /// How long a section must be quiet before that.
+    pub debounce: Duration,
+    /// Logs and reports of both nodes on both.
+    pub logs: bool,
+    /// SNMP data of both nodes from either.
+    pub snmp: bool,
+}
+
+impl Default for Sync {
+    fn default() -> Sync {
+        Sync { automatic: true, debounce: Duration::from_millis(500), logs: false, snmp: false }
+    }
 }
 
 impl Pair {

@@ -7,7 +7,7 @@ use super::document::{Section, parse};
 use super::errors::{Errors, Found, Report};
 use super::interfaces::{self, Draft};
 use super::keys::{self, FailbackWord};
-use super::{Damping, Failback, HaLink, Pair};
+use super::{Damping, Failback, HaLink, Pair, Sync};
 
 /// Least time between the first missed heartbeat and the verdict: what a lease
 /// needs to be renewed by one beat and to end 10 ms before the peer may claim.
@@ -28,6 +28,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let top = Section::top(&document);
     top.refuse_unknown(keys::PAIR, report);
     let pair_id = top.get(&keys::PAIR_ID, report);
+    let enabled = top.get(&keys::ENABLED, report);
     let beat = read_heartbeat(&top, report);
     let ha_link = read_ha_link(&top, report);
     let failback = read_failback(&top, report);
@@ -38,7 +39,9 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let required_checks = readiness.get(&keys::REQUIRE, report);
     let ping = known_section(&top, "ping", report);
     let targets = ping.get(&keys::TARGETS, report);
-    let drafts = read_interfaces(&top, report);
+    let sync = read_sync(&top, report);
+    let off = enabled.as_ref().is_some_and(|enabled| !enabled.value);
+    let drafts = read_interfaces(&top, off, report);
 
     interfaces::check(&drafts, ha_link.as_ref().map(|link| link.interface.as_str()), report);
     if let Some(targets) = &targets {
@@ -50,6 +53,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     required_checks.dedup();
     Some(Pair {
         pair_id: pair_id?.value,
+        enabled: enabled?.value,
         interval,
         threshold,
         ha_link: ha_link?,
@@ -59,6 +63,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
         boot_hold: boot_hold?.value.max(interval * u32::from(threshold)),
         damping: damping?,
         required_checks,
+        sync: sync?,
     })
 }
 
@@ -110,9 +115,24 @@ fn read_damping(top: &Section<'_>, report: &mut Report<'_>) -> Option<Damping> {
     Some(Damping { flaps: flaps?.value, window: window?.value, hold: hold?.value })
 }
 
-fn read_interfaces(top: &Section<'_>, report: &mut Report<'_>) -> Vec<Draft> {
+fn read_sync(top: &Section<'_>, report: &mut Report<'_>) -> Option<Sync> {
+    let section = known_section(top, "sync", report);
+    let automatic = section.get(&keys::SYNC_AUTOMATIC, report);
+    let debounce = section.get(&keys::SYNC_DEBOUNCE, report);
+    let logs = section.get(&keys::SYNC_LOGS, report);
+    let snmp = section.get(&keys::SYNC_SNMP, report);
+    Some(Sync {
+        automatic: automatic?.value,
+        debounce: debounce?.value,
+        logs: logs?.value,
+        snmp: snmp?.value,
+    })
+}
+
+/// A pair that is still `off` may have none yet: pairing comes before its settings.
+fn read_interfaces(top: &Section<'_>, off: bool, report: &mut Report<'_>) -> Vec<Draft> {
     let sections = top.sections("interface", report);
-    if sections.is_empty() && report.is_clean() {
+    if sections.is_empty() && !off && report.is_clean() {
         let place = top.place("interface");
         report.add(
             &place,

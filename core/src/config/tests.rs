@@ -92,6 +92,21 @@ fn every_setting_arrives() {
 }
 
 #[test]
+fn a_pair_is_on_unless_it_says_otherwise_and_one_that_is_off_may_have_no_interfaces_yet() {
+    assert!(pair(PAIR).enabled);
+    let text = "pair_id = 1\nenabled = false\n[ha_link]\ninterface = \"ha0\"\n\
+                [sync]\nautomatic = false\ndebounce = 2\nlogs = true\nsnmp = true\n";
+    let off = pair(text);
+    let wanted =
+        Sync { automatic: false, debounce: Duration::from_secs(2), logs: true, snmp: true };
+    assert!(!off.enabled && off.interfaces.is_empty() && off.sync == wanted);
+    assert!(parse_pair("pair.toml", &text.replace("false\n[ha", "true\n[ha")).is_err());
+    assert_eq!(pair(PAIR).sync, Sync::default(), "the defaults of the table");
+    let on = pair(&PAIR.replace("pair_id = 1", "pair_id = 1\nenabled = false"));
+    assert_eq!(on.digest(), pair(PAIR).digest(), "a guard does not heed it");
+}
+
+#[test]
 fn wrong_nodes() {
     let cases = [
         (
@@ -197,7 +212,7 @@ fn unknown_keys_and_sections() {
         (
             "pair_id = 1",
             "pair_id = 1\ncolour = 3",
-            "pair.toml:2: colour = 3: unknown key; remove it; known here: pair_id, heartbeat, ha_link, failback, boot, damping, readiness, ping, interface",
+            "pair.toml:2: colour = 3: unknown key; remove it; known here: pair_id, enabled, heartbeat, ha_link, failback, boot, damping, readiness, ping, sync, interface",
         ),
         (
             "interface = \"ha0\"",

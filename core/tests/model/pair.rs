@@ -401,6 +401,8 @@ fn config() -> Config {
         }],
         failback: Failback::Stay,
         ping_targets: Vec::new(),
+        enabled: true,
+        sync: Default::default(),
         boot_hold: Duration::from_millis(DETECTION),
         damping: Damping {
             flaps: 5,

@@ -172,6 +172,8 @@ fn pair(interval: Duration, threshold: u8) -> Pair {
         ],
         failback: Failback::Stay,
         ping_targets: Vec::new(),
+        enabled: true,
+        sync: Default::default(),
         boot_hold: (interval * u32::from(threshold)).max(Duration::from_secs(1)),
         damping: Damping {
             flaps: 5,

@@ -17,6 +17,7 @@ pub mod node;
 pub mod profile;
 pub mod section;
 pub mod serve;
+pub mod settings;
 pub mod step;
 pub mod store;
 pub mod translate;

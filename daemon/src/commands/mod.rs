@@ -4,6 +4,7 @@ mod agent;
 mod ask;
 mod check;
 mod events;
+mod ha;
 mod jobs;
 mod keygen;
 mod profile;
@@ -43,6 +44,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Fact(args) => ask::fact(root, args),
         Command::Reload => ask::reload(root),
         Command::Check(args) => check::check(root, args),
+        Command::Ha(order) => ha::ha(root, order),
         Command::Profile(order) => profile::profile(root, order),
         Command::Keygen(args) => keygen::keygen(root, args),
         Command::Record(args) => record::record(root, args),

@@ -168,3 +168,13 @@ fn the_key_goes_where_node_toml_says() {
         ran.err
     );
 }
+
+#[test]
+fn whether_high_availability_is_on_is_read_from_the_file_alone() {
+    let root = Root::new();
+    root.run(&["ha", "is-enabled"]).assert(1, "off\n", "");
+    root.write("etc/twinwall/pair.toml", PAIR);
+    root.run(&["ha", "is-enabled"]).assert(0, "on\n", "");
+    root.write("etc/twinwall/pair.toml", &format!("enabled = false\n{PAIR}"));
+    root.run(&["ha", "is-enabled"]).assert(1, "off\n", "");
+}

@@ -1,0 +1,305 @@
+//! The HA settings as one value with a type for each: what `GET` gives, and what the page
+//! sends back as a whole. Made from the meaning of pair.toml; going back it becomes a list
+//! of changes, so that the file keeps its comments.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use twinwall_core::config::{Cable, Failback, Interface, Pair};
+
+use super::change::{Change, Value};
+
+/// All HA settings. Addresses are texts, so that a wrong one is refused at its field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HaSettings {
+    /// Whether high availability is on. Not changed by writing it: that is an operation of
+    /// its own, for each direction.
+    pub enabled: bool,
+    /// Number of the pair; given when the nodes were paired, and not changed here.
+    pub pair_id: u16,
+    /// How often the nodes say that they are alive.
+    pub heartbeat: Heartbeat,
+    /// The interface reserved for the pair.
+    pub ha_link: Link,
+    /// The interfaces with addresses of the pair.
+    pub interfaces: Vec<HaInterface>,
+    /// Whether the role returns to the primary.
+    pub failback: FailbackSetting,
+    /// What is synchronised, and when.
+    pub sync: SyncSetting,
+    /// Addresses that answer a ping while a node is not cut off.
+    #[serde(default)]
+    pub ping_targets: Vec<String>,
+}
+
+/// See [`HaSettings::heartbeat`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// Seconds between two.
+    pub interval_s: f64,
+    /// Missed ones until the peer counts as silent.
+    pub threshold: u32,
+}
+
+/// See [`HaSettings::ha_link`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Its name, the same on both nodes.
+    pub interface: String,
+    /// What lies between the two ports.
+    pub cable: Cable,
+}
+
+/// An interface with addresses of the pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HaInterface {
+    /// Its name, the same on both nodes.
+    pub name: String,
+    /// Losing it makes a node unfit.
+    pub watch: bool,
+    /// The primary's own addresses, as `10.1.0.2/24`.
+    #[serde(default)]
+    pub primary: Vec<String>,
+    /// The secondary's own addresses.
+    #[serde(default)]
+    pub secondary: Vec<String>,
+    /// The addresses that follow the active node.
+    #[serde(default, rename = "virtual")]
+    pub virtual_ips: Vec<String>,
+}
+
+/// See [`HaSettings::failback`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailbackSetting {
+    /// Where the role goes when the primary is back.
+    pub policy: Policy,
+    /// Seconds for which the primary must have been fit; only with `primary`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_s: Option<f64>,
+}
+
+/// Where the role goes when the primary is back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// It stays.
+    Stay,
+    /// To the primary.
+    Primary,
+}
+
+/// See [`HaSettings::sync`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SyncSetting {
+    /// Changes are synchronised as they are made.
+    pub automatic: bool,
+    /// Seconds for which a section must be quiet before that.
+    pub debounce_s: f64,
+    /// Synchronise logs and reports.
+    pub logs: bool,
+    /// SNMP data from both appliances.
+    pub snmp: bool,
+}
+
+impl From<&Pair> for HaSettings {
+    fn from(pair: &Pair) -> HaSettings {
+        let (policy, hold_s) = match pair.failback {
+            Failback::Stay => (Policy::Stay, None),
+            Failback::Primary { hold } => (Policy::Primary, Some(hold.as_secs_f64())),
+        };
+        HaSettings {
+            enabled: pair.enabled,
+            pair_id: pair.pair_id,
+            heartbeat: Heartbeat {
+                interval_s: pair.interval.as_secs_f64(),
+                threshold: u32::from(pair.threshold),
+            },
+            ha_link: Link { interface: pair.ha_link.interface.clone(), cable: pair.ha_link.cable },
+            interfaces: pair.interfaces.iter().map(HaInterface::from).collect(),
+            failback: FailbackSetting { policy, hold_s },
+            sync: SyncSetting {
+                automatic: pair.sync.automatic,
+                debounce_s: pair.sync.debounce.as_secs_f64(),
+                logs: pair.sync.logs,
+                snmp: pair.sync.snmp,
+            },
+            ping_targets: texts(&pair.ping_targets),
+        }
+    }
+}
+
+impl From<&Interface> for HaInterface {
+    fn from(interface: &Interface) -> HaInterface {
+        HaInterface {
+            name: interface.name.clone(),
+            watch: interface.watch,
+            primary: texts(&interface.primary),
+            secondary: texts(&interface.secondary),
+            virtual_ips: texts(&interface.virtual_ips),
+        }
+    }
+}
+
+fn texts<T: ToString>(all: &[T]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
+}
+
+impl HaSettings {
+    /// Time from a peer's last beat until it counts as dead, where nothing says it sooner.
+    pub fn detection(&self) -> Duration {
+        let seconds = self.heartbeat.interval_s * f64::from(self.heartbeat.threshold);
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
+    }
+
+    /// The changes that make these settings of `old`.
+    pub fn changes_from(&self, old: &HaSettings) -> Vec<Change> {
+        let mut all = Vec::new();
+        let mut set = |key: &str, differs: bool, value: Value| {
+            if differs {
+                all.push(Change::Set { key: key.to_owned(), value });
+            }
+        };
+        let number = Value::Number;
+        let (new_beat, old_beat) = (&self.heartbeat, &old.heartbeat);
+        let interval = new_beat.interval_s;
+        set("heartbeat.interval", interval != old_beat.interval_s, number(interval));
+        let threshold = new_beat.threshold;
+        set("heartbeat.threshold", threshold != old_beat.threshold, number(threshold.into()));
+        let link = &self.ha_link;
+        let name = Value::Text(link.interface.clone());
+        set("ha_link.interface", link.interface != old.ha_link.interface, name);
+        let cable = match link.cable {
+            Cable::Direct => "direct",
+            Cable::Switched => "switched",
+        };
+        set("ha_link.cable", link.cable != old.ha_link.cable, Value::Text(cable.to_owned()));
+        self.failback_from(old, &mut set);
+        self.sync_from(old, &mut set);
+        let targets = Value::List(self.ping_targets.clone());
+        set("ping.targets", self.ping_targets != old.ping_targets, targets);
+        self.interfaces_from(old, &mut all);
+        all
+    }
+
+    fn failback_from(&self, old: &HaSettings, set: &mut impl FnMut(&str, bool, Value)) {
+        let (new, old) = (&self.failback, &old.failback);
+        let policy = match new.policy {
+            Policy::Stay => "stay",
+            Policy::Primary => "primary",
+        };
+        set("failback.policy", new.policy != old.policy, Value::Text(policy.to_owned()));
+        if let Some(hold) = new.hold_s {
+            set("failback.hold", new.hold_s != old.hold_s, Value::Number(hold));
+        }
+    }
+
+    fn sync_from(&self, old: &HaSettings, set: &mut impl FnMut(&str, bool, Value)) {
+        let (new, old) = (&self.sync, &old.sync);
+        set("sync.automatic", new.automatic != old.automatic, Value::Flag(new.automatic));
+        set("sync.debounce", new.debounce_s != old.debounce_s, Value::Number(new.debounce_s));
+        set("sync.logs", new.logs != old.logs, Value::Flag(new.logs));
+        set("sync.snmp", new.snmp != old.snmp, Value::Flag(new.snmp));
+    }
+
+    /// The order of interfaces stays as it is in the file; new ones come last.
+    fn interfaces_from(&self, old: &HaSettings, all: &mut Vec<Change>) {
+        let find =
+            |list: &[HaInterface], name: &str| list.iter().find(|one| one.name == name).cloned();
+        for gone in &old.interfaces {
+            if find(&self.interfaces, &gone.name).is_none() {
+                all.push(Change::RemoveInterface { name: gone.name.clone() });
+            }
+        }
+        for new in &self.interfaces {
+            let before = find(&old.interfaces, &new.name);
+            let key = |field: &str| format!("interface.{}.{field}", new.name);
+            if before.as_ref().is_none_or(|before| before.watch != new.watch) {
+                all.push(Change::Set { key: key("watch"), value: Value::Flag(new.watch) });
+            }
+            let before = before.unwrap_or_else(|| HaInterface {
+                primary: Vec::new(),
+                secondary: Vec::new(),
+                virtual_ips: Vec::new(),
+                ..new.clone()
+            });
+            let lists = [
+                ("primary", &new.primary, &before.primary),
+                ("secondary", &new.secondary, &before.secondary),
+                ("virtual", &new.virtual_ips, &before.virtual_ips),
+            ];
+            for (field, new, before) in lists {
+                if new != before {
+                    all.push(Change::Set { key: key(field), value: Value::List(new.clone()) });
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use twinwall_core::config::parse_pair;
+
+    use super::super::edit::edit;
+    use super::*;
+
+    const TEXT: &str = "pair_id = 7 # seven\n[heartbeat]\ninterval = 0.1 # fast\n[ha_link]\ninterface = \"ha0\"\n\
+        [[interface]]\nname = \"lan\" # in\nprimary = \"10.1.0.2/24\"\nsecondary = \"10.1.0.3/24\"\nvirtual = \"10.1.0.1/24\"\n\
+        [[interface]]\nname = \"wan\"\nvirtual = \"203.0.113.5/29\"\n";
+
+    fn view(text: &str) -> HaSettings {
+        let pair = parse_pair("pair.toml", text);
+        HaSettings::from(&pair.unwrap_or_else(|errors| panic!("{errors}\n{text}")))
+    }
+
+    #[test]
+    fn what_is_sent_back_unchanged_changes_nothing() {
+        let settings = view(TEXT);
+        let json = serde_json::to_string(&settings).expect("JSON");
+        let back: HaSettings = serde_json::from_str(&json).expect("reads");
+        assert_eq!(back.changes_from(&settings), []);
+        assert!(json.contains(r#""virtual":["10.1.0.1/24"]"#), "{json}");
+        assert_eq!(settings.detection(), Duration::from_millis(300));
+    }
+
+    #[test]
+    fn everything_that_is_changed_arrives_and_comments_stay() {
+        let old = view(TEXT);
+        let mut new = old.clone();
+        new.heartbeat = Heartbeat { interval_s: 2.0, threshold: 4 };
+        new.ha_link = Link { interface: "ha1".to_owned(), cable: Cable::Direct };
+        new.failback = FailbackSetting { policy: Policy::Primary, hold_s: Some(30.0) };
+        new.sync = SyncSetting { automatic: false, debounce_s: 0.0, logs: true, snmp: true };
+        new.ping_targets = vec!["203.0.113.1".to_owned()];
+        new.interfaces.remove(1);
+        new.interfaces[0].watch = true;
+        new.interfaces[0].virtual_ips.push("10.1.0.9/24".to_owned());
+        new.interfaces.push(HaInterface {
+            name: "dmz".to_owned(),
+            watch: true,
+            primary: Vec::new(),
+            secondary: Vec::new(),
+            virtual_ips: vec!["10.3.0.1/24".to_owned()],
+        });
+        let text = edit(TEXT, &new.changes_from(&old)).expect("edited");
+        assert_eq!(view(&text), new, "{text}");
+        for comment in ["# seven", "# fast", "# in"] {
+            assert!(text.contains(comment), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_nobody_knows_is_refused() {
+        let mut json = serde_json::to_value(view(TEXT)).expect("JSON");
+        json["heartbeat"]["intervall"] = 1.into();
+        let error = serde_json::from_value::<HaSettings>(json).expect_err("refused");
+        assert!(error.to_string().contains("intervall"), "{error}");
+    }
+}
