@@ -48,6 +48,7 @@ const CRATES: [Crate; 5] = [
             "tokio",
             "tokio-rustls",
             "toml",
+            "toml_edit",
             "twinwall-core",
             "zstd",
         ],
