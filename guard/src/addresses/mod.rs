@@ -160,12 +160,14 @@ impl Addresses {
         if present {
             self.add(wanted, &mut outcome, on_chunk)?;
         }
+        let removed = removed + self.remove_replaced(&mut outcome)?;
         if present && removed > 0 {
             // Removing a primary address may have taken others of ours with it.
             self.compare(wanted, present)?;
             outcome = Outcome { added: outcome.added, removed, ..Outcome::default() };
             self.remove(&mut outcome)?;
             self.add(wanted, &mut outcome, on_chunk)?;
+            self.remove_replaced(&mut outcome)?;
         }
         Ok(outcome)
     }
@@ -176,7 +178,8 @@ impl Addresses {
     /// When the kernel cannot be spoken to.
     pub fn audit(&mut self, wanted: &[Vip], present: bool) -> io::Result<Audit> {
         self.compare(wanted, present)?;
-        let mut audit = Audit { extra: self.plan.remove.len(), ..Audit::default() };
+        let extra = self.plan.remove.len() + self.plan.replaced.len();
+        let mut audit = Audit { extra, ..Audit::default() };
         if present {
             let missing = |need: &&Need| !matches!(need, Need::Nothing | Need::Adopt);
             audit.missing = self.plan.needs.iter().filter(missing).count();
@@ -256,6 +259,14 @@ impl Addresses {
         let removed = remove.len();
         self.plan.remove = remove;
         result.map(|()| removed)
+    }
+
+    /// What has a successor by now; removed as well, and counted as that.
+    fn remove_replaced(&mut self, outcome: &mut Outcome) -> io::Result<usize> {
+        std::mem::swap(&mut self.plan.remove, &mut self.plan.replaced);
+        let removed = self.remove(outcome);
+        std::mem::swap(&mut self.plan.remove, &mut self.plan.replaced);
+        removed
     }
 
     fn remove_chunk(&mut self, chunk: &[usize], outcome: &mut Outcome) -> io::Result<()> {

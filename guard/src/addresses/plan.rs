@@ -3,7 +3,9 @@
 
 use std::net::IpAddr;
 
-use crate::rtnetlink::{AddressRecord, IFA_F_DADFAILED, IFA_F_SECONDARY, IFA_F_TENTATIVE};
+use crate::rtnetlink::{
+    AddressRecord, IFA_F_DADFAILED, IFA_F_NOPREFIXROUTE, IFA_F_SECONDARY, IFA_F_TENTATIVE,
+};
 
 use super::{TAG, Vip};
 
@@ -27,6 +29,10 @@ pub(super) struct Plan {
     pub(super) needs: Vec<Need>,
     /// Positions in the dump of what must go.
     pub(super) remove: Vec<usize>,
+    /// Positions in the dump of wanted IPv4 addresses with another length. They go once
+    /// those with the right one are there: so the node never is without the address, and
+    /// routes and connections that name it do not notice.
+    pub(super) replaced: Vec<usize>,
     keys: Vec<Key>,
 }
 
@@ -42,6 +48,7 @@ impl Plan {
         Plan {
             needs: Vec::with_capacity(addresses),
             remove: Vec::with_capacity(addresses),
+            replaced: Vec::with_capacity(addresses),
             keys: Vec::with_capacity(addresses),
         }
     }
@@ -58,6 +65,7 @@ impl Plan {
     ) {
         self.needs.clear();
         self.remove.clear();
+        self.replaced.clear();
         self.keys.clear();
         for (at, vip) in wanted.iter().enumerate() {
             let index = indexes(vip);
@@ -99,14 +107,27 @@ impl Plan {
         finite: bool,
     ) {
         let unusable = record.flags & (IFA_F_DADFAILED | IFA_F_TENTATIVE) != 0;
-        if record.length != vip.kernel_length() || unusable {
+        let other_length = record.length != vip.kernel_length();
+        if unusable || (other_length && !is_enough(vip, record)) {
             self.remove.push(at);
-        } else if record.tag != TAG || (record.valid_s != u32::MAX) != finite {
+        } else if other_length && record.address.is_ipv4() {
+            self.replaced.push(at);
+        } else if record.tag != TAG
+            || (record.valid_s != u32::MAX) != finite
+            || (other_length && record.flags & IFA_F_NOPREFIXROUTE == 0)
+        {
             self.needs[position] = Need::Adopt;
         } else {
             self.needs[position] = Need::Nothing;
         }
     }
+}
+
+/// Whether an address of another length need not be taken away first. The kernel has an
+/// IPv4 address twice, if need be; an IPv6 address only once, but the length of one that
+/// brings no route means nothing.
+fn is_enough(vip: &Vip, record: &AddressRecord) -> bool {
+    record.address.is_ipv4() || (!vip.carries_subnet && record.length < vip.kernel_length())
 }
 
 /// Interfaces on which removing the addresses `remove` would take addresses of the
@@ -200,7 +221,18 @@ mod tests {
         let found = [record("10.0.0.1", 16, TAG), record("10.0.0.3", 24, 0)];
         let plan = plan(&[vip("10.0.0.1", 24), vip("10.0.0.3", 24)], true, &found);
         assert_eq!(plan.needs, [Need::Add, Need::Adopt]);
-        assert_eq!(plan.remove, [0]);
+        assert_eq!((plan.remove, plan.replaced), (vec![], vec![0]), "after the right one is there");
+    }
+
+    #[test]
+    fn an_ipv6_address_with_a_route_becomes_ours_as_it_is_and_one_without_is_made_anew() {
+        let bare = |vip: Vip| Vip { carries_subnet: false, ..vip };
+        let found = [record("fd00::1", 64, 0), record("fd00::3", 128, 0)];
+        let wanted = [bare(vip("fd00::1", 64)), vip("fd00::3", 64)];
+        let first = plan(&wanted, true, &found);
+        assert_eq!((first.needs, first.remove), (vec![Need::Adopt, Need::Add], vec![1]));
+        let ours = AddressRecord { flags: IFA_F_NOPREFIXROUTE, ..record("fd00::1", 64, TAG) };
+        assert_eq!(plan(&wanted[..1], true, &[ours]).needs, [Need::Nothing]);
     }
 
     #[test]
