@@ -56,7 +56,7 @@ pub fn key_file(root: &Path) -> Result<PathBuf, Errors> {
 
 /// Whether the settings want a guard to run on this node.
 pub fn guard_is_wanted(root: &Path) -> bool {
-    root.join(NODE).exists() && root.join(PAIR).exists()
+    root.join(NODE).exists() && crate::agent::settings::is_enabled(root)
 }
 
 fn keep<T>(read: Result<T, Errors>, problems: &mut Vec<Problem>) -> Option<T> {

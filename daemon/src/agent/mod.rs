@@ -13,6 +13,7 @@ pub mod guard;
 pub mod identity;
 pub mod jobs;
 pub mod manifest;
+pub mod netconf;
 pub mod node;
 pub mod profile;
 pub mod section;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use twinwall::agent::settings;
+use twinwall::failure::{Exit, Failure};
 
 use crate::cli::Ha;
-use crate::failure::{Exit, Failure};
 use crate::show::print;
 
 pub(super) fn ha(root: &Path, order: &Ha) -> Result<(), Failure> {

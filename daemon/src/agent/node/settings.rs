@@ -3,7 +3,6 @@
 //! and nothing else. Read as a whole whenever something changed.
 
 use std::path::Path;
-use std::time::Duration;
 
 use twinwall_core::config::{Interface, Node, Pair, Problem};
 use twinwall_core::ids::Designation;
@@ -61,13 +60,19 @@ impl Settings {
 
     /// Whether high availability is on, as far as settings go.
     pub fn is_enabled(&self) -> bool {
-        self.pair.is_some() && self.node.is_some() && self.peer.is_some()
+        let on = self.pair.as_ref().is_some_and(|pair| pair.enabled);
+        on && self.node.is_some() && self.peer.is_some()
     }
 
     /// What they say about synchronisation.
     pub fn rules(&self) -> Rules {
         let right = self.problems.is_empty();
-        Rules { enabled: right && self.is_enabled(), automatic: true, debounce: DEBOUNCE }
+        let sync = self.pair.as_ref().map(|pair| pair.sync).unwrap_or_default();
+        Rules {
+            enabled: right && self.is_enabled(),
+            automatic: sync.automatic,
+            debounce: sync.debounce,
+        }
     }
 
     /// Between this node's addresses and canonical content.
@@ -92,9 +97,6 @@ fn address_pairs(interface: &Interface, own: Designation) -> Vec<AddressPair> {
     let pairs = both(true).chain(both(false));
     pairs.map(|(own, peer)| AddressPair { interface: interface.name.clone(), own, peer }).collect()
 }
-
-/// How long a section must be quiet before it is sent.
-const DEBOUNCE: Duration = Duration::from_millis(500);
 
 fn profile(root: &Path, problems: &mut Vec<Problem>) -> (Profile, Digest) {
     let own = root.join(FILE);

@@ -26,8 +26,9 @@ pub use view::HaSettings;
 pub const PAIR: &str = "etc/twinwall/pair.toml";
 
 /// Whether high availability is on below `root`: a guard shall run. Reads the file and
-/// nothing else; settings that are absent or cannot be read are not on.
+/// nothing else. Without one it is not on; in one that is wrong it is not turned off, so
+/// that a slip of the pen stops no guard that runs, and one that starts says what is wrong.
 pub fn is_enabled(root: &Path) -> bool {
     let text = std::fs::read_to_string(root.join(PAIR));
-    text.is_ok_and(|text| parse_pair(PAIR, &text).is_ok_and(|pair| pair.enabled))
+    text.is_ok_and(|text| parse_pair(PAIR, &text).map_or(true, |pair| pair.enabled))
 }
