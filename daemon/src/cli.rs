@@ -1,11 +1,15 @@
 //! Every command and flag, defined once: help, man pages, completions and
 //! docs/reference/cli.md are made from here. It never does anything itself.
 
+mod ha;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use ha::Ha;
 use twinwall::agent::section::Section;
 
 /// Two identical Linux gateways that act as one which does not go down.
@@ -263,14 +267,6 @@ pub(crate) struct CheckArgs {
     /// Do not ask whether this machine has the interfaces and its own addresses
     #[arg(long)]
     pub(crate) files_only: bool,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Ha {
-    /// Say whether high availability is on: exit code 0 if it is, 1 if not
-    ///
-    /// Reads pair.toml and asks nobody; for scripts and service units.
-    IsEnabled,
 }
 
 #[derive(Subcommand)]

@@ -5,12 +5,12 @@
 //! configuration nor marked as ours, and it never decides whether VIPs belong
 //! here: the core does.
 
+mod failure;
 mod own;
 mod plan;
 mod run;
 mod vip;
 
-use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use std::time::Duration;
 use twinwall_core::event::Applied;
 
 use crate::rtnetlink::*;
+pub use failure::Failure;
 pub use own::Expected;
 pub(crate) use plan::same_subnet;
 use plan::{Need, Plan, endangered};
@@ -61,38 +62,6 @@ impl Outcome {
     fn fail(&mut self, failure: Failure) {
         self.failed += 1;
         self.first_failure.get_or_insert(failure);
-    }
-}
-
-/// An address that the kernel refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Adding it, else removing it.
-    pub adding: bool,
-    /// The address.
-    pub address: IpAddr,
-    /// Where; `None` for a leftover on an interface that is not configured.
-    pub interface: Option<InterfaceName>,
-    /// The kernel's error number.
-    pub errno: i32,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = if self.adding { "add" } else { "remove" };
-        let error = io::Error::from_raw_os_error(self.errno);
-        write!(f, "cannot {verb} {}", self.address)?;
-        if let Some(interface) = self.interface {
-            write!(f, " on {interface}")?;
-        }
-        let now = match self.errno {
-            libc::ENODEV => "create the interface or take it out of pair.toml",
-            libc::EACCES | libc::EPERM => {
-                "the guard needs CAP_NET_ADMIN, and IPv6 must not be disabled there"
-            }
-            _ => "see the interface with 'ip addr'",
-        };
-        write!(f, ": {error}; {now}")
     }
 }
 

@@ -155,86 +155,54 @@ fn the_first_file_by_name_counts_and_an_earlier_folder_hides_a_later() {
     assert_eq!(ground.look("lan").expect("found").addresses, prefixes(&["10.0.0.1/8"]));
 }
 
-/// File, what is wanted, and the lines of the file that become others; `|` parts lines.
+/// File, interface, what it must have and must not, and the lines of the file that become
+/// others; `|` parts lines.
+type Edit = (&'static str, &'static str, [&'static str; 2], [&'static str; 2]);
+
+const EDITS: [Edit; 12] = [
+    // The present address becomes the virtual one, a new own one stands in its place.
+    (MAIN, "enp1s0", ["10.1.0.2/24", "10.1.0.1"], ["s 10.1.0.1/24", "s 10.1.0.2/24"]),
+    (MAIN, "lan", ["192.168.5.2/24", "192.168.5.1"], ["s 192.168.5.1|", "s 192.168.5.2|"]),
+    (
+        MAIN,
+        "lan",
+        ["192.168.5.2/25", "192.168.5.1"],
+        [" 192.168.5.1|    netmask 255.255.255.0|", " 192.168.5.2/25|"],
+    ),
+    (MAIN, "lan", ["2001:db8:5::2/64", "2001:db8:5::1"], ["s 2001:db8:5::1", "s 2001:db8:5::2"]),
+    // One more, beside those that are there.
+    (
+        MAIN,
+        "lan",
+        ["192.168.5.9/24", ""],
+        ["::1/64|", "::1/64||iface lan inet static|    address 192.168.5.9/24|"],
+    ),
+    // One less: what else the interface has stays.
+    (
+        MAIN,
+        "lan",
+        ["", "2001:db8:5::1"],
+        ["inet6 static|    address 2001:db8:5::1/64|", "inet6 manual|"],
+    ),
+    (LAN, "lan", ["10.1.0.2/24", "10.1.0.1"], ["=10.1.0.1/24", "=10.1.0.2/24"]),
+    (LAN, "lan", ["10.1.0.7/24", ""], ["::1/64|", "::1/64|Address=10.1.0.7/24|"]),
+    (LAN, "lan", ["", "2001:db8:1::1"], ["Address=2001:db8:1::1/64|", ""]),
+    (LAN, "lan", ["10.1.0.1/25", ""], ["=10.1.0.1/24", "=10.1.0.1/25"]),
+    // Nothing to do.
+    (LAN, "lan", ["10.1.0.1/24", "10.1.0.77"], ["", ""]),
+    (MAIN, "lan", ["192.168.5.1/24", ""], ["", ""]),
+];
+
 #[test]
 fn an_edit_changes_its_line_and_nothing_else() {
-    let cases = [
-        // The present address becomes the virtual one, a new own one stands in its place.
-        (
-            MAIN,
-            INSTALLED,
-            wanted("enp1s0", &["10.1.0.2/24"], &["10.1.0.1"]),
-            "\taddress 10.1.0.1/24",
-            "\taddress 10.1.0.2/24",
-        ),
-        (
-            MAIN,
-            INSTALLED,
-            wanted("lan", &["192.168.5.2/24"], &["192.168.5.1"]),
-            "    address 192.168.5.1\n",
-            "    address 192.168.5.2\n",
-        ),
-        (
-            MAIN,
-            INSTALLED,
-            wanted("lan", &["192.168.5.2/25"], &["192.168.5.1"]),
-            "    address 192.168.5.1|    netmask 255.255.255.0|",
-            "    address 192.168.5.2/25|",
-        ),
-        (
-            MAIN,
-            INSTALLED,
-            wanted("lan", &["2001:db8:5::2/64"], &["2001:db8:5::1"]),
-            "    address 2001:db8:5::1/64",
-            "    address 2001:db8:5::2/64",
-        ),
-        // One more, beside those that are there.
-        (
-            MAIN,
-            INSTALLED,
-            wanted("lan", &["192.168.5.9/24"], &[]),
-            "    address 2001:db8:5::1/64|",
-            "    address 2001:db8:5::1/64||iface lan inet static|    address 192.168.5.9/24|",
-        ),
-        // One less: what else the interface has stays.
-        (
-            MAIN,
-            INSTALLED,
-            wanted("lan", &[], &["2001:db8:5::1"]),
-            "iface lan inet6 static|    address 2001:db8:5::1/64|",
-            "iface lan inet6 manual|",
-        ),
-        (
-            LAN,
-            NETWORK,
-            wanted("lan", &["10.1.0.2/24"], &["10.1.0.1"]),
-            "Address=10.1.0.1/24",
-            "Address=10.1.0.2/24",
-        ),
-        (
-            LAN,
-            NETWORK,
-            wanted("lan", &["10.1.0.7/24"], &[]),
-            "Address=2001:db8:1::1/64",
-            "Address=2001:db8:1::1/64|Address=10.1.0.7/24",
-        ),
-        (LAN, NETWORK, wanted("lan", &[], &["2001:db8:1::1"]), "Address=2001:db8:1::1/64|", ""),
-        (
-            LAN,
-            NETWORK,
-            wanted("lan", &["10.1.0.1/25"], &[]),
-            "Address=10.1.0.1/24",
-            "Address=10.1.0.1/25",
-        ),
-        // Nothing to do.
-        (LAN, NETWORK, wanted("lan", &["10.1.0.1/24"], &["10.1.0.77"]), "", ""),
-        (MAIN, INSTALLED, wanted("lan", &["192.168.5.1/24"], &[]), "", ""),
-    ];
-    for (path, text, wanted, from, to) in cases {
+    for (path, interface, [own, gone], lines) in EDITS {
+        let text = if path == MAIN { INSTALLED } else { NETWORK };
+        let list = |one: &'static str| if one.is_empty() { vec![] } else { vec![one] };
+        let wanted = wanted(interface, &list(own), &list(gone));
         let ground = Ground::new(&[(path, text)]);
         let plan = plan(ground.root(), std::slice::from_ref(&wanted));
         let plan = plan.unwrap_or_else(|error| panic!("{wanted:?}: {error}"));
-        let (from, to) = (from.replace('|', "\n"), to.replace('|', "\n"));
+        let [from, to] = lines.map(|lines| lines.replace('|', "\n"));
         assert!(text.contains(&from), "{from}");
         let expected = text.replacen(&from, &to, 1);
         match plan.as_slice() {
