@@ -12,4 +12,5 @@ mod install;
 mod reboot;
 mod remove;
 mod support;
+mod sync;
 mod upgrade;

@@ -11,8 +11,11 @@ type File = (String, String, u32);
 
 /// The own addresses in systemd-networkd's files, the packet filter, forwarding.
 pub(crate) fn of_debian(node: usize) -> Vec<File> {
+    // The agents talk on the HA link, as docs/install.md says; heartbeats need no rule.
+    let ruleset = ruleset::administrator(Product::Twinwall, false)
+        .replace("    tcp dport 22 accept\n", "    tcp dport 22 accept\n    iifname \"ha0\" meta l4proto { tcp, udp } th dport 8856 accept\n");
     let mut files = vec![
-        ("etc/nftables.conf".to_owned(), ruleset::administrator(Product::Twinwall, false), 0o644),
+        ("etc/nftables.conf".to_owned(), ruleset, 0o644),
         (
             "etc/sysctl.d/50-gateway.conf".to_owned(),
             "net.ipv4.ip_forward = 1\nnet.ipv6.conf.all.forwarding = 1\n".to_owned(),
@@ -24,7 +27,9 @@ pub(crate) fn of_debian(node: usize) -> Vec<File> {
             "[Match]\nName={interface}\n\n[Network]\nIPv6AcceptRA=no\nDHCP=no\nLinkLocalAddressing=ipv6\n"
         );
         addresses.iter().for_each(|address| text += &format!("Address={address}\n"));
-        files.push((format!("etc/systemd/network/20-{interface}.network"), text, 0o644));
+        // What describes the HA link never travels to the other node.
+        let kind = if interface == plan::HA { ".node-local" } else { "" };
+        files.push((format!("etc/systemd/network/20-{interface}{kind}.network"), text, 0o644));
     }
     files
 }

@@ -7,6 +7,8 @@ mod inside;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use twinwall_core::api::Status;
 use twinwall_core::time::Moment;
 use twinwall_lab::clock::now;
@@ -81,7 +83,60 @@ impl Site {
         }
     }
 
-    fn write(&self, node: usize, files: Vec<(String, String, u32)>) {
+    /// Lets each agent know the other's certificate, makes `founder` the node whose
+    /// configuration counts, and waits until they talk.
+    pub(crate) fn pair_from_files(&self, founder: usize) {
+        // Its settings are there by now.
+        let own = |node: usize| {
+            self.run(node, "systemctl restart twinwall-agent");
+            self.until("an identity", || {
+                let file = self.nodes[node].path("etc/twinwall/identity/node.pem");
+                let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+                const END: &str = "-----END CERTIFICATE-----";
+                let begin = text.find("-----BEGIN CERTIFICATE").ok_or("no certificate yet")?;
+                let length = text[begin..].find(END).ok_or("no end yet")? + END.len();
+                Ok(text[begin..begin + length].to_owned() + "\n")
+            })
+        };
+        let certificates = [0, 1].map(own);
+        for node in 0..2 {
+            let peer = "etc/twinwall/identity/peer.pem";
+            self.nodes[node].write(peer, &certificates[1 - node], 0o600).unwrap();
+            self.run(node, "systemctl stop twinwall-agent");
+            if node == founder {
+                let lineage = format!("{{\"lineage\": \"{:032x}\"}}", 7);
+                self.nodes[node].write("var/lib/twinwall/sync.json", &lineage, 0o600).unwrap();
+            }
+            self.run(node, "systemctl start twinwall-agent");
+        }
+        self.until("the agents talk", || {
+            let both = [self.sync(0)?, self.sync(1)?];
+            let talks = both.iter().all(|sync| sync["peer"]["connected"] == true);
+            if talks { Ok(()) } else { Err(format!("{both:#?}")) }
+        });
+    }
+
+    /// How the configuration stands, by `twinwall sync`.
+    pub(crate) fn sync(&self, node: usize) -> Result<Value, String> {
+        let text = self.nodes[node].run("twinwall sync --json").map_err(|e| e.to_string())?;
+        serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))
+    }
+
+    /// Waits until both nodes say that a section is as wanted.
+    pub(crate) fn await_section(&self, section: &str, wanted: &str) {
+        self.until(&format!("{section} is {wanted}"), || {
+            let both = [self.sync(0)?, self.sync(1)?];
+            let state = |sync: &Value| {
+                let sections = sync["sections"].as_array().cloned().unwrap_or_default();
+                sections.into_iter().find(|view| view["section"] == section).unwrap_or_default()
+            };
+            let states = both.each_ref().map(state);
+            let good = states.iter().all(|view| view["state"] == wanted);
+            if good { Ok(()) } else { Err(format!("{states:?}")) }
+        });
+    }
+
+    pub(crate) fn write(&self, node: usize, files: Vec<(String, String, u32)>) {
         for (path, text, mode) in files {
             self.nodes[node].write(&path, &text, mode).unwrap();
         }
@@ -102,6 +157,12 @@ impl Site {
         self.topology.gateways[node].links.set_group(POWER_GROUP, false).unwrap();
         std::thread::sleep(FIRMWARE);
         self.power_on(node);
+    }
+
+    /// Takes a machine's power away; its cables lose their carrier with it.
+    pub(crate) fn cut_power(&mut self, node: usize) {
+        self.topology.gateways[node].links.set_group(POWER_GROUP, false).unwrap();
+        self.nodes[node].cut_power().unwrap();
     }
 
     /// Runs a line of shell on a machine; it must succeed.
