@@ -52,7 +52,6 @@ impl Api {
         self.ask("POST", path, &body)
     }
 
-    #[expect(dead_code, reason = "pairing and turning on follow their jobs")]
     /// Follows a long operation to its end; each step is printed as it begins.
     pub(crate) fn follow(&self, started: &JobView) -> Result<JobView, Failure> {
         let mut view = started.clone();

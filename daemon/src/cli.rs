@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use ha::Ha;
+pub(crate) use ha::{Ha, HaSetArgs};
 use twinwall::agent::section::Section;
 
 /// Two identical Linux gateways that act as one which does not go down.

@@ -10,6 +10,7 @@ pub mod digest;
 pub mod engine;
 pub mod finder;
 pub mod guard;
+pub mod ha;
 pub mod identity;
 pub mod jobs;
 pub mod manifest;

@@ -4,6 +4,7 @@
 
 pub mod caller;
 pub mod error;
+pub mod ha;
 pub mod jobs;
 mod route;
 pub mod sync;
@@ -37,7 +38,7 @@ pub struct Shared {
 }
 
 fn routes() -> Vec<Route> {
-    [sync::routes(), jobs::routes()].into_iter().flatten().collect()
+    [ha::routes(), sync::routes(), jobs::routes()].into_iter().flatten().collect()
 }
 
 /// The OpenAPI document.

@@ -17,6 +17,8 @@ pub(super) enum Method {
     Get,
     /// Starts something.
     Post,
+    /// Replaces something as a whole.
+    Put,
 }
 
 impl Method {
@@ -24,6 +26,7 @@ impl Method {
         match self {
             Method::Get => "get",
             Method::Post => "post",
+            Method::Put => "put",
         }
     }
 }

@@ -121,6 +121,7 @@ fn the_document_has_every_route_and_resolves_every_reference() {
         let method = match route.method {
             route::Method::Get => "get",
             route::Method::Post => "post",
+            route::Method::Put => "put",
         };
         let operation = &document["paths"][route.path][method];
         assert_eq!(operation["operationId"], route.id, "{}", route.path);

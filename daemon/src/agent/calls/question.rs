@@ -5,12 +5,29 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use twinwall_core::ids::Designation;
 
+use crate::agent::ha::{Draft, Said};
+use crate::agent::settings::Version;
+
 /// A question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "call", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Call {
     /// Who are you, and how do you stand?
     About {},
+    /// Which HA settings do you have?
+    SettingsState {},
+    /// Could you take these?
+    SettingsCheck {
+        /// What would be taken.
+        draft: Draft,
+    },
+    /// Take these.
+    SettingsTake {
+        /// What is taken.
+        draft: Draft,
+    },
+    /// What is the text of your HA settings?
+    SettingsText {},
 }
 
 /// An answer; each question has its own.
@@ -19,6 +36,20 @@ pub enum Call {
 pub enum Reply {
     /// To [`Call::About`].
     About(About),
+    /// To [`Call::SettingsState`].
+    SettingsState(Said),
+    /// To [`Call::SettingsCheck`] and [`Call::SettingsTake`]: it is so.
+    SettingsDone {
+        /// What did not go as it should, for people.
+        notes: Vec<String>,
+    },
+    /// To [`Call::SettingsText`].
+    SettingsText {
+        /// Which they are.
+        version: Version,
+        /// pair.toml.
+        text: String,
+    },
 }
 
 /// What a node says of itself.

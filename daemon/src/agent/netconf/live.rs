@@ -14,6 +14,9 @@ use rustix::net::{
 };
 use twinwall_core::config::Prefix;
 
+const NEW_LINK: u16 = 16;
+const GET_LINK: u16 = 18;
+const LINK_NAME: u16 = 3;
 const NEW_ADDRESS: u16 = 20;
 const DEL_ADDRESS: u16 = 21;
 const GET_ADDRESS: u16 = 22;
@@ -31,6 +34,7 @@ const INET6: u8 = 10;
 /// Bytes of a message's header, and of an address's.
 const HEADER: usize = 16;
 const ADDRESS_HEADER: usize = 8;
+const LINK_HEADER: usize = 16;
 /// Largest answer in bytes: the kernel fills at most 32 KiB at a time.
 const ANSWER: usize = 64 << 10;
 /// The kernel answers in microseconds; a lock that others hold may take longer.
@@ -73,6 +77,42 @@ pub fn held(interface: &str) -> io::Result<Vec<Prefix>> {
         }
     })?;
     Ok(all)
+}
+
+/// The names of all interfaces.
+///
+/// # Errors
+/// The kernel's.
+pub fn interfaces() -> io::Result<Vec<String>> {
+    let socket = open()?;
+    send(&socket, GET_LINK, DUMP, &[0; LINK_HEADER])?;
+    let mut all = Vec::new();
+    receive(&socket, |kind, body| {
+        if kind == NEW_LINK {
+            all.extend(body.get(LINK_HEADER..).and_then(link_name));
+        }
+    })?;
+    Ok(all)
+}
+
+fn link_name(attributes: &[u8]) -> Option<String> {
+    let mut name = None;
+    each_attribute(attributes, |kind, value| {
+        if kind == LINK_NAME {
+            let text = value.split(|byte| *byte == 0).next().unwrap_or_default();
+            name = Some(String::from_utf8_lossy(text).into_owned());
+        }
+    })?;
+    name
+}
+
+/// None where they are cut off.
+fn each_attribute(mut rest: &[u8], mut each: impl FnMut(u16, &[u8])) -> Option<()> {
+    while let Some(size) = rest.first_chunk().map(|size| usize::from(u16::from_ne_bytes(*size))) {
+        each(u16::from_ne_bytes(*rest.get(2..)?.first_chunk()?), rest.get(4..size)?);
+        rest = rest.get(size.next_multiple_of(4)..).unwrap_or_default();
+    }
+    Some(())
 }
 
 fn change(kind: u16, flags: u16, interface: &str, prefix: Prefix) -> io::Result<()> {
@@ -154,18 +194,12 @@ fn acknowledged(body: &[u8]) -> io::Result<()> {
 fn record(body: &[u8]) -> Option<(u32, Prefix)> {
     let length = *body.get(1)?;
     let index = u32::from_ne_bytes(*body.get(4..)?.first_chunk()?);
-    let mut rest = body.get(ADDRESS_HEADER..)?;
     let (mut address, mut local) = (None, None);
-    while let Some(size) = rest.first_chunk().map(|size| usize::from(u16::from_ne_bytes(*size))) {
-        let kind = u16::from_ne_bytes(*rest.get(2..)?.first_chunk()?);
-        let value = rest.get(4..size)?;
-        match kind {
-            ADDRESS => address = ip(value),
-            LOCAL => local = ip(value),
-            _ => {}
-        }
-        rest = rest.get(size.next_multiple_of(4)..).unwrap_or_default();
-    }
+    each_attribute(body.get(ADDRESS_HEADER..)?, |kind, value| match kind {
+        ADDRESS => address = ip(value),
+        LOCAL => local = ip(value),
+        _ => {}
+    })?;
     Some((index, Prefix { address: local.or(address)?, length }))
 }
 
@@ -209,6 +243,9 @@ mod tests {
             }
             assert_eq!(global("lan"), ["10.1.0.1/24", "10.1.0.2/24", "fd00::2/64"]);
             assert_eq!(global("far"), Vec::<String>::new(), "of this interface only");
+            let names = interfaces().expect("asked");
+            let known = ["lo", "lan", "far"].iter().all(|it| names.iter().any(|name| name == it));
+            assert!(known, "{names:?}");
             for text in ["10.1.0.2/24", "10.1.0.2/24"] {
                 remove("lan", own(text)).expect(text);
             }

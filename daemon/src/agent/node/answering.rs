@@ -1,12 +1,13 @@
 //! Answers the other node's questions: one arm for each. Whatever waits does so on a thread
 //! that may.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use super::Node;
 use crate::agent::api::error::Refusal;
 use crate::agent::calls::{About, Answering, Call, Reply};
 use crate::agent::clock::unix_ms;
+use crate::agent::ha::{self, Question};
 
 pub(super) fn by(node: Weak<Node>) -> Box<Answering> {
     Box::new(move |call| {
@@ -18,10 +19,13 @@ pub(super) fn by(node: Weak<Node>) -> Box<Answering> {
     })
 }
 
-#[expect(clippy::unused_async, reason = "most questions wait for something")]
-async fn answer(node: &Node, call: Call) -> Result<Reply, Refusal> {
+async fn answer(node: &Arc<Node>, call: Call) -> Result<Reply, Refusal> {
     match call {
         Call::About {} => Ok(Reply::About(about(node))),
+        Call::SettingsState {} => ha::answer(node, Question::State).await,
+        Call::SettingsCheck { draft } => ha::answer(node, Question::Check(draft)).await,
+        Call::SettingsTake { draft } => ha::answer(node, Question::Take(draft)).await,
+        Call::SettingsText {} => ha::answer(node, Question::Text).await,
     }
 }
 

@@ -28,8 +28,10 @@ use super::engine::assemble::{STORE, StartError};
 use super::engine::run::{Engine, Event};
 use super::engine::state::Input;
 use super::guard::{self, Control, Follower, GuardState};
+use super::ha::{self, Ha};
 use super::identity::IdentityError;
 use super::jobs::Jobs;
+use super::settings::HistoryError;
 use super::store::{Damage, Store, StoreError};
 use super::tree::Root;
 pub use calling::Calling;
@@ -54,6 +56,7 @@ pub struct Node {
     control: Control,
     calls: Calls,
     jobs: Jobs,
+    ha: Ha,
     /// Tells this run of the agent from others.
     run: u64,
 }
@@ -69,6 +72,8 @@ pub enum NodeError {
     Journal(JournalError),
     /// The engine.
     Engine(StartError),
+    /// The HA settings' versions.
+    Settings(HistoryError),
     /// This node's key.
     Identity(IdentityError),
     /// The link to the other node.
@@ -84,6 +89,7 @@ impl fmt::Display for NodeError {
             NodeError::Store(error) => error.fmt(out),
             NodeError::Journal(error) => error.fmt(out),
             NodeError::Engine(error) => error.fmt(out),
+            NodeError::Settings(error) => error.fmt(out),
             NodeError::Identity(error) => error.fmt(out),
             NodeError::Link(error) => error.fmt(out),
             NodeError::Recovery(why) => write!(
@@ -119,6 +125,8 @@ impl Node {
     ) -> Result<(Arc<Node>, Found), NodeError> {
         let (store, journal, found) = open(root, Services::Running)?;
         let (store, journal) = (Arc::new(store), Arc::new(journal));
+        // What was cut off in a change of settings is carried out before they are read.
+        let ha = Ha::open(root, &Settings::read(root).name).map_err(NodeError::Settings)?;
         let settings = watch::Sender::new(Arc::new(Settings::read(root)));
         let calls = Calls::default();
         let mut run = [0; 8];
@@ -142,6 +150,7 @@ impl Node {
                 control: Control::here(supervised),
                 calls,
                 jobs: Jobs::default(),
+                ha,
                 run,
             }
         });
@@ -151,6 +160,7 @@ impl Node {
         node.calls.answer_by(answering::by(Arc::downgrade(&node)));
         let inside = Inside::make(&node, &node.settings(), node.calls.clone())?;
         node.take_in(inside);
+        node.runtime.spawn(ha::keep(Arc::downgrade(&node)));
         Ok((node, found))
     }
 
@@ -223,6 +233,11 @@ impl Node {
     /// Long operations.
     pub fn jobs(&self) -> &Jobs {
         &self.jobs
+    }
+
+    /// High availability's settings and their versions.
+    pub fn ha(&self) -> &Ha {
+        &self.ha
     }
 
     /// For tasks that outlive a request.

@@ -1,0 +1,175 @@
+//! Routes of high availability: the settings of both nodes, changes of them, their versions,
+//! and the orders to turn it on and off.
+
+use axum::Json;
+use axum::extract::{ConnectInfo, State};
+use axum::routing::{get, post, put};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::caller::Caller;
+use super::error::Refusal;
+use super::route::{Method, Route};
+use super::sync::PutBack;
+use super::{Body, Shared};
+use crate::agent::ha::turn::{self, TurnOff, TurnOn};
+use crate::agent::ha::{self, Basis, Done, HaView};
+use crate::agent::jobs::JobView;
+use crate::agent::settings::change::MAX_CHANGES;
+use crate::agent::settings::edit::edit;
+use crate::agent::settings::{Change, HaSettings, Revision, Source, Value, Version, check};
+
+/// All settings, as a page sends them back.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PutSettings {
+    /// What they shall be.
+    pub settings: HaSettings,
+    /// The revision that they were made from.
+    pub seen: Revision,
+    /// The administrator looks after the nodes' own network configuration.
+    #[serde(default)]
+    pub addresses_by_hand: bool,
+}
+
+/// Single changes.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetSettings {
+    /// In their order; all or none.
+    pub changes: Vec<Change>,
+    /// The revision that was seen, if that matters.
+    #[serde(default)]
+    pub seen: Option<Revision>,
+    /// The administrator looks after the nodes' own network configuration.
+    #[serde(default)]
+    pub addresses_by_hand: bool,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::new::<HaView>(
+            (Method::Get, "/api/v1/ha"),
+            ("ha", "The settings of high availability, here and on the other node"),
+            get(show),
+        ),
+        Route::new::<Done>(
+            (Method::Put, "/api/v1/ha/settings"),
+            ("put_settings", "Replace the settings on both nodes"),
+            put(replace),
+        )
+        .takes::<PutSettings>(),
+        Route::new::<Done>(
+            (Method::Post, "/api/v1/ha/set"),
+            ("set_settings", "Change single settings on both nodes"),
+            post(set),
+        )
+        .takes::<SetSettings>(),
+        Route::new::<Vec<Version>>(
+            (Method::Get, "/api/v1/ha/versions"),
+            ("settings_versions", "The kept versions of the settings, oldest first"),
+            get(versions),
+        ),
+        Route::new::<Done>(
+            (Method::Post, "/api/v1/ha/restore"),
+            ("restore_settings", "Put a version of the settings back on both nodes"),
+            post(restore),
+        )
+        .takes::<PutBack>(),
+        Route::new::<JobView>(
+            (Method::Post, "/api/v1/ha/enable"),
+            ("enable", "Turn high availability on; this node becomes the active one"),
+            post(enable),
+        )
+        .takes::<TurnOn>(),
+        Route::new::<JobView>(
+            (Method::Post, "/api/v1/ha/disable"),
+            ("disable", "Turn high availability off; both nodes go on by themselves"),
+            post(disable),
+        )
+        .takes::<TurnOff>(),
+    ]
+}
+
+async fn show(State(shared): State<Shared>) -> Result<Json<HaView>, Refusal> {
+    ha::view(&shared.node).await.map(Json)
+}
+
+async fn replace(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    body: Body<PutSettings>,
+) -> Result<Json<Done>, Refusal> {
+    let PutSettings { settings, seen, addresses_by_hand } = body.0;
+    check::each_once(&settings)?;
+    let basis = Basis {
+        who: caller.who,
+        seen: Some(seen),
+        source: Source::Entered,
+        by_hand: addresses_by_hand,
+    };
+    let done = ha::change(&shared.node, basis, |current| {
+        let old = HaSettings::from(&check::read(&current.text)?);
+        if (settings.enabled, settings.pair_id) != (old.enabled, old.pair_id) {
+            let message = "not changed this way; use enable and disable, and pairing".to_owned();
+            return Err(check::at("enabled".to_owned(), message));
+        }
+        edited(&current.text, &settings.changes_from(&old))
+    });
+    done.await.map(Json)
+}
+
+async fn set(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    body: Body<SetSettings>,
+) -> Result<Json<Done>, Refusal> {
+    let SetSettings { changes, seen, addresses_by_hand } = body.0;
+    if changes.len() > MAX_CHANGES {
+        return Err(Refusal::invalid(format!("at most {MAX_CHANGES} changes in one order")));
+    }
+    let who = caller.who;
+    let basis = Basis { who, seen, source: Source::Entered, by_hand: addresses_by_hand };
+    let done = ha::change(&shared.node, basis, |current| edited(&current.text, &changes));
+    done.await.map(Json)
+}
+
+fn edited(text: &str, changes: &[Change]) -> Result<String, Refusal> {
+    edit(text, changes).map_err(|error| Refusal::invalid(error.to_string()))
+}
+
+async fn versions(State(shared): State<Shared>) -> Json<Vec<Version>> {
+    Json(shared.node.ha().history.versions())
+}
+
+/// The switch stays where it is: what is restored is what the pair is, not whether it runs.
+async fn restore(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    body: Body<PutBack>,
+) -> Result<Json<Done>, Refusal> {
+    let old = shared.node.ha().history.text(body.0.version).map_err(ha::refuse)?;
+    let basis = Basis { who: caller.who, seen: None, source: Source::Restored, by_hand: false };
+    let done = ha::change(&shared.node, basis, |current| {
+        let (then, now) = (check::read(&old)?.enabled, check::read(&current.text)?.enabled);
+        let switch = Change::Set { key: "enabled".to_owned(), value: Value::Flag(now) };
+        if then == now { Ok(old.clone()) } else { edited(&old, &[switch]) }
+    });
+    done.await.map(Json)
+}
+
+async fn enable(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    body: Body<TurnOn>,
+) -> Result<Json<JobView>, Refusal> {
+    turn::on(&shared.node, &caller.who, body.0).map(Json)
+}
+
+async fn disable(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    body: Body<TurnOff>,
+) -> Result<Json<JobView>, Refusal> {
+    turn::off(&shared.node, &caller.who, body.0).map(Json)
+}

@@ -1,0 +1,136 @@
+//! A change of settings, from the order to both nodes: checked here and there before
+//! anything is written; then written on both, where nobody is served first. A node that is away, or that is cut
+//! off in the middle, gets them when the two meet again: the higher revision is the newer.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::take::{self, Draft, PATIENCE, there};
+use super::{current, nonsense};
+use crate::agent::api::error::{Code, Refusal};
+use crate::agent::calls::{Call, Reply};
+use crate::agent::clock::unix_ms;
+use crate::agent::node::Node;
+use crate::agent::settings::history::Current;
+use crate::agent::settings::{Revision, Source, check};
+
+/// What a change was made from, and by whom.
+#[derive(Clone, Debug)]
+pub struct Basis {
+    /// Who orders it.
+    pub who: String,
+    /// The revision that was seen; a change made from another one is refused.
+    pub seen: Option<Revision>,
+    /// Entered anew, or an older version.
+    pub source: Source,
+    /// The administrator looks after the nodes' own network configuration.
+    pub by_hand: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Done {
+    /// The settings' revision now.
+    pub revision: Revision,
+    /// Whether anything changed.
+    pub changed: bool,
+    /// Whether the other node has them too; else it gets them when it is back.
+    pub on_both: bool,
+    /// What did not go as it should, for people.
+    pub notes: Vec<String>,
+}
+
+/// Changes the settings on both nodes. `edit` makes the new text of the old one.
+///
+/// # Errors
+/// Why not; then neither node has changed anything.
+pub async fn change(
+    node: &Arc<Node>,
+    basis: Basis,
+    edit: impl FnOnce(&Current) -> Result<String, Refusal>,
+) -> Result<Done, Refusal> {
+    node.may_change()?;
+    let _turn = node.ha().turn.lock().await;
+    let current = current(node)?;
+    let here = current.version.revision;
+    if let Some(seen) = basis.seen.filter(|seen| *seen != here) {
+        return Err(Refusal::conflict(format!(
+            "{} changed the settings meanwhile (revision {}, yours was made from {}); look at \
+             them again",
+            current.version.who, here.number, seen.number
+        )));
+    }
+    let text = edit(&current)?;
+    if text == current.text {
+        return Ok(Done { revision: here, changed: false, on_both: true, notes: Vec::new() });
+    }
+    same_switch(&current.text, &text)?;
+    let version = node.ha().history.next(&text, unix_ms(), &basis.who, basis.source);
+    let draft = Draft { version, text, by_hand: basis.by_hand, keep_virtual: None };
+    take::plan(node, &draft)?;
+    let away = check_there(node, &draft).await?;
+    carry_out(node, draft, away).await
+}
+
+/// On and off are operations of their own: they start and stop guards.
+fn same_switch(old: &str, new: &str) -> Result<(), Refusal> {
+    let new = check::read(new)?.enabled;
+    if check::read(old).is_ok_and(|old| old.enabled != new) {
+        let message = "not changed this way; use 'twinwall ha enable' or 'twinwall ha disable'";
+        return Err(check::at("enabled".to_owned(), message.to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether the other node could take them; that it is away, in words, is no hindrance.
+pub(super) async fn check_there(node: &Node, draft: &Draft) -> Result<Option<String>, Refusal> {
+    let call = Call::SettingsCheck { draft: draft.clone() };
+    match node.calls().call(call, PATIENCE).await {
+        Ok(_) => Ok(None),
+        Err(refusal) if refusal.code == Code::Unreachable => Ok(Some(refusal.message)),
+        Err(refusal) => Err(there(refusal, "the other node")),
+    }
+}
+
+/// The passive node first: what a guard might refuse shows where nobody is served.
+async fn carry_out(node: &Arc<Node>, draft: Draft, away: Option<String>) -> Result<Done, Refusal> {
+    let revision = draft.version.revision;
+    let active = node.guard().borrow().is_active() == Some(true);
+    let (mut notes, mut on_both) = (Vec::new(), false);
+    let hand_over = async |notes: &mut Vec<String>| match &away {
+        Some(why) => {
+            notes.push(format!("the other node gets them when it is back: {why}"));
+            false
+        }
+        None => match take_there(node, &draft).await {
+            Ok(more) => {
+                notes.extend(more.into_iter().map(|note| format!("on the other node: {note}")));
+                true
+            }
+            Err(why) => {
+                notes.push(format!("the other node gets them later: {why}"));
+                false
+            }
+        },
+    };
+    if !active {
+        notes = take::take(node, draft.clone()).await?;
+        on_both = hand_over(&mut notes).await;
+    } else {
+        // After a crash in between the newer ones are there, and come back from there.
+        let mut mine = Vec::new();
+        on_both |= hand_over(&mut mine).await;
+        notes.extend(take::take(node, draft.clone()).await?);
+        notes.append(&mut mine);
+    }
+    Ok(Done { revision, changed: true, on_both, notes })
+}
+
+pub(super) async fn take_there(node: &Node, draft: &Draft) -> Result<Vec<String>, Refusal> {
+    match node.calls().call(Call::SettingsTake { draft: draft.clone() }, PATIENCE).await? {
+        Reply::SettingsDone { notes } => Ok(notes),
+        Reply::About(_) | Reply::SettingsState(_) | Reply::SettingsText { .. } => Err(nonsense()),
+    }
+}

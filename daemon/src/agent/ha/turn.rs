@@ -1,0 +1,188 @@
+//! High availability turned on and off, as a job with steps. On: settings and own addresses
+//! on both, the other node's guard first, then this node's, which takes the role; then the
+//! whole configuration goes over (SPEC R13). Off: the passive node first, the active last.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use twinwall_core::ids::Designation;
+
+use super::take::{self, Draft};
+use super::{ask_state, current, order};
+use crate::agent::api::error::Refusal;
+use crate::agent::clock::unix_ms;
+use crate::agent::engine::run::Event;
+use crate::agent::engine::standing::Direction;
+use crate::agent::engine::state::Order;
+use crate::agent::jobs::{Job, JobView};
+use crate::agent::node::Node;
+use crate::agent::settings::edit::edit;
+use crate::agent::settings::{Change, Source, Value};
+
+/// How long this node may take to become active: the boot hold of most settings and more.
+const ACTIVE: Duration = Duration::from_secs(60);
+
+/// An order to turn it on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TurnOn {
+    /// The administrator looks after the nodes' own network configuration.
+    #[serde(default)]
+    pub addresses_by_hand: bool,
+}
+
+/// An order to turn it off.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TurnOff {
+    /// The active node keeps the virtual IPs, as its own addresses.
+    #[serde(default = "yes")]
+    pub keep_virtual: bool,
+    /// The administrator looks after the nodes' own network configuration.
+    #[serde(default)]
+    pub addresses_by_hand: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Begins to turn it on; this node becomes the active one.
+///
+/// # Errors
+/// When something else runs.
+pub fn on(node: &Arc<Node>, who: &str, order: TurnOn) -> Result<JobView, Refusal> {
+    node.may_change()?;
+    let job = node.jobs().begin("turning high availability on", who, true)?;
+    let (view, node, who) = (job.view(), Arc::clone(node), who.to_owned());
+    node.runtime().clone().spawn(async move {
+        let ended = turn_on(&node, &job, &who, order.addresses_by_hand).await;
+        job.finish(ended);
+    });
+    Ok(view)
+}
+
+/// Begins to turn it off.
+///
+/// # Errors
+/// When something else runs.
+pub fn off(node: &Arc<Node>, who: &str, order: TurnOff) -> Result<JobView, Refusal> {
+    node.may_change()?;
+    let job = node.jobs().begin("turning high availability off", who, true)?;
+    let (view, node, who) = (job.view(), Arc::clone(node), who.to_owned());
+    node.runtime().clone().spawn(async move {
+        let ended = turn_off(&node, &job, &who, &order).await;
+        job.finish(ended);
+    });
+    Ok(view)
+}
+
+/// The settings with the switch in the wanted place.
+fn draft(node: &Node, on: bool, who: &str, by_hand: bool) -> Result<Draft, Refusal> {
+    let current = current(node)?;
+    let switch = Change::Set { key: "enabled".to_owned(), value: Value::Flag(on) };
+    let text =
+        edit(&current.text, &[switch]).map_err(|error| Refusal::conflict(error.to_string()))?;
+    if text == current.text {
+        let how = if on { "on" } else { "off" };
+        return Err(Refusal::conflict(format!("high availability is {how} already")));
+    }
+    let version = node.ha().history.next(&text, unix_ms(), who, Source::Entered);
+    Ok(Draft { version, text, by_hand, keep_virtual: None })
+}
+
+async fn turn_on(
+    node: &Arc<Node>,
+    job: &Job,
+    who: &str,
+    by_hand: bool,
+) -> Result<Vec<String>, Refusal> {
+    let turn = node.ha().turn.lock().await;
+    job.step("Checking the settings on both nodes");
+    let draft = draft(node, true, who, by_hand)?;
+    take::plan(node, &draft)?;
+    if let Some(away) = order::check_there(node, &draft).await? {
+        return Err(Refusal::unreachable(format!("both nodes are needed for this: {away}")));
+    }
+    job.step("The other node: settings, own addresses, guard");
+    let there = order::take_there(node, &draft).await?;
+    let mut notes: Vec<String> =
+        there.into_iter().map(|note| format!("on the other node: {note}")).collect();
+    job.step("This node: settings, own addresses, guard");
+    notes.extend(take::take(node, draft).await?);
+    drop(turn);
+    job.step("Waiting until this node is active");
+    let mut guard = node.guard();
+    let active = guard.wait_for(|state| state.is_active() == Some(true));
+    if tokio::time::timeout(ACTIVE, active).await.is_err() {
+        notes.push("this node is not active yet; 'twinwall explain' says why".to_owned());
+        return Ok(notes);
+    }
+    job.step("The configuration goes over to the other node; 'twinwall sync' shows how");
+    let all = Order { direction: Direction::Push, sections: Vec::new(), who: who.to_owned() };
+    let ordered = node.engine()?.order(|answer| Event::Order(all, answer)).await;
+    notes.extend(ordered.err().map(|why| format!("the synchronisation was not begun: {why}")));
+    Ok(notes)
+}
+
+async fn turn_off(
+    node: &Arc<Node>,
+    job: &Job,
+    who: &str,
+    order: &TurnOff,
+) -> Result<Vec<String>, Refusal> {
+    let _turn = node.ha().turn.lock().await;
+    let mut draft = draft(node, false, who, order.addresses_by_hand)?;
+    let active = node.guard().borrow().is_active() == Some(true);
+    let there = ask_state(node).await;
+    if order.keep_virtual {
+        let own = node.settings().designation();
+        let peer_serves = there.as_ref().is_ok_and(|said| said.active == Some(true));
+        draft.keep_virtual = keeper(own, active, peer_serves);
+    }
+    take::plan(node, &draft)?;
+    let away = order::check_there(node, &draft).await?;
+    let mut notes = Vec::new();
+    if !active {
+        job.step("This node: the guard ends, its addresses stay");
+        notes.extend(take::take(node, draft.clone()).await?);
+    }
+    match away {
+        Some(why) => notes.push(format!("the other node turns off when it is back: {why}")),
+        None => {
+            job.step("The other node: the guard ends, its addresses stay");
+            let told = order::take_there(node, &draft).await?;
+            notes.extend(told.into_iter().map(|note| format!("on the other node: {note}")));
+        }
+    }
+    if active {
+        job.step("This node: the guard ends, its addresses stay");
+        notes.extend(take::take(node, draft).await?);
+    }
+    Ok(notes)
+}
+
+/// Who keeps the virtual IPs: whoever serves. Where nobody does, nobody.
+fn keeper(own: Option<Designation>, active: bool, peer_serves: bool) -> Option<Designation> {
+    match (active, peer_serves) {
+        (true, _) => own,
+        (false, true) => own.map(Designation::other),
+        (false, false) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_serves_keeps_the_virtual_addresses() {
+        let (one, two) = (Some(Designation::Primary), Some(Designation::Secondary));
+        assert_eq!(keeper(one, true, false), one);
+        assert_eq!(keeper(one, false, true), two);
+        assert_eq!(keeper(two, false, true), one);
+        assert_eq!(keeper(one, false, false), None);
+    }
+}
