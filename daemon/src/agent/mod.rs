@@ -22,6 +22,7 @@ pub mod serve;
 pub mod settings;
 pub mod step;
 pub mod store;
+pub mod sysctls;
 pub mod translate;
 pub mod tree;
 pub mod watch;
