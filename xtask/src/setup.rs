@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome, fail};
 use crate::shell;
 
 /// A program that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 10] = [
+const NEEDED: [(&str, &str); 29] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("ping", "iputils-ping"),
@@ -22,7 +22,33 @@ const NEEDED: [(&str, &str); 10] = [
     ("keepalived", "keepalived"),
     ("systemd-nspawn", "systemd-container"),
     ("mmdebstrap", "mmdebstrap"),
+    // What the reference profile is about: its tests ask the programs themselves.
+    ("dnsmasq", "dnsmasq"),
+    ("kea-dhcp4", "kea-dhcp4-server"),
+    ("kea-dhcp6", "kea-dhcp6-server"),
+    ("radvd", "radvd"),
+    ("squid", "squid"),
+    ("chronyd", "chrony"),
+    ("snmpd", "snmpd"),
+    ("logrotate", "logrotate"),
+    ("freeradius", "freeradius"),
+    ("postfix", "postfix"),
+    ("rspamadm", "rspamd"),
+    ("swanctl", "strongswan-swanctl"),
+    ("charon-systemd", "charon-systemd"),
+    ("wg", "wireguard-tools"),
+    ("openvpn", "openvpn"),
+    ("clamd", "clamav-daemon"),
+    ("sshd", "openssh-server"),
+    ("ifquery", "ifupdown"),
+    ("suricata", "suricata"),
 ];
+
+/// Where Debian 12 has Suricata: not in its main archive, only in its backports. Asked in
+/// these two calls of apt-get, and never written into the machine's own lists.
+const BACKPORTS: &str = "\
+deb http://deb.debian.org/debian bookworm main\n\
+deb http://deb.debian.org/debian bookworm-backports main\n";
 
 /// Debian asks this program before it starts a service; 101 means no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -55,13 +81,36 @@ pub(crate) fn setup() -> Outcome {
     let fresh_keepalived = missing.contains(&"keepalived");
     shell::run(apt(&["update", "-q"]))?;
     let mut arguments = vec!["install", "-q", "-y", "--no-install-recommends"];
-    arguments.extend(&missing);
+    arguments.extend(missing.iter().filter(|package| **package != "suricata"));
     shell::run(apt(&arguments))?;
+    if missing.contains(&"suricata") {
+        install_suricata()?;
+    }
     drop(quiet);
     if fresh_keepalived {
         leave_keepalived_off();
     }
     Ok(())
+}
+
+/// From the machine's own lists where they have it, else from the backports.
+fn install_suricata() -> Outcome {
+    let install = ["install", "-q", "-y", "--no-install-recommends", "suricata"];
+    if shell::run(apt(&install)).is_ok() {
+        return Ok(());
+    }
+    let list = std::env::temp_dir().join(format!("twinwall-backports-{}.list", std::process::id()));
+    fs::write(&list, BACKPORTS)
+        .map_err(|e| Failure(format!("setup: {} could not be written: {e}", list.display())))?;
+    let source = format!("Dir::Etc::sourcelist={}", list.display());
+    let from = ["-o", source.as_str()];
+    let updated = shell::run(apt(&[&from[..], &["update", "-q"]].concat()));
+    let backports = [&from[..], &["-t", "bookworm-backports"], &install[..]].concat();
+    let done = updated.and_then(|()| shell::run(apt(&backports)));
+    if let Err(error) = fs::remove_file(&list) {
+        eprintln!("setup: {} is left over: {error}", list.display());
+    }
+    done
 }
 
 fn apt(arguments: &[&str]) -> Command {

@@ -7,7 +7,8 @@ use crate::machine::Machine;
 #[test]
 fn nftables() {
     let mut machine = Machine::copied(Section::Firewall);
-    let rules = |verdict| format!("table inet t {{ chain c {{ ip saddr 10.0.0.1 {verdict}; }}; }}\n");
+    let rules =
+        |verdict| format!("table inet t {{ chain c {{ ip saddr 10.0.0.1 {verdict}; }}; }}\n");
     machine.judge("/etc/nftables.conf", &rules("drop"), &rules("dorp"), "dorp");
 }
 
@@ -15,7 +16,12 @@ fn nftables() {
 fn dnsmasq_drop_ins() {
     let mut machine = Machine::copied(Section::Network);
     let path = "/etc/dnsmasq.d/lan.conf";
-    machine.judge(path, "domain-needed\n", "domain-needde\n", "bad option at line 1 of /etc/dnsmasq.d");
+    machine.judge(
+        path,
+        "domain-needed\n",
+        "domain-needde\n",
+        "bad option at line 1 of /etc/dnsmasq.d",
+    );
 }
 
 #[test]
@@ -105,7 +111,12 @@ fn suricata() {
     let config = |rules| {
         format!("%YAML 1.1\n---\ndefault-rule-path: /etc/suricata/rules\nrule-files: {rules}\n")
     };
-    machine.judge("/etc/suricata/suricata.yaml", &config("[]"), "%YAML 1.1\n---\na: [\n", "suricata.yaml");
+    machine.judge(
+        "/etc/suricata/suricata.yaml",
+        &config("[]"),
+        "%YAML 1.1\n---\na: [\n",
+        "suricata.yaml",
+    );
     machine.write("/etc/suricata/rules/lan.rules", "");
     machine.write("/etc/suricata/suricata.yaml", &config("[lan.rules]"));
     let rule = |action| format!("{action} tcp any any -> any 23 (msg:\"telnet\"; sid:1; rev:1;)\n");

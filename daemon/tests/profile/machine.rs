@@ -95,7 +95,9 @@ impl Machine {
         let tasks = members.iter().flat_map(|it| &self.profile.sections[it].validate);
         let due = tasks.filter(|task| {
             // As the change leaves it: what it adds is there.
-            task.is_due(|needed| to.get(needed).is_some() || Path::new("/").join(needed.as_path()).exists())
+            task.is_due(|needed| {
+                to.get(needed).is_some() || Path::new("/").join(needed.as_path()).exists()
+            })
         });
         let validate: Vec<Step> = due.map(|task| task.step.clone()).collect();
         assert!(!validate.is_empty(), "nothing validates {path}; run `cargo xtask setup`");
