@@ -5,11 +5,14 @@
 
 use std::time::Duration;
 
-use crate::api::Status;
 use crate::beat::{Fitness, Leaving, RoleWord};
 use crate::config::Cable;
 use crate::event::Refusal;
 use crate::snapshot::{InterfaceView, PathView, PeerView, Snapshot};
+
+mod alarms;
+
+pub use alarms::{Alarm, AlarmId, alarms, named_alarms};
 
 /// One question and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,43 +31,6 @@ pub fn explain(snapshot: &Snapshot) -> [Answer; 4] {
         Answer { question: "Which role follows?", sentences: which_role(snapshot) },
         Answer { question: "What must the kernel look like?", sentences: which_kernel(snapshot) },
     ]
-}
-
-/// What needs a person's attention, the worst first; empty when all is well.
-pub fn alarms(status: &Status) -> Vec<String> {
-    let snapshot = &status.snapshot;
-    let mut alarms = Vec::new();
-    let peer_serves = snapshot.peer.is_heard() && snapshot.peer.role == Some(RoleWord::Active);
-    if snapshot.role.role == RoleWord::Active && peer_serves {
-        alarms.push("Both nodes are active.".to_owned());
-    }
-    if snapshot.election.should_serve == "nobody" {
-        alarms.push(format!("Nobody serves: {}.", snapshot.election.reason));
-    }
-    alarms.extend(
-        snapshot.own.unfit.iter().map(|why| format!("This node is not fit: {}.", bare(why))),
-    );
-    alarms.extend(peer_alarm(&snapshot.peer));
-    alarms.extend(path_alarms(snapshot));
-    if !snapshot.peer.same_settings {
-        alarms.push("The two nodes work with different pair.toml; make them the same.".to_owned());
-    }
-    alarms.extend(snapshot.own.lasting.iter().map(|why| format!("{}.", capital(bare(why)))));
-    if snapshot.cable == Cable::Direct && snapshot.cable_checked && !snapshot.cable_is_direct {
-        alarms.push(
-            "The HA cable is declared direct, and a third station or a lasting carrier without the peer's speaks against it: lost carrier is not believed. Join the two ports by one cable, or write cable = \"switched\" in pair.toml."
-                .to_owned(),
-        );
-    }
-    if !snapshot.desired.applied {
-        alarms.push("The kernel does not look as wanted yet.".to_owned());
-    }
-    alarms.extend(missing_addresses(status));
-    let missing = status.guard.missing.iter();
-    alarms.extend(missing.map(|missing| {
-        format!("Protection missing, {}: {}.", missing.name, bare(&missing.remedy))
-    }));
-    alarms
 }
 
 /// Why an order or a fact was refused, and what to do.
@@ -319,43 +285,6 @@ fn which_kernel(snapshot: &Snapshot) -> Vec<String> {
         format!("{count} {ips} must be {place}; {gate}."),
         format!("{applied} (state {}).", snapshot.desired.generation),
     ]
-}
-
-fn peer_alarm(peer: &PeerView) -> Option<String> {
-    let without = "nobody could take over from this node";
-    let silence = peer.silence.map_or(String::new(), |silence| format!(" for {}", span(silence)));
-    match (peer.state.as_str(), peer.left) {
-        ("alive" | "doubted", _) => {
-            let reasons = peer.fitness.map_or(Vec::new(), objections);
-            (!reasons.is_empty())
-                .then(|| format!("The peer is not fit ({}): {without}.", reasons.join(", ")))
-        }
-        ("never_heard", _) => Some(format!("The peer was never heard: {without}.")),
-        (_, Some(why)) => Some(format!("The peer left ({}): {without}.", leaving(why))),
-        (_, None) => Some(format!("The peer has been silent{silence}: {without}.")),
-    }
-}
-
-/// Silent paths, as long as the peer is heard on another one.
-fn path_alarms(snapshot: &Snapshot) -> Vec<String> {
-    if !snapshot.paths.iter().any(|path| path.alive) {
-        return Vec::new();
-    }
-    let silent = snapshot.paths.iter().enumerate().filter(|(_, path)| !path.alive);
-    let alarm = |(index, silent): (usize, &PathView)| match index {
-        0 => format!("HA link lost: {}.", path(silent)),
-        _ => format!("Heartbeats are lost on a path: {}.", path(silent)),
-    };
-    silent.map(alarm).collect()
-}
-
-fn missing_addresses(status: &Status) -> Option<String> {
-    let snapshot = &status.snapshot;
-    let wanted: usize =
-        snapshot.interfaces.iter().map(|interface| interface.virtual_ips.len()).sum();
-    let present = status.guard.addresses_present as usize;
-    let lacking = snapshot.role.role == RoleWord::Active && present < wanted;
-    lacking.then(|| format!("Only {present} of {wanted} virtual IPs are on the interfaces."))
 }
 
 fn leaving(why: Leaving) -> &'static str {

@@ -6,6 +6,7 @@ use clap::{Arg, Command, CommandFactory};
 use schemars::{JsonSchema, SchemaGenerator};
 
 use twinwall::agent::profile;
+use twinwall::agent::readiness::Readiness;
 use twinwall_core::api::{Numbered, Status};
 use twinwall_core::config::{self, Problem};
 
@@ -63,6 +64,7 @@ pub(crate) fn reference() -> Vec<Page> {
         schema::<Numbered>("event"),
         schema::<Vec<Problem>>("check"),
         schema::<profile::Look>("profile"),
+        schema::<Readiness>("ready"),
     ]
 }
 

@@ -1,5 +1,7 @@
 //! The sentences for the situations that an operator meets, word for word.
 
+use crate::api::Status;
+
 use super::*;
 use crate::api::Missing;
 use crate::ids::{Epoch, Generation};

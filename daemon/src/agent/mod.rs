@@ -17,6 +17,7 @@ pub mod manifest;
 pub mod netconf;
 pub mod node;
 pub mod profile;
+pub mod readiness;
 pub mod section;
 pub mod serve;
 pub mod settings;

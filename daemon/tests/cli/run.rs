@@ -225,3 +225,18 @@ fn guard_becomes_the_program_beside_it_and_names_the_root() {
     assert_eq!(output.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&output.stderr).contains("twinwall-guard is not in "));
 }
+
+#[test]
+fn a_node_without_a_pair_is_not_ready_and_says_why() {
+    let (root, mut command) = installed(WAITS);
+    let running = Running::start(&mut command);
+    wait_for(&root.path("run/twinwall/agent.sock"));
+    let ready = root.run(&["ready"]);
+    let why = "AGAINST  This node is not paired.\n";
+    assert!(ready.code == Some(1) && ready.out.contains(why) && ready.err.is_empty(), "{ready:?}");
+    let json = root.run(&["ready", "--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!((json.code, &answer["against"][0]["id"]), (Some(1), &"not_paired".into()));
+    kill("-TERM", &running.child.id().to_string());
+    assert_eq!(running.end().0, Some(0));
+}

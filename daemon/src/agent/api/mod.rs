@@ -6,6 +6,7 @@ pub mod caller;
 pub mod error;
 pub mod ha;
 pub mod jobs;
+pub mod readiness;
 mod route;
 pub mod sync;
 #[cfg(test)]
@@ -38,7 +39,10 @@ pub struct Shared {
 }
 
 fn routes() -> Vec<Route> {
-    [ha::routes(), sync::routes(), jobs::routes()].into_iter().flatten().collect()
+    [ha::routes(), sync::routes(), jobs::routes(), readiness::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The OpenAPI document.

@@ -1,0 +1,151 @@
+//! What needs a person's attention, each with a name for programs. The status page shows
+//! the texts; the answer to 'would a failover work now' weighs the names. Never decides
+//! anything.
+
+use crate::api::Status;
+use crate::beat::RoleWord;
+use crate::config::Cable;
+use crate::snapshot::{PathView, PeerView, Snapshot};
+
+use super::{bare, capital, leaving, objections, path, span};
+
+/// Which alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlarmId {
+    /// Both nodes are active.
+    BothActive,
+    /// Nobody should serve.
+    NobodyServes,
+    /// This node is not fit.
+    NotFit,
+    /// The peer is heard and not fit.
+    PeerNotFit,
+    /// The peer is not heard: never, no more, or it left.
+    PeerAway,
+    /// The HA link is silent while another path is not.
+    HaLinkLost,
+    /// A watched path is silent while another one is not.
+    PathSilent,
+    /// The two guards work with different settings.
+    SettingsDiffer,
+    /// An own address cannot be used, and that does not end by itself.
+    OwnAddress,
+    /// The HA cable is declared direct and does not look so.
+    CableNotDirect,
+    /// The kernel does not look as wanted.
+    NotApplied,
+    /// Virtual IPs lack on the active.
+    AddressesMissing,
+    /// A protection is missing.
+    ProtectionMissing,
+}
+
+/// One alarm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    /// Which.
+    pub id: AlarmId,
+    /// In a sentence.
+    pub text: String,
+}
+
+fn alarm(id: AlarmId, text: impl Into<String>) -> Alarm {
+    Alarm { id, text: text.into() }
+}
+
+/// The texts of all alarms, the worst first; empty when all is well.
+pub fn alarms(status: &Status) -> Vec<String> {
+    named_alarms(status).into_iter().map(|alarm| alarm.text).collect()
+}
+
+/// All alarms, the worst first; empty when all is well.
+pub fn named_alarms(status: &Status) -> Vec<Alarm> {
+    let snapshot = &status.snapshot;
+    let mut alarms = Vec::new();
+    let peer_serves = snapshot.peer.is_heard() && snapshot.peer.role == Some(RoleWord::Active);
+    if snapshot.role.role == RoleWord::Active && peer_serves {
+        alarms.push(alarm(AlarmId::BothActive, "Both nodes are active."));
+    }
+    if snapshot.election.should_serve == "nobody" {
+        let text = format!("Nobody serves: {}.", snapshot.election.reason);
+        alarms.push(alarm(AlarmId::NobodyServes, text));
+    }
+    alarms.extend(
+        snapshot
+            .own
+            .unfit
+            .iter()
+            .map(|why| alarm(AlarmId::NotFit, format!("This node is not fit: {}.", bare(why)))),
+    );
+    alarms.extend(peer_alarm(&snapshot.peer));
+    alarms.extend(path_alarms(snapshot));
+    if !snapshot.peer.same_settings {
+        let text = "The two nodes work with different pair.toml; make them the same.";
+        alarms.push(alarm(AlarmId::SettingsDiffer, text));
+    }
+    alarms.extend(
+        snapshot
+            .own
+            .lasting
+            .iter()
+            .map(|why| alarm(AlarmId::OwnAddress, format!("{}.", capital(bare(why))))),
+    );
+    alarms.extend(cable_alarm(snapshot));
+    if !snapshot.desired.applied {
+        alarms.push(alarm(AlarmId::NotApplied, "The kernel does not look as wanted yet."));
+    }
+    alarms.extend(missing_addresses(status));
+    alarms.extend(status.guard.missing.iter().map(|missing| {
+        let text = format!("Protection missing, {}: {}.", missing.name, bare(&missing.remedy));
+        alarm(AlarmId::ProtectionMissing, text)
+    }));
+    alarms
+}
+
+fn peer_alarm(peer: &PeerView) -> Option<Alarm> {
+    let without = "nobody could take over from this node";
+    let silence = peer.silence.map_or(String::new(), |silence| format!(" for {}", span(silence)));
+    let away = |text: String| Some(alarm(AlarmId::PeerAway, text));
+    match (peer.state.as_str(), peer.left) {
+        ("alive" | "doubted", _) => {
+            let reasons = peer.fitness.map_or(Vec::new(), objections);
+            let text = format!("The peer is not fit ({}): {without}.", reasons.join(", "));
+            (!reasons.is_empty()).then(|| alarm(AlarmId::PeerNotFit, text))
+        }
+        ("never_heard", _) => away(format!("The peer was never heard: {without}.")),
+        (_, Some(why)) => away(format!("The peer left ({}): {without}.", leaving(why))),
+        (_, None) => away(format!("The peer has been silent{silence}: {without}.")),
+    }
+}
+
+/// Silent paths, as long as the peer is heard on another one.
+fn path_alarms(snapshot: &Snapshot) -> Vec<Alarm> {
+    if !snapshot.paths.iter().any(|path| path.alive) {
+        return Vec::new();
+    }
+    let silent = snapshot.paths.iter().enumerate().filter(|(_, path)| !path.alive);
+    let told = |(index, silent): (usize, &PathView)| match index {
+        0 => alarm(AlarmId::HaLinkLost, format!("HA link lost: {}.", path(silent))),
+        _ => {
+            alarm(AlarmId::PathSilent, format!("Heartbeats are lost on a path: {}.", path(silent)))
+        }
+    };
+    silent.map(told).collect()
+}
+
+fn cable_alarm(snapshot: &Snapshot) -> Option<Alarm> {
+    let doubtful =
+        snapshot.cable == Cable::Direct && snapshot.cable_checked && !snapshot.cable_is_direct;
+    let text = "The HA cable is declared direct, and a third station or a lasting carrier without the peer's speaks against it: lost carrier is not believed. Join the two ports by one cable, or write cable = \"switched\" in pair.toml.";
+    doubtful.then(|| alarm(AlarmId::CableNotDirect, text))
+}
+
+fn missing_addresses(status: &Status) -> Option<Alarm> {
+    let snapshot = &status.snapshot;
+    let wanted: usize =
+        snapshot.interfaces.iter().map(|interface| interface.virtual_ips.len()).sum();
+    let present = status.guard.addresses_present as usize;
+    let lacking = snapshot.role.role == RoleWord::Active && present < wanted;
+    let text = format!("Only {present} of {wanted} virtual IPs are on the interfaces.");
+    lacking.then(|| alarm(AlarmId::AddressesMissing, text))
+}

@@ -1,0 +1,216 @@
+//! Weighs what is known: pure, so that every reason has a row in a table of tests.
+
+use std::time::Duration;
+
+use twinwall_core::beat::RoleWord;
+use twinwall_core::explain::{Alarm, AlarmId, named_alarms, span};
+
+use super::{Readiness, Reason, ReasonId, Severity};
+use crate::agent::channel::LinkState;
+use crate::agent::engine::overview::{Overview, SectionState};
+use crate::agent::guard::GuardState;
+
+/// Difference of the clocks from which on histories and logs of the two nodes mislead.
+const CLOCK: Duration = Duration::from_secs(1);
+
+/// What is known.
+pub struct Views<'a> {
+    /// Whether the node has a peer.
+    pub paired: bool,
+    /// Whether high availability is on.
+    pub enabled: bool,
+    /// Mistakes in the settings.
+    pub problems: usize,
+    /// The guard.
+    pub guard: &'a GuardState,
+    /// How the sections stand; none while the agent reads its settings.
+    pub sync: Option<&'a Overview>,
+    /// The link between the agents.
+    pub link: Option<&'a LinkState>,
+    /// What the other agent said when it was asked just now.
+    pub other: Option<&'a OtherNode>,
+}
+
+/// What the other node's agent said of itself.
+pub struct OtherNode {
+    /// Its release of twinwall.
+    pub release: String,
+    /// How far its clock is from this node's, less what the question's way can explain.
+    pub clock: Duration,
+}
+
+/// The answer.
+pub fn judge(views: &Views<'_>) -> Readiness {
+    let mut against = Vec::new();
+    if let Some(reason) = not_on(views) {
+        against.push(reason);
+    } else {
+        against.extend(guard(views.guard));
+        against.extend(agents(views));
+    }
+    against.sort_by_key(|reason| reason.severity);
+    let blocking = against.iter().filter(|reason| reason.severity == Severity::Blocks).count();
+    let verdict = match (blocking, against.len()) {
+        (0, 0) => "A failover would work now.".to_owned(),
+        (0, _) => "A failover would work now, but something needs attention.".to_owned(),
+        (1, _) => "A failover would not work now: one reason is against it.".to_owned(),
+        (several, _) => {
+            format!("A failover would not work now: {several} reasons are against it.")
+        }
+    };
+    Readiness { ready: blocking == 0, verdict, against }
+}
+
+fn blocks(id: ReasonId, text: impl Into<String>, what_now: &str) -> Reason {
+    let (text, what_now) = (text.into(), what_now.to_owned());
+    Reason { id, severity: Severity::Blocks, text, what_now }
+}
+
+fn warns(id: ReasonId, text: impl Into<String>, what_now: &str) -> Reason {
+    Reason { severity: Severity::Warns, ..blocks(id, text, what_now) }
+}
+
+/// Without this nothing else is worth a word.
+fn not_on(views: &Views<'_>) -> Option<Reason> {
+    if views.problems > 0 {
+        let text = format!("The settings of this node have {} mistakes.", views.problems);
+        return Some(blocks(
+            ReasonId::SettingsWrong,
+            text,
+            "'twinwall check' and 'twinwall profile check' name them",
+        ));
+    }
+    if !views.paired {
+        let what_now = "pair the two nodes: docs/guide.md says how";
+        return Some(blocks(ReasonId::NotPaired, "This node is not paired.", what_now));
+    }
+    let off =
+        blocks(ReasonId::Off, "High availability is off.", "turn it on with 'twinwall ha enable'");
+    (!views.enabled).then_some(off)
+}
+
+fn guard(guard: &GuardState) -> Vec<Reason> {
+    let status = match guard {
+        GuardState::Away(why) => {
+            let text = format!("The guard cannot be asked: {why}.");
+            return vec![blocks(ReasonId::GuardAway, text, "start it, or read its log")];
+        }
+        GuardState::Says(status) => status,
+    };
+    let role = status.snapshot.role.role;
+    let mut reasons = Vec::new();
+    let moving = match role {
+        RoleWord::Active | RoleWord::Passive => None,
+        RoleWord::Starting => Some("This node's guard has just started."),
+        RoleWord::Claiming => Some("This node is taking over."),
+        RoleWord::Releasing => Some("This node is handing over."),
+    };
+    let soon = "wait some seconds and ask again; 'twinwall explain' says what it waits for";
+    reasons.extend(moving.map(|text| blocks(ReasonId::OnTheMove, text, soon)));
+    reasons.extend(named_alarms(status).into_iter().map(|alarm| weighed(alarm, role)));
+    reasons
+}
+
+/// What an alarm of the guard means for a failover from the active to the other node.
+fn weighed(Alarm { id, text }: Alarm, role: RoleWord) -> Reason {
+    let (reason, severity) = weight(id, role == RoleWord::Active);
+    Reason { id: reason, severity, text, what_now: what_now(id).to_owned() }
+}
+
+fn weight(id: AlarmId, active: bool) -> (ReasonId, Severity) {
+    let not_fit = |takes_over: bool| match takes_over {
+        true => (ReasonId::TakerNotFit, Severity::Blocks),
+        false => (ReasonId::ActiveNotFit, Severity::Warns),
+    };
+    match id {
+        AlarmId::NotFit => not_fit(!active),
+        AlarmId::PeerNotFit => not_fit(active),
+        AlarmId::BothActive => (ReasonId::BothActive, Severity::Blocks),
+        AlarmId::NobodyServes => (ReasonId::NobodyServes, Severity::Blocks),
+        AlarmId::PeerAway => (ReasonId::PeerAway, Severity::Blocks),
+        AlarmId::SettingsDiffer => (ReasonId::SettingsDiffer, Severity::Blocks),
+        AlarmId::NotApplied if active => (ReasonId::NotApplied, Severity::Warns),
+        AlarmId::NotApplied => (ReasonId::NotApplied, Severity::Blocks),
+        AlarmId::HaLinkLost => (ReasonId::HaLinkLost, Severity::Warns),
+        AlarmId::PathSilent => (ReasonId::PathSilent, Severity::Warns),
+        AlarmId::OwnAddress => (ReasonId::OwnAddress, Severity::Warns),
+        AlarmId::CableNotDirect => (ReasonId::CableNotDirect, Severity::Warns),
+        AlarmId::AddressesMissing => (ReasonId::AddressesMissing, Severity::Warns),
+        AlarmId::ProtectionMissing => (ReasonId::ProtectionMissing, Severity::Warns),
+    }
+}
+
+fn what_now(id: AlarmId) -> &'static str {
+    match id {
+        AlarmId::NotFit | AlarmId::PeerNotFit => {
+            "mend what it names; 'twinwall status' on that node shows more"
+        }
+        AlarmId::BothActive => {
+            "they settle it within one interval once they hear each other; else mend the paths"
+        }
+        AlarmId::NobodyServes => "'twinwall explain' on both nodes says why",
+        AlarmId::PeerAway => {
+            "look at the other node's power, its cables, and whether twinwall runs there"
+        }
+        AlarmId::SettingsDiffer => {
+            "'twinwall check' on both nodes; then 'twinwall reload' where it was changed"
+        }
+        AlarmId::NotApplied | AlarmId::AddressesMissing => {
+            "see 'twinwall events' for what the kernel refused"
+        }
+        AlarmId::HaLinkLost => "mend the cable; the other paths carry the heartbeats until then",
+        AlarmId::PathSilent => "look at this interface and its switch on both nodes",
+        AlarmId::OwnAddress => "a planned move to this node is refused until this is mended",
+        AlarmId::CableNotDirect => {
+            "until then a power loss is noticed after the detection time, not at once"
+        }
+        AlarmId::ProtectionMissing => "docs/guide.md says what brings it",
+    }
+}
+
+fn agents(views: &Views<'_>) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    match views.link {
+        Some(link) if link.is_up() => reasons.extend(views.sync.map(sections).unwrap_or_default()),
+        link => {
+            let why = link.and_then(|link| link.trouble.as_ref()).map(|it| format!(": {it}"));
+            let text = format!("The two agents are not connected{}.", why.unwrap_or_default());
+            let what_now =
+                "changes of the configuration do not reach the other node until they are";
+            reasons.push(warns(ReasonId::AgentsApart, text, what_now));
+        }
+    }
+    let Some(other) = views.other else { return reasons };
+    if other.clock > CLOCK {
+        let text = format!("The clocks of the two nodes differ by {}.", span(other.clock));
+        let what_now = "let both follow one time server: histories and logs mislead otherwise";
+        reasons.push(warns(ReasonId::Clock, text, what_now));
+    }
+    if other.release != env!("CARGO_PKG_VERSION") {
+        let own = env!("CARGO_PKG_VERSION");
+        let text = format!("This node runs twinwall {own}, the other one {}.", other.release);
+        reasons.push(warns(ReasonId::Release, text, "finish the upgrade on both nodes"));
+    }
+    reasons
+}
+
+/// Sections that the other node does not have as this one.
+fn sections(overview: &Overview) -> Vec<Reason> {
+    let of = |states: &[SectionState]| {
+        let ours = overview.sections.iter().filter(|view| states.contains(&view.state));
+        ours.map(|view| view.section.id()).collect::<Vec<_>>().join(", ")
+    };
+    let never = of(&[SectionState::NeverSynchronised]);
+    let differ = of(&[SectionState::OutOfSync, SectionState::Failed]);
+    let mut reasons = Vec::new();
+    let show = "'twinwall sync' says what differs; 'twinwall sync push' on the active mends it";
+    if !never.is_empty() {
+        let text = format!("Never the same on both nodes: {never}.");
+        reasons.push(blocks(ReasonId::NeverSynchronised, text, show));
+    }
+    if !differ.is_empty() {
+        let text = format!("Out of sync: {differ}.");
+        reasons.push(warns(ReasonId::OutOfSync, text, show));
+    }
+    reasons
+}

@@ -1,0 +1,116 @@
+//! What is against a failover, row by row.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use twinwall_core::api::Status;
+use twinwall_core::beat::{Fitness, RoleWord};
+
+use super::*;
+use crate::agent::guard::GuardState;
+
+/// The active node of a healthy pair.
+fn healthy() -> Status {
+    let text = include_str!("../../../../core/tests/status/healthy.json");
+    serde_json::from_str(text).expect("a status")
+}
+
+fn asked(status: Status, other: Option<OtherNode>) -> Readiness {
+    let guard = GuardState::Says(Arc::new(status));
+    let views = Views {
+        paired: true,
+        enabled: true,
+        problems: 0,
+        guard: &guard,
+        sync: None,
+        link: None,
+        other: other.as_ref(),
+    };
+    judge(&views)
+}
+
+fn ids(readiness: &Readiness) -> Vec<(ReasonId, Severity)> {
+    readiness.against.iter().map(|reason| (reason.id, reason.severity)).collect()
+}
+
+const APART: (ReasonId, Severity) = (ReasonId::AgentsApart, Severity::Warns);
+
+#[test]
+fn agents_that_are_apart_keep_no_failover_from_working() {
+    let readiness = asked(healthy(), None);
+    assert!(readiness.ready);
+    assert_eq!(ids(&readiness), [APART]);
+}
+
+#[test]
+fn it_is_the_node_that_would_take_over_which_must_be_fit() {
+    let unfit = Fitness { check_failed: true, ..Fitness::default() };
+    for (role, own, peer, wanted) in [
+        (RoleWord::Active, false, true, (ReasonId::TakerNotFit, Severity::Blocks)),
+        (RoleWord::Active, true, false, (ReasonId::ActiveNotFit, Severity::Warns)),
+        (RoleWord::Passive, true, false, (ReasonId::TakerNotFit, Severity::Blocks)),
+        (RoleWord::Passive, false, true, (ReasonId::ActiveNotFit, Severity::Warns)),
+    ] {
+        let mut status = healthy();
+        status.snapshot.role.role = role;
+        if own {
+            status.snapshot.own.unfit = vec!["watched interface wan is down".to_owned()];
+        }
+        if peer {
+            status.snapshot.peer.fitness = Some(unfit);
+        }
+        let readiness = asked(status, None);
+        assert_eq!(ids(&readiness), [wanted, APART], "{role:?} own {own}");
+        assert_eq!(readiness.ready, wanted.1 == Severity::Warns);
+    }
+}
+
+#[test]
+fn a_silent_peer_blocks_and_a_lost_ha_link_warns() {
+    let mut status = healthy();
+    status.snapshot.peer.state = "silent".to_owned();
+    let readiness = asked(status, None);
+    assert!(!readiness.ready && readiness.verdict.contains("one reason"), "{readiness:?}");
+    assert_eq!(ids(&readiness)[0], (ReasonId::PeerAway, Severity::Blocks));
+    let mut status = healthy();
+    status.snapshot.paths[0].alive = false;
+    let readiness = asked(status, None);
+    assert_eq!(ids(&readiness), [(ReasonId::HaLinkLost, Severity::Warns), APART]);
+}
+
+#[test]
+fn clocks_and_releases_that_differ_are_warnings() {
+    let other = |clock, release: &str| OtherNode {
+        clock: Duration::from_millis(clock),
+        release: release.to_owned(),
+    };
+    let own = env!("CARGO_PKG_VERSION");
+    assert_eq!(ids(&asked(healthy(), Some(other(1_000, own)))), [APART]);
+    let both = asked(healthy(), Some(other(1_001, "0.0.1")));
+    let wanted = [ReasonId::AgentsApart, ReasonId::Clock, ReasonId::Release];
+    assert_eq!(ids(&both), wanted.map(|id| (id, Severity::Warns)));
+}
+
+#[test]
+fn without_a_pair_or_a_guard_that_is_the_only_reason() {
+    let guard = GuardState::Away("nobody listens".to_owned());
+    let views = |paired, enabled, problems| Views {
+        paired,
+        enabled,
+        problems,
+        guard: &guard,
+        sync: None,
+        link: None,
+        other: None,
+    };
+    for (views, wanted) in [
+        (views(false, false, 0), ReasonId::NotPaired),
+        (views(true, false, 0), ReasonId::Off),
+        (views(true, true, 2), ReasonId::SettingsWrong),
+        (views(true, true, 0), ReasonId::GuardAway),
+    ] {
+        let readiness = judge(&views);
+        assert!(!readiness.ready);
+        assert_eq!(ids(&readiness)[0], (wanted, Severity::Blocks));
+    }
+}
