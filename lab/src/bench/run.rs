@@ -28,6 +28,9 @@ const LONG_INTERVAL: Duration = Duration::from_secs(1);
 /// A client that sent nothing for so long stood still with the whole machine; so
 /// did the products, and the repetition says nothing of them.
 const STOOD_STILL: Duration = Duration::from_millis(20);
+/// What a repetition takes beside the quiet time and the watching: neighbours are
+/// learnt, the wanted gateway becomes active, what was broken comes back. About.
+const AROUND: Duration = Duration::from_millis(2500);
 
 /// What the command line wants.
 #[derive(Clone, Debug)]
@@ -113,14 +116,44 @@ pub fn run(wanted: &Wanted, save: impl Fn(&Benchmark) -> Result<()>) -> Result<B
         rows: Vec::new(),
     };
     for (number, row) in rows.iter().enumerate() {
-        let minutes = clock::now().since(started).as_secs() / 60;
-        eprintln!("[{}/{}, {minutes} min] {}", number + 1, rows.len(), row.scenario);
+        let passed = clock::now().since(started);
+        let whole = (passed + expected(&rows[number..], wanted.quick, reps)).as_secs().div_ceil(60);
+        let minutes = passed.as_secs() / 60;
+        let rows = rows.len();
+        eprintln!("[{}/{rows}, {minutes} of about {whole} min] {}", number + 1, row.scenario);
         let played = play_row(&mut benchmark, wanted, row, number % 2 == 0)?;
         benchmark.rows.push(played);
         benchmark.took_min = clock::now().since(started).as_secs_f64() / 60.0;
         save(&benchmark)?;
     }
     Ok(benchmark)
+}
+
+/// About how long these rows take, with both products.
+fn expected(rows: &[&Row], quick: bool, reps: u32) -> Duration {
+    let one = |row: &&Row| {
+        let span = AROUND + WARM_UP + watched(row, scenario::find(row.scenario)?, quick);
+        Some(span * 2 * plays(row.play, reps))
+    };
+    rows.iter().filter_map(one).sum()
+}
+
+/// How often a row is played with each product.
+fn plays(play: Play, reps: u32) -> u32 {
+    match play {
+        Play::Often => reps,
+        Play::Once => 1,
+    }
+}
+
+/// How long the effects are watched.
+fn watched(row: &Row, found: &Scenario, quick: bool) -> Duration {
+    match row.play {
+        Play::Often if found.interval < LONG_INTERVAL => found.observe.min(WATCHED),
+        Play::Often => found.observe,
+        Play::Once if quick => STEADY_QUICK,
+        Play::Once => STEADY,
+    }
 }
 
 fn chosen(only: &[String]) -> Result<Vec<&'static Row>> {
@@ -146,12 +179,7 @@ fn play_row(
     let Some(found) = scenario::find(row.scenario) else {
         return Err(LabError::Usage(format!("{} is no scenario; a bug in the lab", row.scenario)));
     };
-    let observe = match row.play {
-        Play::Often if found.interval < LONG_INTERVAL => found.observe.min(WATCHED),
-        Play::Often => found.observe,
-        Play::Once if wanted.quick => STEADY_QUICK,
-        Play::Once => STEADY,
-    };
+    let observe = watched(row, found, wanted.quick);
     let scenario = Scenario { warm_up: WARM_UP, observe, ..*found };
     let line = |(metric, target): &(Metric, Target)| Line {
         metric: metric.words(),
@@ -175,7 +203,7 @@ fn play_row(
         order.reverse();
     }
     for product in order {
-        let reps = if row.play == Play::Once { 1 } else { benchmark.reps };
+        let reps = plays(row.play, benchmark.reps);
         let order = Order { product, program: wanted.guard.clone(), reps, observe: None };
         let told = play(&scenario, &order, |outcome| {
             note(benchmark, &mut played, outcome);
@@ -247,5 +275,22 @@ impl Line {
             }
             Target::Shown => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_repetitions_take_longer_but_a_steady_state_is_played_once() {
+        let row = |name: &str| ROWS.iter().find(|row| row.scenario == name).unwrap();
+        let span = |name, quick, reps| expected(&[row(name)], quick, reps);
+        assert_eq!(span("lan-down", false, 5), span("lan-down", false, 1) * 5);
+        assert_eq!(span("idle", false, 5), span("idle", false, 1));
+        assert_eq!(span("idle", false, 5), (AROUND + WARM_UP + STEADY) * 2);
+        assert!(span("idle", true, 5) < span("idle", false, 5));
+        let both = expected(&[row("idle"), row("lan-down")], false, 3);
+        assert_eq!(both, span("idle", false, 3) + span("lan-down", false, 3));
     }
 }
