@@ -21,6 +21,9 @@ const BEATS: Duration = Duration::from_secs(3);
 const WATCH_PAUSE: Duration = Duration::from_millis(50);
 /// A watched status is sent at least this often.
 const WATCH_SLOWEST: Duration = Duration::from_secs(1);
+/// A follower of events is told at least this often that the guard is there: an event
+/// reaches it at once, so that a shorter pause would only cost wake-ups.
+const FOLLOW_SLOWEST: Duration = Duration::from_secs(5);
 /// Inputs that wait to be written; a slower reader loses its recording.
 const MAX_RECORDED: usize = 8192;
 /// Most that is read of a line that is too long, in bytes.
@@ -149,7 +152,7 @@ fn events(context: &Context, after: u64, out: &mut UnixStream) -> std::io::Resul
 fn follow(context: &Context, after: u64, out: &mut UnixStream) -> std::io::Result<()> {
     let mut last = events(context, after, out)?;
     loop {
-        context.journal.wait(last, WATCH_SLOWEST);
+        context.journal.wait(last, FOLLOW_SLOWEST);
         if context.journal.last() > last {
             last = events(context, last, out)?;
         } else if context.journal.is_closed() {
