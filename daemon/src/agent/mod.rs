@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod manifest;
 pub mod netconf;
 pub mod node;
+pub mod pairing;
 pub mod profile;
 pub mod readiness;
 pub mod section;
