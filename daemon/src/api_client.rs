@@ -16,6 +16,7 @@ use twinwall::failure::{Exit, Failure};
 use twinwall::files;
 
 use crate::show::print;
+use crate::system;
 
 /// How long the agent may take for an answer: the longest are validators of a whole
 /// section, asked for while somebody waits.
@@ -72,6 +73,19 @@ impl Api {
             }
             view = self.get(&format!("/api/v1/jobs/{}?after={told}", view.id))?;
         }
+    }
+
+    /// The same; Ctrl-C stops the operation and not only the looking at it.
+    pub(crate) fn follow_or_cancel(&self, started: &JobView) -> Result<JobView, Failure> {
+        let (api, id) = (Api { socket: self.socket.clone() }, started.id);
+        system::on_interrupt(move || {
+            let path = format!("/api/v1/jobs/{id}/cancel");
+            let told: Result<serde_json::Value, Failure> = api.post(&path, &serde_json::json!({}));
+            if let Err(failure) = told {
+                eprintln!("twinwall: {}", failure.message);
+            }
+        })?;
+        self.follow(started)
     }
 
     fn ask<T: DeserializeOwned>(

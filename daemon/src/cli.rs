@@ -2,6 +2,7 @@
 //! docs/reference/cli.md are made from here. It never does anything itself.
 
 mod ha;
+mod pair;
 mod span;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use ha::{Ha, HaSetArgs};
+pub(crate) use pair::{InviteArgs, JoinArgs, Pair};
 pub(crate) use span::parse_span;
 use twinwall::agent::section::Section;
 
@@ -43,6 +45,9 @@ pub(crate) enum Command {
     Agent(AgentArgs),
     /// Show how the configuration of the two nodes stands, section by section, and change it
     Sync(SyncArgs),
+    /// Make two nodes a pair by a short code, see how that stands, and undo it
+    #[command(subcommand)]
+    Pair(Pair),
     /// Show long operations of the agent, or stop one
     Jobs(JobsArgs),
     /// Become twinwall-guard, the small process that holds the role; nothing starts it again

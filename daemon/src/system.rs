@@ -8,6 +8,8 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
 
+use twinwall::failure::Failure;
+
 /// A signal that `twinwall run` waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
@@ -58,6 +60,29 @@ impl Signals {
             _ => None,
         }
     }
+}
+
+/// Calls this once when the user presses Ctrl-C, in a thread of its own; the command itself
+/// goes on and hears of it by what happens. To be called before any other thread is started.
+pub(crate) fn on_interrupt(then: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    // SAFETY: the set is initialised by sigemptyset before any other use, and the pointers
+    // are to locals that outlive the calls.
+    let set = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGINT);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+        set
+    };
+    let waiting = move || {
+        let mut number = 0;
+        // SAFETY: the set was initialised above; the number is a local.
+        if unsafe { libc::sigwait(&raw const set, &raw mut number) } == 0 {
+            then();
+        }
+    };
+    let thread = std::thread::Builder::new().spawn(waiting);
+    thread.map(drop).map_err(|error| Failure::machine("starting a thread", &error))
 }
 
 /// Lets a child start with no signal blocked, whatever its parent waits for, and

@@ -12,6 +12,7 @@ pub mod finder;
 pub mod guard;
 pub mod ha;
 pub mod identity;
+pub mod interfaces;
 pub mod jobs;
 pub mod manifest;
 pub mod netconf;

@@ -7,6 +7,7 @@ mod events;
 mod ha;
 mod jobs;
 mod keygen;
+mod pair;
 mod profile;
 mod ready;
 mod record;
@@ -34,6 +35,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Run => run::run(root),
         Command::Agent(args) => agent::agent(root, args),
         Command::Sync(args) => sync::sync(root, args),
+        Command::Pair(order) => pair::pair(root, order),
         Command::Jobs(args) => jobs::jobs(root, args),
         Command::Guard => start::guard(root),
         Command::Status(args) => status::status(root, args),

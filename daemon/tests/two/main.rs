@@ -1,5 +1,6 @@
 //! Two real agents, each in a network namespace and on a directory of its own, with a cable
 //! between them: what an administrator types, and what lies on the disks afterwards.
 
+mod pairing;
 mod support;
 mod sync;

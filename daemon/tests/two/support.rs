@@ -128,6 +128,26 @@ impl Node {
         ran.out
     }
 
+    /// Begins `twinwall` with these arguments; all that it says goes into `log`.
+    pub(crate) fn begin(&self, arguments: &[&str], log: &Path) -> Begun {
+        let file = fs::File::create(log).expect("a log");
+        let errors = file.try_clone().expect("a log");
+        let mut command = self.inside();
+        let child = command.args(arguments).stdout(file).stderr(errors).spawn();
+        Begun(child.expect("the program starts"))
+    }
+
+    /// Another machine on the same cable: nothing of the old one is left.
+    pub(crate) fn reborn(&mut self, name: &str) {
+        self.kill();
+        fs::remove_dir_all(&self.root).expect("removed");
+        for below in ["etc/twinwall", "run/twinwall", "var/lib/twinwall"] {
+            fs::create_dir_all(self.path(below)).expect("made");
+        }
+        let text = format!("name = \"{name}\"\ndesignation = \"primary\"\n");
+        self.write("etc/twinwall/node.toml", &text);
+    }
+
     /// `twinwall`, in the namespace and on the root of this node.
     fn inside(&self) -> Command {
         let mut command = Command::new("ip");
@@ -147,6 +167,23 @@ impl Drop for Node {
         self.kill();
         let _ = Command::new("ip").args(["netns", "del", &self.namespace]).status();
         let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+/// A command that goes on; it ends with this value.
+pub(crate) struct Begun(Child);
+
+impl Begun {
+    /// Waits for its end.
+    pub(crate) fn ended_well(mut self) -> bool {
+        self.0.wait().expect("it ends").success()
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -6,6 +6,7 @@ pub mod caller;
 pub mod error;
 pub mod ha;
 pub mod jobs;
+pub mod pairing;
 pub mod readiness;
 mod route;
 pub mod sync;
@@ -39,10 +40,9 @@ pub struct Shared {
 }
 
 fn routes() -> Vec<Route> {
-    [ha::routes(), sync::routes(), jobs::routes(), readiness::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let all =
+        [ha::routes(), sync::routes(), jobs::routes(), pairing::routes(), readiness::routes()];
+    all.into_iter().flatten().collect()
 }
 
 /// The OpenAPI document.

@@ -28,6 +28,8 @@ pub enum Call {
     },
     /// What is the text of your HA settings?
     SettingsText {},
+    /// Forget this node and the common key.
+    Unpair {},
 }
 
 /// An answer; each question has its own.
@@ -50,6 +52,8 @@ pub enum Reply {
         /// pair.toml.
         text: String,
     },
+    /// It was done.
+    Done,
 }
 
 /// What a node says of itself.

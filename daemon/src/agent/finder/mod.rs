@@ -45,6 +45,13 @@ pub struct Neighbour {
     seen: Instant,
 }
 
+impl Neighbour {
+    /// A node that said this just now.
+    pub fn heard(address: SocketAddr, heard_on: &str, said: Announcement) -> Neighbour {
+        Neighbour { address, heard_on: heard_on.to_owned(), said, seen: Instant::now() }
+    }
+}
+
 /// Listens on one interface, and calls out where it was told what. Ends when dropped.
 #[derive(Debug)]
 pub struct Finder {
@@ -156,12 +163,7 @@ impl At {
         if own {
             return;
         }
-        let neighbour = Neighbour {
-            address: from,
-            heard_on: self.interface.clone(),
-            said,
-            seen: Instant::now(),
-        };
+        let neighbour = Neighbour::heard(from, &self.interface, said);
         self.heard.send_if_modified(|known| {
             if let Some(it) = known.iter_mut().find(|it| it.address == neighbour.address) {
                 let changed = it.said != neighbour.said;

@@ -131,6 +131,8 @@ async fn carry_out(node: &Arc<Node>, draft: Draft, away: Option<String>) -> Resu
 pub(super) async fn take_there(node: &Node, draft: &Draft) -> Result<Vec<String>, Refusal> {
     match node.calls().call(Call::SettingsTake { draft: draft.clone() }, PATIENCE).await? {
         Reply::SettingsDone { notes } => Ok(notes),
-        Reply::About(_) | Reply::SettingsState(_) | Reply::SettingsText { .. } => Err(nonsense()),
+        Reply::About(_) | Reply::Done | Reply::SettingsState(_) | Reply::SettingsText { .. } => {
+            Err(nonsense())
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::agent::api::error::Refusal;
 use crate::agent::calls::{About, Answering, Call, Reply};
 use crate::agent::clock::unix_ms;
 use crate::agent::ha::{self, Question};
+use crate::agent::pairing::unpair;
 
 pub(super) fn by(node: Weak<Node>) -> Box<Answering> {
     Box::new(move |call| {
@@ -26,6 +27,7 @@ async fn answer(node: &Arc<Node>, call: Call) -> Result<Reply, Refusal> {
         Call::SettingsCheck { draft } => ha::answer(node, Question::Check(draft)).await,
         Call::SettingsTake { draft } => ha::answer(node, Question::Take(draft)).await,
         Call::SettingsText {} => ha::answer(node, Question::Text).await,
+        Call::Unpair {} => unpair::told(node).map(|()| Reply::Done),
     }
 }
 

@@ -283,6 +283,19 @@ impl Node {
         Ok(())
     }
 
+    /// Reads the settings again, as [`Node::reload`], on a thread that may wait.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn reload_soon(self: &Arc<Self>) -> Result<(), Refusal> {
+        let node = Arc::clone(self);
+        let reloaded = tokio::task::spawn_blocking(move || node.reload()).await;
+        match reloaded {
+            Ok(done) => done.map_err(|error| Refusal::machine(error.to_string())),
+            Err(error) => Err(Refusal::machine(format!("reading the settings: {error}"))),
+        }
+    }
+
     /// Ends everything; what is being changed is changed to its end.
     pub fn stop(&self) {
         drop(self.follower.lock().unwrap_or_else(PoisonError::into_inner).take());

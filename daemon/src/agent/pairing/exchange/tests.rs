@@ -222,7 +222,8 @@ fn nobody_can_change_a_version_a_name_or_a_certificate_on_the_way() {
 
 #[test]
 fn what_cannot_fit_is_said_before_the_code_is_risked() {
-    let cases: [(fn(&mut Introduction), &str); 2] = [
+    type Change = fn(&mut Introduction);
+    let cases: [(Change, &str); 2] = [
         (|it| it.versions = Versions { least: 2, most: 3 }, "pairs by version 1"),
         (|it| it.interface = "eth3".to_owned(), "wrong port cabled: the other node expects ha0"),
     ];
