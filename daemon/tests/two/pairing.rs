@@ -58,6 +58,9 @@ fn a_code_makes_a_pair_and_unpair_ends_it() {
     assert!(two.a.text("etc/twinwall/pair.toml").contains("enabled = false"));
     assert!(two.a.text("var/lib/twinwall/sync.json").contains("\"lineage\": \""), "a history");
     assert!(!two.b.text("var/lib/twinwall/sync.json").contains("\"lineage\": \""), "blank");
+    let set = two.a.good(&["ha", "set", "heartbeat.interval=0.5"]);
+    assert!(!set.contains("later"), "right after pairing both take the settings over: {set}");
+    same("etc/twinwall/pair.toml");
     let again = two.b.run(&["pair", "join", &code]);
     assert!(again.err.contains("is paired with gw-a"), "{again:?}");
 

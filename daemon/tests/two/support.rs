@@ -65,6 +65,14 @@ impl Two {
     }
 }
 
+/// Two sections of plain files: what runs here in the place of services is not this
+/// machine's business.
+const PROFILE: &str = "format = 1\nname = \"test\"\n[appliance]\n\
+    model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
+    firmware = { file = \"/etc/firmware\" }\n\
+    [section.definitions]\npaths = [\"/etc/ethers\"]\ntranslate = [\"/etc/ethers\"]\n\
+    [section.support]\npaths = [\"/etc/motd\"]\ntranslate = [\"/etc/motd\"]\n";
+
 const PAIR: &str = "pair_id = 7\n[ha_link]\ninterface = \"ha0\"\n[[interface]]\nname = \"lan\"\n\
     primary = \"10.1.0.2/24\"\nsecondary = \"10.1.0.3/24\"\nvirtual = \"10.1.0.1/24\"\n";
 
@@ -99,6 +107,7 @@ impl Node {
 
     /// The agent in the node's namespace; it answers when this returns.
     pub(crate) fn start(&mut self) {
+        self.write("etc/twinwall/profile.toml", PROFILE);
         let log = fs::File::create(self.path("agent.log")).expect("a log");
         let mut command = self.inside();
         command.arg("agent").stderr(log).stdout(Stdio::null());

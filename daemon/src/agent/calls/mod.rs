@@ -13,9 +13,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::api::error::Refusal;
 use super::channel::Sender;
@@ -26,6 +26,8 @@ pub use question::{About, Call, Reply};
 pub const MAX_ASKED: usize = 8;
 /// Own questions that may be open at a time: an API client each.
 const MAX_OPEN: usize = 64;
+/// How long a question waits for a connection that ended just now.
+const BLINK: Duration = Duration::from_secs(5);
 
 /// Answers a question of the other node.
 pub type Answering =
@@ -40,6 +42,8 @@ pub struct Calls {
 #[derive(Default)]
 struct Inside {
     to_peer: Mutex<Option<Sender>>,
+    /// When the connection stood last; none while it stands, or never did.
+    lost: watch::Sender<Option<Instant>>,
     open: Mutex<BTreeMap<u64, oneshot::Sender<Result<Reply, Refusal>>>>,
     last: AtomicU64,
     asked: AtomicUsize,
@@ -57,6 +61,7 @@ impl Calls {
     /// # Errors
     /// Its refusal, or that it cannot be reached or did not answer within `limit`.
     pub async fn call(&self, call: Call, limit: Duration) -> Result<Reply, Refusal> {
+        self.back_in_a_moment().await;
         let number = self.inside.last.fetch_add(1, Ordering::Relaxed) + 1;
         let (answer, answered) = oneshot::channel();
         {
@@ -74,6 +79,17 @@ impl Calls {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(away("the connection to it ended before it answered")),
             Err(_) => Err(away(&format!("it did not answer within {} s", limit.as_secs_f64()))),
+        }
+    }
+
+    /// A connection that ended just now is mostly being made anew: settings changed, or an
+    /// agent was started again. A node that is away for longer is not waited for.
+    async fn back_in_a_moment(&self) {
+        let mut lost = self.inside.lost.subscribe();
+        let since = *lost.borrow();
+        if let Some(left) = since.and_then(|at| BLINK.checked_sub(at.elapsed())) {
+            // Not back in time: the question says so itself.
+            let _ = tokio::time::timeout(left, lost.wait_for(Option::is_none)).await;
         }
     }
 
@@ -98,6 +114,14 @@ impl Calls {
         if gone {
             self.open().clear();
         }
+        self.inside.lost.send_if_modified(|lost| {
+            let since = gone.then(Instant::now);
+            let changed = lost.is_some() != since.is_some();
+            if changed {
+                *lost = since;
+            }
+            changed
+        });
     }
 
     /// An answer came.

@@ -17,3 +17,24 @@ fn an_answer_that_nobody_waits_for_is_passed_over() {
     calls.answered(7, Err(Refusal::conflict("late")));
     assert!(calls.open().is_empty());
 }
+
+#[tokio::test]
+async fn a_connection_that_ended_just_now_is_waited_for_and_an_old_loss_is_not() {
+    let calls = Calls::default();
+    let began = Instant::now();
+    calls.inside.lost.send_replace(Some(began));
+    let back = calls.clone();
+    let coming = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        back.inside.lost.send_replace(None);
+    });
+    calls.back_in_a_moment().await;
+    assert!(began.elapsed() >= Duration::from_millis(200) && began.elapsed() < BLINK);
+    coming.await.expect("it came");
+
+    let long_ago = Instant::now().checked_sub(BLINK).expect("the machine runs for longer");
+    calls.inside.lost.send_replace(Some(long_ago));
+    let asked = Instant::now();
+    calls.back_in_a_moment().await;
+    assert!(asked.elapsed() < BLINK / 2, "{:?}", asked.elapsed());
+}

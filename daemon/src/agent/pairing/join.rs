@@ -189,14 +189,29 @@ fn wrong_port(it: &Neighbour, named: Option<&str>) -> String {
 }
 
 async fn connect(inviter: &Neighbour) -> std::io::Result<TcpStream> {
+    let silent = || std::io::Error::new(std::io::ErrorKind::TimedOut, "it does not answer");
+    let stream = timeout(CONNECT, async {
+        loop {
+            match connect_once(inviter).await {
+                // An own link-local address may still be looking for duplicates.
+                Err(error) if error.kind() == std::io::ErrorKind::AddrNotAvailable => {
+                    sleep(PAUSE).await;
+                }
+                connected => return connected,
+            }
+        }
+    });
+    let stream = stream.await.map_err(|_| silent())??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn connect_once(inviter: &Neighbour) -> std::io::Result<TcpStream> {
     let mut address = inviter.address;
     address.set_port(inviter.said.inviting.unwrap_or(PORT));
     let socket = TcpSocket::new_v6()?;
     socket.bind_device(Some(inviter.heard_on.as_bytes()))?;
-    let silent = || std::io::Error::new(std::io::ErrorKind::TimedOut, "it does not answer");
-    let stream = timeout(CONNECT, socket.connect(address)).await.map_err(|_| silent())??;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    socket.connect(address).await
 }
 
 #[cfg(test)]
