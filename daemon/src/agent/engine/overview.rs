@@ -15,6 +15,8 @@ use crate::agent::section::Section;
 pub struct Overview {
     /// This node's name.
     pub node: String,
+    /// Whether this node has no configuration of this pair and can be no source.
+    pub blank: bool,
     /// The other node.
     pub peer: PeerView,
     /// All sections together.
@@ -119,6 +121,7 @@ impl State {
         let rules = self.rules();
         Overview {
             node: self.node().to_owned(),
+            blank: self.marks().lineage.is_none(),
             peer: PeerView { name, connected: self.is_connected(), blank },
             verdict: worst.unwrap_or(SectionState::Unknown),
             automatic: rules.is_some_and(|rules| rules.enabled && rules.automatic),

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::take::{self, Draft, PATIENCE, there};
-use super::{current, nonsense};
+use super::{ask_state, current, nonsense};
 use crate::agent::api::error::{Code, Refusal};
 use crate::agent::calls::{Call, Reply};
 use crate::agent::clock::unix_ms;
@@ -128,11 +128,19 @@ async fn carry_out(node: &Arc<Node>, draft: Draft, away: Option<String>) -> Resu
     Ok(Done { revision, changed: true, on_both, notes })
 }
 
+/// The other node takes them. It may make its link anew at that, and the answer is lost
+/// with the old one: then it is asked what it has.
 pub(super) async fn take_there(node: &Node, draft: &Draft) -> Result<Vec<String>, Refusal> {
-    match node.calls().call(Call::SettingsTake { draft: draft.clone() }, PATIENCE).await? {
-        Reply::SettingsDone { notes } => Ok(notes),
-        Reply::About(_) | Reply::Done | Reply::SettingsState(_) | Reply::SettingsText { .. } => {
-            Err(nonsense())
+    match node.calls().call(Call::SettingsTake { draft: draft.clone() }, PATIENCE).await {
+        Ok(Reply::SettingsDone { notes }) => Ok(notes),
+        Ok(
+            Reply::About(_) | Reply::Done | Reply::SettingsState(_) | Reply::SettingsText { .. },
+        ) => Err(nonsense()),
+        Err(lost) if lost.code == Code::Unreachable => {
+            let has = ask_state(node).await.map_err(|_| lost.clone())?;
+            let taken = has.version.revision == draft.version.revision;
+            if taken { Ok(Vec::new()) } else { Err(lost) }
         }
+        Err(refused) => Err(refused),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use twinwall_core::beat::RoleWord;
 use twinwall_core::ids::Designation;
 
 use super::take::{self, Draft};
@@ -16,6 +17,7 @@ use crate::agent::clock::unix_ms;
 use crate::agent::engine::run::Event;
 use crate::agent::engine::standing::Direction;
 use crate::agent::engine::state::Order;
+use crate::agent::guard::GuardState;
 use crate::agent::jobs::{Job, JobView};
 use crate::agent::node::Node;
 use crate::agent::settings::edit::edit;
@@ -113,18 +115,46 @@ async fn turn_on(
     job.step("This node: settings, own addresses, guard");
     notes.extend(take::take(node, draft).await?);
     drop(turn);
-    job.step("Waiting until this node is active");
+    job.step("Waiting until one of the nodes is active");
     let mut guard = node.guard();
-    let active = guard.wait_for(|state| state.is_active() == Some(true));
-    if tokio::time::timeout(ACTIVE, active).await.is_err() {
-        notes.push("this node is not active yet; 'twinwall explain' says why".to_owned());
+    let served = guard.wait_for(|state| server(state).is_some());
+    let Ok(Ok(active)) =
+        tokio::time::timeout(ACTIVE, served).await.map(|it| it.map(|it| server(&it)))
+    else {
+        notes.push("no node is active yet; 'twinwall explain' says why".to_owned());
         return Ok(notes);
-    }
-    job.step("The configuration goes over to the other node; 'twinwall sync' shows how");
-    let all = Order { direction: Direction::Push, sections: Vec::new(), who: who.to_owned() };
-    let ordered = node.engine()?.order(|answer| Event::Order(all, answer)).await;
-    notes.extend(ordered.err().map(|why| format!("the synchronisation was not begun: {why}")));
+    };
+    job.step("The configuration goes over to the passive node; 'twinwall sync' shows how");
+    notes.extend(synchronise(node, active == Some(Server::Here), who).await?);
     Ok(notes)
+}
+
+/// Which node serves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Server {
+    Here,
+    There,
+}
+
+fn server(state: &GuardState) -> Option<Server> {
+    let snapshot = &state.status()?.snapshot;
+    if snapshot.role.role == RoleWord::Active {
+        return Some(Server::Here);
+    }
+    let there = snapshot.peer.is_heard() && snapshot.peer.role == Some(RoleWord::Active);
+    there.then_some(Server::There)
+}
+
+/// From the active node to the passive one (SPEC R13), unless one of them is blank: that one
+/// takes, since it can be no source.
+async fn synchronise(node: &Arc<Node>, active: bool, who: &str) -> Result<Option<String>, Refusal> {
+    let engine = node.engine()?;
+    let overview = engine.overview();
+    let gives = if overview.blank || overview.peer.blank { !overview.blank } else { active };
+    let direction = if gives { Direction::Push } else { Direction::Pull };
+    let all = Order { direction, sections: Vec::new(), who: who.to_owned() };
+    let ordered = engine.order(|answer| Event::Order(all, answer)).await;
+    Ok(ordered.err().map(|why| format!("the synchronisation was not begun: {why}")))
 }
 
 async fn turn_off(
