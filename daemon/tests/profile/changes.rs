@@ -173,14 +173,6 @@ fn sshd() {
 }
 
 #[test]
-fn networkd() {
-    let mut machine = Machine::copied(Section::Interfaces);
-    let text = |address| format!("[Match]\nName=lan\n[Network]\nAddress={address}\n");
-    let path = "/etc/systemd/network/20-lan.network";
-    machine.judge(path, &text("10.0.0.1/24"), &text("10.0.0.1/99"), "20-lan.network:4");
-}
-
-#[test]
 fn ifupdown() {
     let mut machine = Machine::copied(Section::Interfaces);
     let text = |method| format!("auto lan\niface lan inet {method}\n  address 10.0.0.1/24\n");
