@@ -2,6 +2,7 @@
 //! switch, apply, compare, commit; and back from wherever it fails.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -15,7 +16,9 @@ use crate::agent::manifest::{Change, Entry, Kind, Manifest, Owner, RelPath};
 use crate::agent::section::Section;
 use crate::agent::step::{Leftovers, Step, StepFailure};
 use crate::agent::translate::Translator;
-use crate::agent::tree::{Contents, Ground, Prepared, Root, Touched, WriteError, prepare, scan};
+use crate::agent::tree::{
+    Contents, Ground, Prepared, Root, Touched, WriteError, prepare, scan, switch,
+};
 
 /// Makes the sections of the plan what they shall be.
 pub fn apply(
@@ -44,11 +47,13 @@ fn forward(
     let unwritable = |error| Refused::Journal(format!("{error}"));
     let staging = journal.fresh(STAGED).map_err(unwritable)?;
     let mut prepared = Vec::new();
+    let leaving = leaving(plan);
     for part in &plan.parts {
         let ground = Ground { root: plan.root, scope: part.scope, translator: plan.translator };
         let (during, section) = (During::Staging, part.section);
         let told = Told { watch, during, section, total: part.from.changes(part.to).len() };
-        let new = prepare(ground, part.from, part.to, contents, &staging, &told.paths());
+        let both = (part.from, part.to);
+        let new = prepare(ground, both, &leaving, contents, &staging, &told.paths());
         prepared.push(new.map_err(|error| unwritten(part.section, error))?);
     }
     has_way_back(plan, &prepared, contents)?;
@@ -66,6 +71,19 @@ fn forward(
         }
         Err(why) => back(plan, journal, &record, contents, why),
     })
+}
+
+/// What none of the sections has afterwards: a directory of one may hold files of another.
+fn leaving(plan: &Plan<'_>) -> BTreeSet<RelPath> {
+    let mut leaving = BTreeSet::new();
+    for part in plan.parts.iter().filter(|_| plan.parts.len() > 1) {
+        for change in part.from.changes(part.to) {
+            if let Change::Removed(path, _) = change {
+                leaving.insert(path.clone());
+            }
+        }
+    }
+    leaving
 }
 
 fn failure(section: Section, during: During, text: String) -> Failure {
@@ -217,12 +235,14 @@ fn change(
     watch: &Watch<'_>,
 ) -> Result<(), Failure> {
     let mut touched = Touched::default();
-    for (part, new) in plan.parts.iter().zip(prepared) {
-        let during = During::Switch;
-        let told = Told { watch, during, section: part.section, total: new.changes().len() };
-        let switched = new.switch(prepared, &told.paths(), &mut touched);
-        switched.map_err(|error| failure(part.section, during, error.to_string()))?;
-    }
+    let section_of = |number: usize| {
+        plan.parts.get(number).map_or(Section::System, |part: &Part<'_>| part.section)
+    };
+    let during = During::Switch;
+    let total = prepared.iter().map(|new| new.changes().len()).sum();
+    let told = Told { watch, during, section: section_of(0), total };
+    switch(prepared, &told.paths(), &mut touched)
+        .map_err(|(number, error)| failure(section_of(number), during, error.to_string()))?;
     let last = plan.parts.last().map_or(Section::System, |part| part.section);
     // The services need not wait for the disk: until the journal goes, a power cut brings
     // the old files back.

@@ -18,12 +18,17 @@ pub(super) fn undo(
     record: &Record,
     contents: &Contents<'_>,
 ) -> Result<Vec<RelPath>, String> {
-    let mut kept = Vec::new();
-    for part in record.parts.iter().rev() {
-        let text = |error: String| format!("{}: {error}", part.section);
-        kept.extend(undo_part(root, journal, record, part, contents).map_err(text)?);
-    }
-    Ok(kept)
+    let once = || {
+        let mut kept = Vec::new();
+        for part in record.parts.iter().rev() {
+            let text = |error: String| format!("{}: {error}", part.section);
+            kept.extend(undo_part(root, journal, record, part, contents).map_err(text)?);
+        }
+        Ok(kept)
+    };
+    // A directory that held files of another of the sections is empty by the second time.
+    let kept = once()?;
+    if kept.is_empty() || record.parts.len() == 1 { Ok(kept) } else { once() }
 }
 
 fn undo_part(

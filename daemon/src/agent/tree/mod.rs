@@ -28,7 +28,9 @@ pub use read::open_content;
 pub use root::Root;
 pub use scan::{MAX_PROBLEMS, Scan, scan};
 pub use scope::{Lists, Scope};
-pub use write::{Prepared, Refusal, Touched, Watch, WriteError, materialise, prepare, sweep};
+pub use write::{
+    Prepared, Refusal, Touched, Watch, WriteError, materialise, prepare, sweep, switch,
+};
 
 use super::digest::Digest;
 use super::translate::Translator;

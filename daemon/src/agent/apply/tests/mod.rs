@@ -3,4 +3,5 @@
 
 mod applying;
 mod crashing;
+mod group;
 mod support;

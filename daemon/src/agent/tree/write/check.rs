@@ -25,10 +25,12 @@ pub(super) struct Checked<'a> {
     pub(super) parents: BTreeSet<RelPath>,
 }
 
-struct Check<'a> {
+struct Check<'a, 'l> {
     ground: Ground<'a>,
     from: &'a Manifest,
     to: &'a Manifest,
+    /// What goes with other sections of the same change.
+    leaving: &'l BTreeSet<RelPath>,
     names: Owners,
     found: Checked<'a>,
     /// The directory looked at last; `None` in it when it does not exist yet.
@@ -37,14 +39,14 @@ struct Check<'a> {
 
 pub(super) fn check<'a>(
     ground: Ground<'a>,
-    from: &'a Manifest,
-    to: &'a Manifest,
+    (from, to): (&'a Manifest, &'a Manifest),
+    leaving: &BTreeSet<RelPath>,
     changes: &[Change<'a>],
 ) -> Result<Checked<'a>, WriteError> {
     let names = Owners::read(ground.root)
         .map_err(|error| WriteError::Staging(ground.root.path().join("etc"), error))?;
     let found = Checked { owners: BTreeMap::new(), parents: BTreeSet::new() };
-    let mut check = Check { ground, from, to, names, found, parent: None };
+    let mut check = Check { ground, from, to, leaving, names, found, parent: None };
     for change in changes {
         let (path, new) = target(change);
         check.place(path).map_err(|refusal| WriteError::Refused(path.clone(), refusal))?;
@@ -73,7 +75,7 @@ fn nothing_loses_its_directory(to: &Manifest, changes: &[Change<'_>]) -> Result<
     }
 }
 
-impl<'a> Check<'a> {
+impl<'a> Check<'a, '_> {
     /// The path by itself.
     fn place(&self, path: &RelPath) -> Result<(), Refusal> {
         if !self.ground.scope.covers(path) {
@@ -212,7 +214,8 @@ impl<'a> Check<'a> {
         false
     }
 
-    /// Whether everything in a directory that shall go is of the section, and so goes too.
+    /// Whether everything in a directory that shall go is of the section, or leaves with
+    /// another one, and so goes too.
     fn is_emptied(&self, path: &RelPath) -> Result<(), WriteError> {
         let broken = |error: io::Error| WriteError::Disk("listing", path.clone(), error);
         let open = self.ground.root.open_directory(Some(path)).map_err(broken)?;
@@ -225,7 +228,7 @@ impl<'a> Check<'a> {
                 continue;
             }
             let inside = path.join(name).map_err(|error| broken(io::Error::other(error)))?;
-            if self.from.get(&inside).is_none() {
+            if self.from.get(&inside).is_none() && !self.leaving.contains(&inside) {
                 return Err(WriteError::Refused(path.clone(), Refusal::Keeps(inside)));
             }
         }

@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 pub use error::{Refusal, WriteError};
-pub use switch::{Touched, sweep};
+pub use switch::{Touched, sweep, switch};
 
 use super::{Contents, Ground};
 use crate::agent::manifest::{Change, Entry, Manifest, RelPath};
@@ -42,17 +42,17 @@ pub struct Prepared<'a> {
 
 /// Checks what has to change from one manifest (what a scan found just now) to the other,
 /// and writes all new files into the directory `staging`, with owner and mode, each at its
-/// path. Several sections may share it.
+/// path. Several sections may share it; `leaving` are the paths that go with others of them.
 pub fn prepare<'a>(
     ground: Ground<'a>,
-    from: &'a Manifest,
-    to: &'a Manifest,
+    (from, to): (&'a Manifest, &'a Manifest),
+    leaving: &BTreeSet<RelPath>,
     contents: &Contents<'_>,
     staging: &Path,
     watch: &Watch<'_>,
 ) -> Result<Prepared<'a>, WriteError> {
     let changes = from.changes(to);
-    let Checked { owners, parents } = check::check(ground, from, to, &changes)?;
+    let Checked { owners, parents } = check::check(ground, (from, to), leaving, &changes)?;
     let staging = super::Root::open(staging)
         .map_err(|error| WriteError::Staging(staging.to_owned(), error))?;
     let prepared = Prepared { ground, staging, changes, to, owners, parents };
@@ -70,9 +70,9 @@ pub fn materialise(
     staging: &Path,
 ) -> Result<(), WriteError> {
     let watch = |_: &RelPath| ControlFlow::Continue(());
-    let prepared = prepare(ground, from, to, contents, staging, &watch)?;
+    let prepared = prepare(ground, (from, to), &BTreeSet::new(), contents, staging, &watch)?;
     let mut touched = Touched::default();
-    prepared.switch(&[], &watch, &mut touched)?;
+    switch(std::slice::from_ref(&prepared), &watch, &mut touched).map_err(|(_, error)| error)?;
     touched.sync().map_err(|error| WriteError::Staging(ground.root.path().to_owned(), error))
 }
 

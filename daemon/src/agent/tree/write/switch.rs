@@ -2,6 +2,7 @@
 //! things come before old ones go, so that a service which reads in between finds either
 //! or both. After an error, or a kill, the disk holds a mixture; `apply` puts it right.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 use std::ffi::{CStr, CString};
@@ -26,35 +27,56 @@ use crate::agent::tree::scope::TEMPORARY;
 /// Mode of directories that are made on the way to a section.
 pub(super) const PARENT_MODE: u32 = 0o755;
 
+/// Makes the disk equal to the new manifests of all that was staged in one directory. It is
+/// durable after [`Touched::sync`]. Directories of one may hold files of another, so all
+/// paths are taken in one order.
+///
+/// # Errors
+/// What failed, and at which of them: its place in `all`.
+pub fn switch(
+    all: &[Prepared<'_>],
+    watch: &Watch<'_>,
+    touched: &mut Touched,
+) -> Result<(), (usize, WriteError)> {
+    let touched = RefCell::new(touched);
+    let mut switches: Vec<Switch<'_, '_>> = Vec::new();
+    for (number, prepared) in all.iter().enumerate() {
+        let mut switch = Switch { prepared, all, last: None, moved: None, touched: &touched };
+        switch.make_way(watch).map_err(|error| (number, error))?;
+        switches.push(switch);
+    }
+    for (number, change) in in_order(all, Prepared::coming) {
+        switches[number].put(change, watch).map_err(|error| (number, error))?;
+    }
+    for (number, change) in in_order(all, Prepared::leaving).into_iter().rev() {
+        switches[number].remove(change, watch).map_err(|error| (number, error))?;
+    }
+    Ok(())
+}
+
+/// The changes of all in the order of paths, each with the place of whose it is.
+fn in_order<'p, C: Iterator<Item = &'p Change<'p>>>(
+    all: &'p [Prepared<'_>],
+    of: impl Fn(&'p Prepared<'p>) -> C,
+) -> Vec<(usize, &'p Change<'p>)> {
+    let mut changes: Vec<(usize, &Change<'_>)> = Vec::new();
+    for (number, prepared) in all.iter().enumerate() {
+        changes.extend(of(prepared).map(|change| (number, change)));
+    }
+    changes.sort_by(|(_, one), (_, other)| one.path().cmp(other.path()));
+    changes
+}
+
 impl Prepared<'_> {
-    /// Makes the disk equal to the new manifest. It is durable after [`Touched::sync`].
-    /// `others` are staged in the same directory.
-    pub fn switch(
-        &self,
-        others: &[Prepared<'_>],
-        watch: &Watch<'_>,
-        touched: &mut Touched,
-    ) -> Result<(), WriteError> {
-        let mut switch = Switch { prepared: self, others, last: None, moved: None, touched };
-        for path in &self.parents {
-            switch.parent(path).map_err(disk("making the directory", path))?;
-        }
-        // Where a directory takes the place of something else or something else its place,
-        // the old must go first, with all that is in it.
-        for change in self.changes.iter().rev().filter(|change| self.makes_room(change)) {
-            switch.remove(change, watch)?;
-        }
-        for change in &self.changes {
-            if !switch.is_moved(change.path()) {
-                switch.put(change, watch)?;
-            }
-        }
-        for change in self.changes.iter().rev().filter(|change| !self.makes_room(change)) {
-            if matches!(change, Change::Removed(..)) {
-                switch.remove(change, watch)?;
-            }
-        }
-        Ok(())
+    /// What is new or other than before.
+    fn coming(&self) -> impl Iterator<Item = &Change<'_>> {
+        self.changes.iter().filter(|change| !matches!(change, Change::Removed(..)))
+    }
+
+    /// What goes once everything new is there.
+    fn leaving(&self) -> impl Iterator<Item = &Change<'_>> {
+        let removed = |change: &&Change<'_>| matches!(change, Change::Removed(..));
+        self.changes.iter().filter(removed).filter(|change| !self.makes_room(change))
     }
 
     /// Whether this has to be removed before anything new comes.
@@ -103,17 +125,33 @@ impl Touched {
     }
 }
 
-struct Switch<'a> {
+struct Switch<'a, 't> {
     prepared: &'a Prepared<'a>,
-    others: &'a [Prepared<'a>],
+    all: &'a [Prepared<'a>],
     /// The directory that was moved last with all that is in it.
     moved: Option<RelPath>,
     /// The directories worked in last.
     last: Option<Both>,
-    touched: &'a mut Touched,
+    touched: &'a RefCell<&'t mut Touched>,
 }
 
-impl Switch<'_> {
+impl Switch<'_, '_> {
+    /// Makes the directories on the way, and removes of the old what stands in the way: where
+    /// a directory takes the place of something else or something else its place, with all
+    /// that is in it.
+    fn make_way(&mut self, watch: &Watch<'_>) -> Result<(), WriteError> {
+        let prepared = self.prepared;
+        let comes = |path: &RelPath| self.all.iter().any(|other| other.to.get(path).is_some());
+        let parents: Vec<&RelPath> = prepared.parents.iter().filter(|path| !comes(path)).collect();
+        for path in parents {
+            self.parent(path).map_err(disk("making the directory", path))?;
+        }
+        for change in prepared.changes.iter().rev().filter(|change| prepared.makes_room(change)) {
+            self.remove(change, watch)?;
+        }
+        Ok(())
+    }
+
     fn open(&mut self, path: &RelPath) -> io::Result<&Both> {
         let parent = path.parent();
         let both = match self.last.take() {
@@ -122,7 +160,7 @@ impl Switch<'_> {
                 let real = self.prepared.ground.root.open_directory(parent.as_ref())?;
                 let seen = look_at(&real)?;
                 let device = (seen.stx_dev_major, seen.stx_dev_minor);
-                if let Slot::Vacant(first) = self.touched.0.entry(device) {
+                if let Slot::Vacant(first) = self.touched.borrow_mut().0.entry(device) {
                     first.insert(real.try_clone()?);
                 }
                 let staged = self.prepared.staging.open_directory(parent.as_ref()).ok();
@@ -176,6 +214,9 @@ impl Switch<'_> {
             }
             Change::Removed(..) => return Ok(()),
         };
+        if self.is_moved(path) {
+            return Ok(());
+        }
         let _not_left_halfway = watch(path);
         let put = match entry.kind {
             Kind::Directory => self.put_directory(path, entry, there),
@@ -194,7 +235,7 @@ impl Switch<'_> {
     fn move_whole(&mut self, path: &RelPath) -> io::Result<bool> {
         let within = |change: &Change<'_>| change.path().is_within(path);
         let shared = |other: &&Prepared<'_>| !std::ptr::eq(*other, self.prepared);
-        if self.others.iter().filter(shared).any(|other| other.changes.iter().any(within)) {
+        if self.all.iter().filter(shared).any(|other| other.changes.iter().any(within)) {
             return Ok(false);
         }
         let name = name_of(path);
