@@ -2,7 +2,7 @@
 //! the configuration belongs to, and what both nodes had when they last agreed. Without
 //! the second nobody could say who changed a section.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,17 @@ pub struct Marks {
     /// By section, the manifest that both nodes had last.
     #[serde(default)]
     pub common: BTreeMap<Section, Digest>,
+    /// Sections that this node joined the history with and has not taken yet: what lies
+    /// there is still its own of before, and can never be a source.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub missing: BTreeSet<Section>,
+}
+
+impl Marks {
+    /// Whether this node's section is one of the history, so that it may be given.
+    pub fn has(&self, section: Section) -> bool {
+        self.lineage.is_some() && !self.missing.contains(&section)
+    }
 }
 
 /// The file that holds them.
@@ -79,8 +90,11 @@ mod tests {
         let path = folder.join("deeper/marks.json");
         let mut file = MarksFile::open(&path).expect("an absent file holds nothing");
         assert_eq!(file.marks(), &Marks::default());
-        let marks =
-            Marks { lineage: Some(Lineage(5)), common: [(Section::Vpn, Digest::of(b"x"))].into() };
+        let marks = Marks {
+            lineage: Some(Lineage(5)),
+            common: [(Section::Vpn, Digest::of(b"x"))].into(),
+            missing: [Section::Ips].into(),
+        };
         file.set(marks.clone()).expect("written");
         assert_eq!(MarksFile::open(&path).expect("read").marks(), &marks);
         fs::write(&path, "{").expect("spoiled");

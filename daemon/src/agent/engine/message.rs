@@ -2,7 +2,7 @@
 //! a statement of how things are, sent again whole after each change, so that a lost
 //! line costs nothing; only [`Message::Take`] asks for something to be done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -41,6 +41,9 @@ pub struct Report {
     pub sections: BTreeMap<Section, Digest>,
     /// What keeps a section from being read or applied there.
     pub problems: BTreeMap<Section, String>,
+    /// Sections of the history that it has not taken yet.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub missing: BTreeSet<Section>,
 }
 
 /// Sections to take over.
@@ -216,6 +219,7 @@ mod tests {
                 lineage: Some(Lineage(1)),
                 sections: [(Section::Mail, Digest::of(b""))].into(),
                 problems: [(Section::Users, "no".to_owned())].into(),
+                missing: [Section::Ips].into(),
             }),
             Message::Take(Take {
                 job: 1,

@@ -17,6 +17,8 @@ pub struct Overview {
     pub node: String,
     /// Whether this node has no configuration of this pair and can be no source.
     pub blank: bool,
+    /// Sections that this node joined with and has not taken yet; it can be no source of them.
+    pub missing: Vec<Section>,
     /// The other node.
     pub peer: PeerView,
     /// All sections together.
@@ -38,6 +40,8 @@ pub struct PeerView {
     pub connected: bool,
     /// Whether it has no configuration of this pair and can be no source.
     pub blank: bool,
+    /// Sections that it joined with and has not taken yet.
+    pub missing: Vec<Section>,
 }
 
 /// How a section stands, in one word.
@@ -118,11 +122,13 @@ impl State {
         let worst = sections.iter().map(|view| view.state).max();
         let name = self.peer.as_ref().map(|peer| peer.node.clone());
         let blank = self.peer.as_ref().is_some_and(|peer| peer.lineage.is_none());
+        let missing = self.peer.iter().flat_map(|peer| peer.missing.iter().copied()).collect();
         let rules = self.rules();
         Overview {
             node: self.node().to_owned(),
             blank: self.marks().lineage.is_none(),
-            peer: PeerView { name, connected: self.is_connected(), blank },
+            missing: self.marks().missing.iter().copied().collect(),
+            peer: PeerView { name, connected: self.is_connected(), blank, missing },
             verdict: worst.unwrap_or(SectionState::Unknown),
             automatic: rules.is_some_and(|rules| rules.enabled && rules.automatic),
             sections,

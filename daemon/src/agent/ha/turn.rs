@@ -20,6 +20,7 @@ use crate::agent::engine::state::Order;
 use crate::agent::guard::GuardState;
 use crate::agent::jobs::{Job, JobView};
 use crate::agent::node::Node;
+use crate::agent::section::Section;
 use crate::agent::settings::edit::edit;
 use crate::agent::settings::{Change, Source, Value};
 
@@ -145,12 +146,15 @@ fn server(state: &GuardState) -> Option<Server> {
     there.then_some(Server::There)
 }
 
-/// From the active node to the passive one (SPEC R13), unless one of them is blank: that one
-/// takes, since it can be no source.
+/// From the active node to the passive one (SPEC R13), unless one of them is blank, or has
+/// not taken all yet: that one takes, since it can be no source.
 async fn synchronise(node: &Arc<Node>, active: bool, who: &str) -> Result<Option<String>, Refusal> {
     let engine = node.engine()?;
     let overview = engine.overview();
-    let gives = if overview.blank || overview.peer.blank { !overview.blank } else { active };
+    let lacks = |blank: bool, missing: &[Section]| blank || !missing.is_empty();
+    let here = lacks(overview.blank, &overview.missing);
+    let there = lacks(overview.peer.blank, &overview.peer.missing);
+    let gives = if here || there { !here } else { active };
     let direction = if gives { Direction::Push } else { Direction::Pull };
     let all = Order { direction, sections: Vec::new(), who: who.to_owned() };
     let ordered = engine.order(|answer| Event::Order(all, answer)).await;

@@ -9,6 +9,7 @@ mod applying;
 mod calling;
 mod inside;
 pub mod settings;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -161,6 +162,7 @@ impl Node {
         let inside = Inside::make(&node, &node.settings(), node.calls.clone())?;
         node.take_in(inside);
         node.runtime.spawn(ha::keep(Arc::downgrade(&node)));
+        node.runtime.spawn(telling::tell(Arc::downgrade(&node)));
         Ok((node, found))
     }
 

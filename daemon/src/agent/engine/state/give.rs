@@ -18,12 +18,17 @@ impl State {
     /// Whether this section is one that this node gives by itself.
     pub(super) fn would_give(&self, section: Section) -> bool {
         let allowed = self.rules.is_some_and(|rules| rules.enabled && rules.automatic);
-        let here_is_active = self.active == Some(true);
+        let gives = self.active == Some(true) || self.lacks_there(section);
         allowed
             && self.connected
-            && self.marks.lineage.is_some()
+            && self.marks.has(section)
             && self.job.is_none()
-            && automatic(self.standing(section), here_is_active)
+            && automatic(self.standing(section), gives)
+    }
+
+    /// Whether the other node joined the history and has not taken this section yet.
+    fn lacks_there(&self, section: Section) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.missing.contains(&section))
     }
 
     /// Gives what is due by itself.
@@ -54,10 +59,16 @@ impl State {
         let mut sections = BTreeMap::new();
         for section in all {
             let one = &self.sections[&section];
-            let (side, digest) = match order.direction {
-                Direction::Push => ("this", one.here),
-                Direction::Pull => ("the other", one.there),
+            let (side, digest, lacks) = match order.direction {
+                Direction::Push => ("this", one.here, !self.marks.has(section)),
+                Direction::Pull => ("the other", one.there, self.lacks_there(section)),
             };
+            if lacks {
+                return Err(format!(
+                    "{side} node joined the pair and has not taken section {section} yet: what it \
+                     has is its own of before; synchronise in the other direction"
+                ));
+            }
             let digest = digest.ok_or_else(|| {
                 format!("section {section} cannot be read on {side} node; 'twinwall sync' says why")
             })?;

@@ -4,8 +4,9 @@
 //!
 //! Rules: what both nodes have at the same time is what they agreed on, and remembered.
 //! Only the active gives by itself, and only what nobody changed on the passive. A node
-//! without lineage gives nothing. What was changed on the taking node is replaced only
-//! when the order was forced.
+//! without lineage gives nothing, and one that joined a history gives no section that it
+//! has not taken yet, whatever its role: such a section goes the other way. What was changed
+//! on the taking node is replaced only when the order was forced.
 
 mod give;
 mod take;
@@ -216,6 +217,7 @@ impl State {
             Input::Lineage(lineage) => {
                 self.marks.lineage = lineage;
                 self.marks.common.clear();
+                self.marks.missing.clear();
                 outputs.push(Output::Remember(self.marks.clone()));
             }
             Input::Begin(lineage) => {
@@ -293,6 +295,7 @@ impl State {
             let Some(digest) = one.here.filter(|_| one.here == one.there) else { continue };
             one.failed = None;
             changed |= self.marks.common.insert(*section, digest) != Some(digest);
+            changed |= self.marks.missing.remove(section);
         }
         if changed {
             outputs.push(Output::Remember(self.marks.clone()));
@@ -314,6 +317,7 @@ impl State {
             lineage: self.marks.lineage,
             sections: self.sections.iter().filter_map(known).collect(),
             problems: self.sections.iter().filter_map(problem).collect(),
+            missing: self.marks.missing.clone(),
         };
         if self.reported.as_ref() != Some(&report) {
             self.reported = Some(report.clone());

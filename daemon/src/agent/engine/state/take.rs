@@ -77,6 +77,8 @@ impl State {
         // A blank node that takes a configuration belongs to its history from now on;
         // before the first file changes, so that a crash cannot leave it unnamed.
         if self.marks.lineage.is_none() {
+            let lacks = |section: &Section| !self.marks.common.contains_key(section);
+            self.marks.missing = Section::ALL.into_iter().filter(lacks).collect();
             self.marks.lineage = Some(take.lineage);
             outputs.push(Output::Remember(self.marks.clone()));
         }
@@ -102,7 +104,8 @@ impl State {
                     .to_owned(),
             );
         }
-        let by_itself_to_active = !take.forced && self.active == Some(true);
+        let replaces = take.sections.keys().any(|section| self.marks.has(*section));
+        let by_itself_to_active = !take.forced && self.active == Some(true) && replaces;
         by_itself_to_active
             .then(|| "this node is active; only an order can replace its configuration".to_owned())
     }

@@ -1,0 +1,117 @@
+//! What the agent tells the guard: facts that keep a node from serving which should not.
+//! They hold for a time and are told again long before it ends, so that the agent may be
+//! away for a while; a guard that was started anew hears them at once.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::time::timeout;
+use twinwall_core::api::Request;
+use twinwall_core::event::Fact;
+use twinwall_core::snapshot::CheckView;
+
+use super::Node;
+use crate::agent::engine::overview::Overview;
+use crate::agent::section::Section;
+
+/// Name of the fact that the core keeps for this: a node that says no never serves.
+const SYNCHRONISED: &str = "synchronised";
+/// Between two looks when the guard says nothing.
+const LOOK: Duration = Duration::from_secs(1);
+/// A fact that would end this soon is told again.
+const AGAIN: Duration = Duration::from_secs(300);
+/// How long it holds: an agent that is being upgraded or mended is back by then.
+const HOLDS: Duration = Duration::from_secs(600);
+
+/// Tells the guard until the node is gone.
+pub(super) async fn tell(node: Weak<Node>) {
+    let Some(mut guard) = node.upgrade().map(|node| node.guard()) else { return };
+    loop {
+        if let Ok(Err(_)) = timeout(LOOK, guard.changed()).await {
+            return;
+        }
+        let Some(node) = node.upgrade() else { return };
+        let state = guard.borrow_and_update().clone();
+        let Some(checks) = state.status().map(|status| &status.snapshot.own.checks) else {
+            continue;
+        };
+        let fact = synchronised(&node).filter(|fact| !is_known(fact, checks));
+        if let Some(fact) = fact {
+            // Refused or not heard: the guard's next word brings the next try.
+            let _ = node.ask_guard(Request::Fact { fact }).await;
+        }
+    }
+}
+
+/// Whether the guard knows it, and for a while yet.
+fn is_known(fact: &Fact, checks: &[CheckView]) -> bool {
+    let same = |check: &CheckView| {
+        (&check.name, check.good, &check.reason) == (&fact.name, fact.good, &fact.reason)
+    };
+    checks.iter().any(|check| same(check) && check.left > AGAIN)
+}
+
+/// Whether the configuration of the pair is here; nothing while nobody can say.
+fn synchronised(node: &Arc<Node>) -> Option<Fact> {
+    let settings = node.settings();
+    settings.peer.as_ref()?;
+    let overview = node.engine().ok()?.overview();
+    let lacks = lacks(&overview);
+    let good = lacks.is_none();
+    Some(Fact {
+        name: SYNCHRONISED.to_owned(),
+        good,
+        reason: lacks.unwrap_or_default(),
+        holds: HOLDS,
+    })
+}
+
+/// What is not here of the pair's configuration, in words.
+fn lacks(overview: &Overview) -> Option<String> {
+    if overview.blank {
+        return Some("this node has no configuration of the pair yet".to_owned());
+    }
+    match overview.missing.as_slice() {
+        [] => None,
+        [one] => Some(format!("section {one} of the pair's configuration was never taken here")),
+        several if several.len() == Section::ALL.len() => {
+            Some("the configuration of the pair is on its way here".to_owned())
+        }
+        several => Some(format!(
+            "{} sections of the pair's configuration were never taken here",
+            several.len()
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::engine::marks::Marks;
+    use crate::agent::engine::state::State;
+    use crate::agent::store::Lineage;
+
+    fn overview(lineage: Option<Lineage>, missing: &[Section]) -> Overview {
+        let missing = missing.iter().copied().collect();
+        let marks = Marks { lineage, missing, ..Marks::default() };
+        State::new("gw-a".to_owned(), marks, 0).overview()
+    }
+
+    #[test]
+    fn only_a_node_with_the_whole_configuration_counts_as_synchronised() {
+        assert!(lacks(&overview(None, &[])).is_some_and(|why| why.contains("no configuration")));
+        assert_eq!(lacks(&overview(Some(Lineage(1)), &[])), None);
+        let one = lacks(&overview(Some(Lineage(1)), &[Section::Vpn]));
+        assert!(one.is_some_and(|why| why.contains("section vpn")));
+        let all = lacks(&overview(Some(Lineage(1)), &Section::ALL));
+        assert!(all.is_some_and(|why| why.contains("on its way")));
+    }
+
+    #[test]
+    fn no_reason_is_longer_than_the_guard_takes() {
+        for count in 0..=Section::ALL.len() {
+            let text = lacks(&overview(Some(Lineage(1)), &Section::ALL[..count]));
+            assert!(text.unwrap_or_default().len() <= 200);
+        }
+    }
+}
