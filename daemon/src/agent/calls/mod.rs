@@ -1,7 +1,7 @@
 //! What the two agents ask each other beside the synchronisation: one question, one answer,
 //! over the control stream. The control thread hands in what comes; API and jobs ask.
-//! Nothing here waits for a disk, and no question is ever asked twice by itself: with a
-//! connection all open questions end.
+//! Nothing here waits for a disk. With a connection all open questions end; one that changes
+//! nothing there is asked again on the next connection, no other is ever asked twice.
 
 mod frame;
 mod question;
@@ -28,6 +28,10 @@ pub const MAX_ASKED: usize = 8;
 const MAX_OPEN: usize = 64;
 /// How long a question waits for a connection that ended just now.
 const BLINK: Duration = Duration::from_secs(5);
+
+/// How often a question is asked on one connection after another: settings that change on
+/// both nodes make the link anew twice.
+const MAX_REPEATS: usize = 4;
 
 /// Answers a question of the other node.
 pub type Answering =
@@ -61,24 +65,42 @@ impl Calls {
     /// # Errors
     /// Its refusal, or that it cannot be reached or did not answer within `limit`.
     pub async fn call(&self, call: Call, limit: Duration) -> Result<Reply, Refusal> {
-        self.back_in_a_moment().await;
+        let until = Instant::now() + limit;
+        for _ in 0..MAX_REPEATS {
+            self.back_in_a_moment().await;
+            let left = until.saturating_duration_since(Instant::now());
+            match self.call_once(call.clone(), left).await {
+                Err(Unanswered::Lost) if call.changes_nothing() => {}
+                Err(Unanswered::Lost) => break,
+                Err(Unanswered::Refused(refusal)) => return Err(refusal),
+                Ok(reply) => return Ok(reply),
+            }
+        }
+        Err(away("the connection to it ended before it answered"))
+    }
+
+    /// Asks on the connection that stands.
+    async fn call_once(&self, call: Call, limit: Duration) -> Result<Reply, Unanswered> {
         let number = self.inside.last.fetch_add(1, Ordering::Relaxed) + 1;
         let (answer, answered) = oneshot::channel();
         {
             let mut open = self.open();
             if open.len() >= MAX_OPEN {
-                return Err(Refusal::conflict(
+                return Err(Unanswered::Refused(Refusal::conflict(
                     "too many questions wait for the other node; try again in a moment",
-                ));
+                )));
             }
             open.insert(number, answer);
         }
         let _closing = Closing { calls: self, number };
-        self.send(&Frame::Call { number, call })?;
+        self.send(&Frame::Call { number, call }).map_err(Unanswered::Refused)?;
         match tokio::time::timeout(limit, answered).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(away("the connection to it ended before it answered")),
-            Err(_) => Err(away(&format!("it did not answer within {} s", limit.as_secs_f64()))),
+            Ok(Ok(answer)) => answer.map_err(Unanswered::Refused),
+            Ok(Err(_)) => Err(Unanswered::Lost),
+            Err(_) => Err(Unanswered::Refused(away(&format!(
+                "it did not answer within {:.1} s",
+                limit.as_secs_f64()
+            )))),
         }
     }
 
@@ -163,6 +185,14 @@ impl Calls {
     ) -> std::sync::MutexGuard<'_, BTreeMap<u64, oneshot::Sender<Result<Reply, Refusal>>>> {
         self.inside.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Why a question has no answer.
+enum Unanswered {
+    /// The connection ended first.
+    Lost,
+    /// It was not asked, was refused, or took too long.
+    Refused(Refusal),
 }
 
 /// Forgets a question that nobody waits for any more.

@@ -32,6 +32,19 @@ pub enum Call {
     Unpair {},
 }
 
+impl Call {
+    /// Whether it may be asked again when nobody knows whether it was heard.
+    pub fn changes_nothing(&self) -> bool {
+        match self {
+            Call::About {}
+            | Call::SettingsState {}
+            | Call::SettingsCheck { .. }
+            | Call::SettingsText {} => true,
+            Call::SettingsTake { .. } | Call::Unpair {} => false,
+        }
+    }
+}
+
 /// An answer; each question has its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]

@@ -38,3 +38,26 @@ async fn a_connection_that_ended_just_now_is_waited_for_and_an_old_loss_is_not()
     calls.back_in_a_moment().await;
     assert!(asked.elapsed() < BLINK / 2, "{:?}", asked.elapsed());
 }
+
+#[tokio::test]
+async fn a_question_that_changes_nothing_is_asked_again_when_the_connection_ends() {
+    for (call, asked_again) in [(Call::SettingsState {}, true), (Call::Unpair {}, false)] {
+        let calls = Calls::default();
+        let (sender, mut frames) = crate::agent::channel::Sender::to_nowhere();
+        calls.connected(Some(sender.clone()));
+        let asking = calls.clone();
+        let asking = tokio::spawn(async move { asking.call(call, Duration::from_secs(30)).await });
+        frames.recv().await.expect("asked");
+        calls.connected(None);
+        calls.connected(Some(sender));
+        if asked_again {
+            frames.recv().await.expect("asked again");
+            let number = *calls.open().keys().next().expect("open");
+            calls.answered(number, Ok(Reply::Done));
+            assert_eq!(asking.await.expect("it ends"), Ok(Reply::Done));
+        } else {
+            let lost = asking.await.expect("it ends").expect_err("never twice");
+            assert!(lost.message.contains("ended before it answered"), "{lost}");
+        }
+    }
+}

@@ -186,3 +186,15 @@ impl Receiver {
         self.ended.borrow().clone()
     }
 }
+
+#[cfg(test)]
+impl Sender {
+    /// One whose messages are read by a test.
+    pub(in crate::agent) fn to_nowhere() -> (Sender, Receiver) {
+        let (outgoing, incoming) = super::queue::queue(MAX_FRAME);
+        // Its sender is gone, so that the connection counts as one that never ended.
+        let ended = watch::channel(None).1;
+        let sender = Sender { queue: outgoing, ended: ended.clone() };
+        (sender, Receiver { queue: incoming, ended })
+    }
+}

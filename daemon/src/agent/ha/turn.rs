@@ -151,6 +151,10 @@ fn server(state: &GuardState) -> Option<Server> {
 async fn synchronise(node: &Arc<Node>, active: bool, who: &str) -> Result<Option<String>, Refusal> {
     let engine = node.engine()?;
     let overview = engine.overview();
+    if overview.job.is_some() {
+        // It has begun by itself.
+        return Ok(None);
+    }
     let lacks = |blank: bool, missing: &[Section]| blank || !missing.is_empty();
     let here = lacks(overview.blank, &overview.missing);
     let there = lacks(overview.peer.blank, &overview.peer.missing);
