@@ -71,6 +71,23 @@ fn a_code_makes_a_pair_and_unpair_ends_it() {
     }
 }
 
+/// Own addresses change how files are translated: both nodes make their engine and their
+/// link anew at each of these.
+#[test]
+fn settings_that_change_everything_are_taken_over_by_both_again_and_again() {
+    let two = fresh();
+    let (code, inviting) = invite(&two.a, &["pair", "invite", "--interface", "ha0"]);
+    two.b.good(&["pair", "join", &code]);
+    assert!(inviting.ended_well());
+    for number in 2..8 {
+        let own = |part: &str, host: u8| format!("interface.lan.{part}=10.1.{number}.{host}/24");
+        let (primary, secondary) = (own("primary", 2), own("secondary", 3));
+        let set = two.a.good(&["ha", "set", &primary, &secondary, &own("virtual", 1)]);
+        assert!(set.contains("in use on both nodes"), "{number}: {set}");
+        assert!(two.b.text("etc/twinwall/pair.toml").contains(&format!("10.1.{number}.1/24")));
+    }
+}
+
 #[test]
 fn three_wrong_codes_end_the_invitation_and_leave_nothing() {
     let two = fresh();

@@ -1,5 +1,5 @@
-//! Two namespaces with a cable called `ha0` at both ends, and the programs in them. All of
-//! it goes when the test ends, also after a failure.
+//! Two namespaces with cables called `ha0` and `lan` at both ends, and the programs in them.
+//! All of it goes when the test ends, also after a failure.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,10 +33,15 @@ impl Two {
         let name = format!("tw{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let two = Two { a: Node::new(&format!("{name}a")), b: Node::new(&format!("{name}b")) };
         let (a, b) = (&two.a.namespace, &two.b.namespace);
-        ip(&["link", "add", "ha0", "netns", a, "type", "veth", "peer", "name", "ha0", "netns", b]);
+        for link in ["ha0", "lan"] {
+            ip(&[
+                "link", "add", link, "netns", a, "type", "veth", "peer", "name", link, "netns", b,
+            ]);
+        }
         for node in [a, b] {
-            ip(&["-n", node, "link", "set", "lo", "up"]);
-            ip(&["-n", node, "link", "set", "ha0", "up"]);
+            for link in ["lo", "ha0", "lan"] {
+                ip(&["-n", node, "link", "set", link, "up"]);
+            }
         }
         two
     }

@@ -16,6 +16,9 @@ use crate::agent::node::Node;
 use crate::agent::settings::history::Current;
 use crate::agent::settings::{Revision, Source, check};
 
+/// How often the other node is asked to take settings that it lost with a connection.
+const TAKES: usize = 3;
+
 /// What a change was made from, and by whom.
 #[derive(Clone, Debug)]
 pub struct Basis {
@@ -128,19 +131,30 @@ async fn carry_out(node: &Arc<Node>, draft: Draft, away: Option<String>) -> Resu
     Ok(Done { revision, changed: true, on_both, notes })
 }
 
-/// The other node takes them. It may make its link anew at that, and the answer is lost
-/// with the old one: then it is asked what it has.
+/// The other node takes them. Both nodes may make their link anew at that, and the question
+/// or the answer is lost with the old one: then it is asked what it has, and to take them
+/// once more where it has not.
 pub(super) async fn take_there(node: &Node, draft: &Draft) -> Result<Vec<String>, Refusal> {
-    match node.calls().call(Call::SettingsTake { draft: draft.clone() }, PATIENCE).await {
-        Ok(Reply::SettingsDone { notes }) => Ok(notes),
-        Ok(
-            Reply::About(_) | Reply::Done | Reply::SettingsState(_) | Reply::SettingsText { .. },
-        ) => Err(nonsense()),
-        Err(lost) if lost.code == Code::Unreachable => {
-            let has = ask_state(node).await.map_err(|_| lost.clone())?;
-            let taken = has.version.revision == draft.version.revision;
-            if taken { Ok(Vec::new()) } else { Err(lost) }
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match node.calls().call(Call::SettingsTake { draft: draft.clone() }, PATIENCE).await {
+            Ok(Reply::SettingsDone { notes }) => return Ok(notes),
+            Ok(
+                Reply::About(_)
+                | Reply::Done
+                | Reply::SettingsState(_)
+                | Reply::SettingsText { .. },
+            ) => return Err(nonsense()),
+            Err(lost) => {
+                let has = ask_state(node).await.map_err(|_| lost.clone())?;
+                if has.version.revision == draft.version.revision {
+                    return Ok(Vec::new());
+                }
+                if lost.code != Code::Unreachable || tries == TAKES {
+                    return Err(lost);
+                }
+            }
         }
-        Err(refused) => Err(refused),
     }
 }

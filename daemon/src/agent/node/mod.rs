@@ -277,7 +277,7 @@ impl Node {
             engine.iter().for_each(|it| it.tell(Event::Input(Input::Rules(settings.rules()))));
         } else {
             // The old one ends first: the link's port and the watched files are the same.
-            drop(self.inside().take());
+            self.put_down();
             let inside = Inside::make(self, &settings, self.calls.clone())?;
             self.take_in(inside);
         }
@@ -300,8 +300,16 @@ impl Node {
 
     /// Ends everything; what is being changed is changed to its end.
     pub fn stop(&self) {
-        drop(self.follower.lock().unwrap_or_else(PoisonError::into_inner).take());
-        drop(self.inside().take());
+        let follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(follower);
+        self.put_down();
+    }
+
+    /// Ends what depends on the settings. Its threads are waited for after the lock was let
+    /// go: tasks that look inside meanwhile would keep the runtime from ending the threads.
+    fn put_down(&self) {
+        let inside = self.inside().take();
+        drop(inside);
     }
 
     fn take_in(&self, inside: Inside) {
