@@ -4,13 +4,15 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use twinwall_core::beat::RoleWord;
 
+use crate::appliance::{Appliance, MOUNTS};
 use crate::error::{Doing, LabError, Result};
 use crate::isolate::TREES;
+use crate::mount;
 use crate::plan;
 use crate::process::{self, Running};
 use crate::product::keepalived::LastRole;
@@ -36,6 +38,8 @@ pub struct Gateway {
     program: PathBuf,
     settings: Settings,
     timeline: Timeline,
+    /// The whole of twinwall on a machine of its own; none where the guard alone runs.
+    appliance: Option<Appliance>,
     running: Option<Running>,
     /// What keepalived last said; unused for twinwall, which can be asked.
     said: LastRole,
@@ -49,6 +53,8 @@ pub struct Blueprint {
     pub product: Product,
     /// The guard's binary; unused for keepalived.
     pub program: PathBuf,
+    /// The `twinwall` command, where the gateways are appliances that nobody has set up.
+    pub twinwall: Option<PathBuf>,
     /// How the pair is configured.
     pub settings: Settings,
     /// Where events go.
@@ -67,11 +73,13 @@ impl Gateway {
             program: plan.program.clone(),
             settings: plan.settings,
             timeline: plan.timeline.clone(),
+            appliance: plan.twinwall.clone().map(Appliance::new),
             running: None,
             said: LastRole::new(),
             off: false,
         };
         // What an earlier lab of this process left there.
+        let _ = mount::detach(&gateway.tree.join(MOUNTS));
         match fs::remove_dir_all(&gateway.tree) {
             Err(cause) if cause.kind() != ErrorKind::NotFound => {
                 return Err(cause).doing(format!("clear {}", gateway.tree.display()));
@@ -82,6 +90,11 @@ impl Gateway {
     }
 
     fn write_files(&self) -> Result<()> {
+        if let Some(appliance) = &self.appliance {
+            let log = self.tree.join("log");
+            fs::create_dir_all(&log).doing(format!("make {}", log.display()))?;
+            return appliance.furnish(self.node, &self.machine.worker, &self.tree);
+        }
         let files = match self.product {
             Product::Twinwall => guard::files(self.node, &self.settings).to_vec(),
             Product::Keepalived => {
@@ -102,8 +115,12 @@ impl Gateway {
     /// From nothing to a running service, as after power on.
     pub fn boot(&mut self) -> Result<()> {
         self.machine.forget_kernel_state()?;
-        self.set_own_addresses()?;
-        self.load_ruleset()?;
+        if let Some(appliance) = &self.appliance {
+            appliance.boot(&self.machine.worker, &self.tree)?;
+        } else {
+            self.set_own_addresses()?;
+            self.load_ruleset()?;
+        }
         self.off = false;
         self.start()
     }
@@ -132,9 +149,10 @@ impl Gateway {
 
     /// Starts the service; returns when it can be asked.
     pub fn start(&mut self) -> Result<()> {
-        let mut command = match self.product {
-            Product::Twinwall => guard::command(&self.program, &self.tree),
-            Product::Keepalived => keepalived::command(&self.tree),
+        let mut command = match (self.product, &self.appliance) {
+            (Product::Twinwall, Some(appliance)) => appliance.run(),
+            (Product::Twinwall, None) => guard::command(&self.program, &self.tree),
+            (Product::Keepalived, _) => keepalived::command(&self.tree),
         };
         if self.product == Product::Twinwall {
             let log = self.tree.join("log/guard.log");
@@ -152,9 +170,12 @@ impl Gateway {
         })?;
         let log = child.stderr.take();
         self.running = Some(Running::new(child));
-        match self.product {
-            Product::Twinwall => self.await_socket(),
-            Product::Keepalived => {
+        match (self.product, &self.appliance) {
+            (Product::Twinwall, Some(appliance)) if !appliance.is_on => {
+                appliance.await_agent(self.machine.worker.name(), &self.tree)
+            }
+            (Product::Twinwall, _) => self.await_socket(),
+            (Product::Keepalived, _) => {
                 if let Some(log) = log {
                     self.said = LastRole::new();
                     keepalived::follow(self.node, log, self.timeline.clone(), self.said.clone());
@@ -181,6 +202,33 @@ impl Gateway {
                 })
             },
         )
+    }
+
+    /// From now on a guard runs on it whenever it has power.
+    pub fn high_availability_is_on(&mut self) -> Result<()> {
+        if let Some(appliance) = &mut self.appliance {
+            appliance.is_on = true;
+        }
+        self.await_socket()
+    }
+
+    /// The whole of twinwall on it, where it is an appliance.
+    pub fn appliance(&self) -> Option<&Appliance> {
+        self.appliance.as_ref()
+    }
+
+    /// An administrator's command, to be run by the machine's worker.
+    pub fn twinwall(&self, words: &[&str]) -> Result<Command> {
+        let appliance = self.appliance.as_ref().ok_or_else(|| {
+            LabError::Usage("no command can be typed here: only the guard runs".to_owned())
+        })?;
+        Ok(appliance.twinwall(words))
+    }
+
+    /// What such a command prints.
+    pub fn ask_twinwall(&self, words: &[&str]) -> Result<String> {
+        let program = self.twinwall(&[])?.get_program().to_string_lossy().into_owned();
+        self.machine.worker.command(&program, words, String::new())
     }
 
     /// Its file tree, the root of what runs on it.

@@ -8,11 +8,12 @@ use std::time::Duration;
 use twinwall_core::config::Cable;
 use twinwall_core::event::Order;
 
+use crate::appliance::set_up::{Told, set_up};
 use crate::error::{LabError, Result};
 use crate::gateway::{Blueprint, Gateway};
 use crate::netns::Namespaces;
 use crate::plan;
-use crate::product::{Product, Seen, Settings};
+use crate::product::{Product, Seen, Settings, guard};
 use crate::timeline::Timeline;
 use crate::topology::{HaWiring, Topology};
 use crate::wait;
@@ -29,6 +30,9 @@ pub struct Form {
     pub product: Product,
     /// The guard's binary.
     pub program: PathBuf,
+    /// The `twinwall` command, where the gateways are appliances that nobody has set up yet;
+    /// none where the guards run alone, set up from files.
+    pub twinwall: Option<PathBuf>,
     /// Heartbeat or advert interval.
     pub interval: Duration,
     /// What is between the HA ports, and what the pair is told of it.
@@ -37,6 +41,17 @@ pub struct Form {
     pub further_vips: u16,
     /// Whether the LAN is hidden behind the WAN VIP.
     pub nat: bool,
+}
+
+impl Form {
+    fn settings(&self) -> Settings {
+        Settings {
+            interval: self.interval,
+            cable: self.ha.cable(),
+            further_vips: self.further_vips,
+            nat: self.nat,
+        }
+    }
 }
 
 /// What is between the HA ports.
@@ -94,22 +109,28 @@ impl Lab {
     pub fn assemble(form: Form) -> Result<Lab> {
         let wiring = form.ha.wiring();
         let topology = Topology::build(wiring, plan::lan_prefix(form.further_vips))?;
-        let settings = Settings {
-            interval: form.interval,
-            cable: form.ha.cable(),
-            further_vips: form.further_vips,
-            nat: form.nat,
-        };
+        let settings = form.settings();
         let timeline = Timeline::default();
         let blueprint = Blueprint {
             product: form.product,
             program: form.program.clone(),
+            twinwall: form.twinwall.clone(),
             settings,
             timeline: timeline.clone(),
         };
         let [a, b] = topology.gateways.clone();
         let gateways = [Gateway::new(0, a, &blueprint)?, Gateway::new(1, b, &blueprint)?];
         Ok(Lab { form, topology, gateways, timeline, hogs: Vec::new() })
+    }
+
+    /// Makes a pair of appliances that nobody has set up, by an administrator's commands.
+    /// Does nothing where the pair was set up from files.
+    pub fn set_up(&mut self, tell: &mut dyn FnMut(Told<'_>)) -> Result<()> {
+        if self.form.twinwall.is_none() {
+            return Ok(());
+        }
+        let changes = guard::changes(&self.form.settings());
+        set_up(&mut self.gateways, &changes, tell)
     }
 
     /// Where the probes run.

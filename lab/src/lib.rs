@@ -2,6 +2,7 @@
 //! measurement. Called by the `twinwall-lab` binary and by tests; it decides
 //! nothing about roles, it only watches what the product does.
 
+pub mod appliance;
 pub mod bench;
 pub mod clock;
 pub mod container;

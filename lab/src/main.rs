@@ -3,7 +3,7 @@
 
 use std::env;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -91,7 +91,8 @@ fn run() -> Result<ExitCode> {
         plan::GATEWAY_A
     );
     if scenarios.is_empty() {
-        live::show(live_form(&options, program), outer_pid)?;
+        let twinwall = twinwall_program(&options, &program)?;
+        live::show(live_form(&options, program, twinwall), outer_pid)?;
         return Ok(ExitCode::SUCCESS);
     }
     let order =
@@ -99,10 +100,23 @@ fn run() -> Result<ExitCode> {
     play(&scenarios, &order, &options)
 }
 
-fn live_form(options: &Options, program: PathBuf) -> Form {
+/// The command beside the guard's program, for the live lab's two appliances.
+fn twinwall_program(options: &Options, guard: &Path) -> Result<Option<PathBuf>> {
+    if options.product != Product::Twinwall {
+        return Ok(None);
+    }
+    let path = guard.with_file_name("twinwall");
+    if path.exists() {
+        return Ok(Some(path));
+    }
+    Err(LabError::Usage(format!("{}: not there; build it beside the guard", path.display())))
+}
+
+fn live_form(options: &Options, program: PathBuf, twinwall: Option<PathBuf>) -> Form {
     Form {
         product: options.product,
         program,
+        twinwall,
         interval: options.interval,
         ha: if options.switched { HaForm::Switched } else { HaForm::Direct },
         further_vips: 0,

@@ -53,6 +53,7 @@ pub fn play(
     let mut lab = Lab::build(Form {
         product: order.product,
         program: order.program.clone(),
+        twinwall: None,
         interval: scenario.interval,
         ha: scenario.ha,
         further_vips: scenario.further_vips,

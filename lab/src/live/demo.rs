@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::pulse::Pulse;
+use crate::appliance::change::Changed;
 use crate::clock;
 use crate::error::Result;
 use crate::fault::{self, Fault, Who};
@@ -16,6 +17,18 @@ use crate::scenario::{Must, Scenario};
 /// Lines of the time line that are printed.
 const LINES_SHOWN: usize = 40;
 
+/// The configuration follows, where the whole of twinwall runs.
+fn change_a_file(lab: &Lab, active: usize) -> Result<()> {
+    if lab.form.twinwall.is_none() {
+        return Ok(());
+    }
+    let tree = lab.gateways[1 - active].tree().to_owned();
+    let mut changed = Changed::begin(&lab.gateways[active], tree, 102)?;
+    let took = changed.wait()?;
+    println!("{}", changed.told(took));
+    Ok(())
+}
+
 /// The active gateway loses power; prints what everybody saw.
 pub(super) fn run(lab: &mut Lab, active: usize) -> Result<()> {
     println!(
@@ -24,6 +37,7 @@ pub(super) fn run(lab: &mut Lab, active: usize) -> Result<()> {
     );
     let pulse = Pulse::start(lab.hosts())?;
     thread::sleep(Duration::from_secs(3));
+    change_a_file(lab, active)?;
     let fault = Fault::PowerLoss(Who::Active);
     let fired = fault::fire(lab, fault, active)?;
     lab.timeline.say(fired.at, fault.words(active));

@@ -9,6 +9,8 @@ use crate::topology::Port;
 pub(super) enum Action {
     /// This fault.
     Fire(Fault),
+    /// Change a file of the configuration on the gateway that serves.
+    Change,
     /// Make everything whole again.
     Undo,
     /// Leave.
@@ -32,6 +34,7 @@ pub(super) const KEYS: &[(u8, Action, &str)] = &[
     (b'x', Action::Fire(Fault::Loss(Lossy::Ha)), "30 % loss on HA"),
     (b'X', Action::Fire(Fault::Loss(Lossy::AllPaths)), "on every path"),
     (b'u', Action::Fire(Fault::CpuHogs), "CPU hogs"),
+    (b'f', Action::Change, "change a file"),
     (b'z', Action::Undo, "UNDO ALL"),
     (b'q', Action::Quit, "quit"),
 ];

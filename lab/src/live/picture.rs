@@ -42,6 +42,8 @@ pub(super) struct Picture {
     pub(super) nodes: [NodePicture; 2],
     /// Who answers for the LAN's VIP, as the client sees it.
     pub(super) owner: Option<usize>,
+    /// How the configuration of both stands; empty where nobody keeps it alike.
+    pub(super) configuration: String,
     pub(super) strip: VecDeque<Cell>,
     pub(super) sent: u64,
     pub(super) lost: u64,

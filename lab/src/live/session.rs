@@ -6,13 +6,18 @@ use std::time::Duration;
 
 use twinwall_core::time::Moment;
 
+use super::configuration::Configuration;
 use super::keys::{Action, action};
 use super::picture::{self, Asked, Picture};
 use super::pulse::{CELL, Pulse};
 use super::view;
+use crate::appliance::DOOR;
+use crate::appliance::change::Changed;
 use crate::clock;
 use crate::error::{Doing, Result};
 use crate::fault::{self, Fault, Fired};
+use crate::gateway::Gateway;
+use crate::isolate::TREES;
 use crate::lab::{HaForm, Lab};
 use crate::plan;
 use crate::product::{Product, Seen};
@@ -23,6 +28,9 @@ use crate::terminal::Raw;
 
 /// Lines of a time line in the report.
 const LINES_SHOWN: usize = 14;
+
+/// Hosts that changes add have addresses after this one.
+const FIRST_HOST: u8 = 101;
 
 /// A fault whose effects are being watched.
 struct Watched {
@@ -36,8 +44,13 @@ struct Session<'l> {
     lab: &'l mut Lab,
     asked: Vec<Asked>,
     pulse: Pulse,
+    configuration: Configuration,
     picture: Picture,
     watched: Option<Watched>,
+    /// A change of the configuration on its way.
+    changed: Option<Changed>,
+    /// Hosts that changes added.
+    hosts: u8,
     /// A guard that hangs; the same key lets it run on.
     hung: Option<usize>,
 }
@@ -51,16 +64,27 @@ pub(super) fn run(lab: &mut Lab, outer_pid: u32) -> Result<()> {
         Product::Keepalived => Vec::new(),
     };
     let pulse = Pulse::start(lab.hosts())?;
+    let machine =
+        |gateway: &Gateway| Some((gateway.machine.worker.clone(), gateway.appliance()?.clone()));
+    let machines = lab.gateways.iter().filter_map(machine).collect();
+    let configuration = Configuration::start(machines);
     let picture = Picture {
         title: title(lab),
-        look_inside: format!(
-            "to look inside: nsenter -t {outer_pid} -p -m ip netns exec {} bash",
-            plan::GATEWAY_A
-        ),
+        look_inside: look_inside(lab, outer_pid),
         doing: "press a key: each fault strikes the active gateway".into(),
         ..Picture::default()
     };
-    let mut session = Session { lab, asked, pulse, picture, watched: None, hung: None };
+    let mut session = Session {
+        lab,
+        asked,
+        pulse,
+        configuration,
+        picture,
+        watched: None,
+        changed: None,
+        hosts: FIRST_HOST,
+        hung: None,
+    };
     let terminal = Raw::take().doing("take over the terminal")?;
     loop {
         session.refresh()?;
@@ -72,9 +96,19 @@ pub(super) fn run(lab: &mut Lab, outer_pid: u32) -> Result<()> {
             Some(Action::Quit) => return Ok(()),
             Some(Action::Undo) => session.undo(),
             Some(Action::Fire(fault)) => session.fire(fault),
+            Some(Action::Change) => session.change(),
             None => {}
         }
     }
+}
+
+/// How a person gets onto a gateway.
+pub(super) fn look_inside(lab: &Lab, outer_pid: u32) -> String {
+    let enter = match &lab.form.twinwall {
+        Some(_) => format!("{TREES}/{DOOR} {} twinwall sync", plan::GATEWAY_A),
+        None => format!("ip netns exec {} bash", plan::GATEWAY_A),
+    };
+    format!("to look inside: nsenter -t {outer_pid} -p -m {enter}")
 }
 
 fn title(lab: &Lab) -> String {
@@ -95,6 +129,10 @@ impl Session<'_> {
         self.picture.nodes = picture::nodes(self.lab, &self.asked);
         let (cells, owner) = self.pulse.read()?;
         self.picture.add(cells, owner);
+        if self.lab.form.twinwall.is_some() {
+            self.picture.configuration = self.configuration.latest();
+        }
+        self.tell_change();
         let over = self.watched.as_ref().is_some_and(|watched| clock::now() >= watched.until);
         match self.watched.take_if(|_| over) {
             Some(watched) => self.tell(&watched),
@@ -120,6 +158,36 @@ impl Session<'_> {
             Ok(fired) => self.watch(fault, fired, active),
             Err(cause) => self.picture.doing = cause.to_string(),
         }
+    }
+
+    /// A line more in a file of the gateway that serves.
+    fn change(&mut self) {
+        let active = self.picture.nodes.iter().position(|node| node.active);
+        self.picture.report.clear();
+        self.picture.doing = match active {
+            _ if self.lab.form.twinwall.is_none() => "nothing synchronises files here".into(),
+            None => "no gateway is active: undo (z) first".into(),
+            Some(active) => {
+                let tree = self.lab.gateways[1 - active].tree().to_owned();
+                self.hosts = self.hosts.checked_add(1).unwrap_or(FIRST_HOST);
+                match Changed::begin(&self.lab.gateways[active], tree, self.hosts) {
+                    Ok(changed) => {
+                        format!("{}; on its way …", self.changed.insert(changed).words())
+                    }
+                    Err(cause) => cause.to_string(),
+                }
+            }
+        };
+    }
+
+    fn tell_change(&mut self) {
+        let Some(changed) = &self.changed else { return };
+        let Some(ended) = changed.ended() else { return };
+        self.picture.doing = match ended {
+            Ok(took) => changed.told(took),
+            Err(cause) => cause.to_string(),
+        };
+        self.changed = None;
     }
 
     fn watch(&mut self, fault: Fault, fired: Fired, active: usize) {

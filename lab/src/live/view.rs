@@ -25,6 +25,9 @@ pub(super) fn screen(picture: &Picture, columns: usize, rows: usize) -> String {
     lines.extend(gateways(picture));
     lines.push(String::new());
     lines.push(owner(picture));
+    if !picture.configuration.is_empty() {
+        lines.push(format!("configuration: {}", picture.configuration));
+    }
     lines.push(format!(
         "the client sent {} packets, {} lost   {DIM}· answered  ▒ some lost  █ all lost  ! two nodes answer{RESET}",
         picture.sent, picture.lost

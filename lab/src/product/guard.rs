@@ -40,34 +40,66 @@ fn node_toml(node: usize) -> String {
 }
 
 fn pair_toml(settings: &Settings) -> String {
-    let cable = match settings.cable {
-        Cable::Direct => "direct",
-        Cable::Switched => "switched",
-    };
     // The lab breaks the same links again and again, on purpose: as good as no damping.
     let mut text = format!(
-        "pair_id = 7\n\n[heartbeat]\ninterval = {:.3}\n\n[ha_link]\ninterface = \"{}\"\ncable = \"{cable}\"\n\n\
+        "pair_id = 7\n\n[heartbeat]\ninterval = {:.3}\n\n[ha_link]\ninterface = \"{}\"\ncable = \"{}\"\n\n\
          [damping]\nflaps = 255\nwindow = 1\nhold = 0\n",
         settings.interval.as_secs_f64(),
-        plan::HA
+        plan::HA,
+        cable(settings.cable),
     );
-    let lan_prefix = plan::lan_prefix(settings.further_vips);
-    let own = [0, 1].map(|node| plan::own_addresses(node, lan_prefix));
-    let mut lan = vec![format!("{}/{lan_prefix}", plan::LAN_VIP), format!("{}/64", plan::LAN_VIP6)];
-    lan.extend(
-        (0..settings.further_vips)
-            .map(|number| format!("{}/{lan_prefix}", plan::further_vip(number))),
-    );
-    let wan = vec![format!("{}/24", plan::WAN_VIP), format!("{}/64", plan::WAN_VIP6)];
-    for (index, vips) in [(1, lan), (2, wan)] {
+    for Carried { name, own: [primary, secondary], vips } in carried(settings) {
         // Writing to a String cannot fail.
         let _ = write!(
             text,
-            "\n[[interface]]\nname = \"{}\"\nwatch = true\nprimary = {:?}\nsecondary = {:?}\nvirtual = {vips:?}\n",
-            own[0][index].0, own[0][index].1, own[1][index].1
+            "\n[[interface]]\nname = \"{name}\"\nwatch = true\nprimary = {primary:?}\n\
+             secondary = {secondary:?}\nvirtual = {vips:?}\n",
         );
     }
     text
+}
+
+/// The same as changes for `twinwall ha set`, on a pair that has its HA link and no more.
+pub fn changes(settings: &Settings) -> Vec<String> {
+    let mut all = vec![
+        format!("heartbeat.interval={:.3}", settings.interval.as_secs_f64()),
+        format!("ha_link.cable={}", cable(settings.cable)),
+    ];
+    all.extend(["damping.flaps=255", "damping.window=1", "damping.hold=0"].map(str::to_owned));
+    for Carried { name, own: [primary, secondary], vips } in carried(settings) {
+        let lists = [("primary", primary), ("secondary", secondary), ("virtual", vips)];
+        all.push(format!("interface.{name}.watch=true"));
+        all.extend(lists.map(|(key, list)| format!("interface.{name}.{key}={}", list.join(","))));
+    }
+    all
+}
+
+fn cable(cable: Cable) -> &'static str {
+    match cable {
+        Cable::Direct => "direct",
+        Cable::Switched => "switched",
+    }
+}
+
+/// A watched interface: own addresses of both nodes, and its VIPs.
+struct Carried {
+    name: &'static str,
+    own: [Vec<String>; 2],
+    vips: Vec<String>,
+}
+
+fn carried(settings: &Settings) -> [Carried; 2] {
+    let lan_prefix = plan::lan_prefix(settings.further_vips);
+    let own = [0, 1].map(|node| plan::own_addresses(node, lan_prefix));
+    let mut lan = vec![format!("{}/{lan_prefix}", plan::LAN_VIP), format!("{}/64", plan::LAN_VIP6)];
+    let further = (0..settings.further_vips).map(plan::further_vip);
+    lan.extend(further.map(|vip| format!("{vip}/{lan_prefix}")));
+    let wan = vec![format!("{}/24", plan::WAN_VIP), format!("{}/64", plan::WAN_VIP6)];
+    [(1, lan), (2, wan)].map(|(index, vips)| Carried {
+        name: own[0][index].0,
+        own: [own[0][index].1.clone(), own[1][index].1.clone()],
+        vips,
+    })
 }
 
 /// The command that runs it.

@@ -13,7 +13,7 @@ type File = (String, String, u32);
 pub(crate) fn of_debian(node: usize) -> Vec<File> {
     // The agents talk on the HA link, as docs/install.md says; heartbeats need no rule.
     let ruleset = ruleset::administrator(Product::Twinwall, false)
-        .replace("    tcp dport 22 accept\n", "    tcp dport 22 accept\n    iifname \"ha0\" meta l4proto { tcp, udp } th dport 8856 accept\n");
+        .replace("    tcp dport 22 accept\n", "    tcp dport 22 accept\n    iifname \"ha0\" meta l4proto { tcp, udp } th dport { 8856, 8857 } accept\n");
     let mut files = vec![
         ("etc/nftables.conf".to_owned(), ruleset, 0o644),
         (

@@ -79,6 +79,7 @@ impl Pair {
         let form = Form {
             product: Product::Twinwall,
             program: guard_program(),
+            twinwall: None,
             interval: DETECTION / 3,
             ha,
             further_vips: 0,
