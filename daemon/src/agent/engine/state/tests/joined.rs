@@ -1,0 +1,28 @@
+//! A node that joined the history of the other, and has not taken all of it yet.
+
+use super::*;
+
+#[test]
+fn a_node_that_joined_gives_nothing_that_it_did_not_take_whatever_its_role() {
+    let mut two = Two::new(true);
+    two.broken = vec![Section::Firewall];
+    two.join();
+    two.pass(DEBOUNCE);
+    assert_eq!(two.nodes[1].disk[&Section::Firewall], "gw-b firewall", "its apply failed");
+    two.put(0, Input::Active(Some(false)));
+    two.put(1, Input::Active(Some(true)));
+    two.restart_as(1, true);
+    two.join();
+    two.pass(RETRY);
+    assert_eq!(two.nodes[0].disk[&Section::Firewall], "gw-a firewall", "the founder's stays");
+    for refused in [two.force(1, Direction::Push), two.force(0, Direction::Pull)] {
+        let why = refused.expect_err("the joiner's own of before is no source");
+        assert!(why.contains("has not taken section firewall yet"), "{why}");
+    }
+    two.broken.clear();
+    two.pass(RETRY);
+    assert_eq!(two.nodes[1].disk[&Section::Firewall], "gw-a firewall", "taken at the next try");
+    two.change(1, Section::Firewall, "newer");
+    two.pass(DEBOUNCE);
+    assert_eq!(two.nodes[0].disk[&Section::Firewall], "newer", "now it gives as any active");
+}
