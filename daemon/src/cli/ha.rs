@@ -25,7 +25,8 @@ pub(crate) enum Ha {
     },
     /// Say whether high availability is on: exit code 0 if it is, 1 if not
     ///
-    /// Reads pair.toml and asks nobody; for scripts and service units.
+    /// Reads pair.toml and asks nobody; for scripts and service units. One that is wrong or
+    /// cannot be read turns nothing off.
     IsEnabled,
 }
 

@@ -178,3 +178,39 @@ fn whether_high_availability_is_on_is_read_from_the_file_alone() {
     root.write("etc/twinwall/pair.toml", &format!("enabled = false\n{PAIR}"));
     root.run(&["ha", "is-enabled"]).assert(1, "off\n", "");
 }
+
+/// What the unit's condition answers with this program in the place of the installed one.
+fn condition(program: &str) -> bool {
+    let unit = include_str!("../../../packaging/systemd/twinwall-guard.service");
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecCondition=/bin/sh -c '"));
+    let script = line.and_then(|line| line.strip_suffix('\'')).expect("the unit has a condition");
+    // systemd writes a dollar as two.
+    let script = script.replace("$$", "$").replace("/usr/sbin/twinwall", program);
+    let ran = Command::new("sh").args(["-c", &script]).output().expect("a shell");
+    ran.status.success()
+}
+
+#[test]
+fn nothing_but_being_off_keeps_the_packaged_guard_from_starting() {
+    let root = Root::new();
+    let program = format!("{} --root {}", env!("CARGO_BIN_EXE_twinwall"), root.path("").display());
+    let starts = || condition(&program);
+    assert!(!starts(), "not paired");
+    let pair = root.path("etc/twinwall/pair.toml");
+    fs::write(&pair, format!("enabled = false\n{PAIR}")).expect("written");
+    assert!(!starts(), "off");
+    fs::write(&pair, PAIR).expect("written");
+    assert!(starts(), "on");
+    for wrong in [&b"enabled ="[..], b"enabled = false \xff", b"enabled = 7\n"] {
+        fs::write(&pair, wrong).expect("written");
+        assert!(starts(), "wrong: {}", wrong.escape_ascii());
+    }
+    fs::remove_file(&pair).expect("removed");
+    fs::create_dir(&pair).expect("made");
+    assert!(starts(), "unreadable");
+    for program in
+        ["/nowhere/twinwall", "/dev/null", "sh -c 'exit 101' --", "sh -c 'kill -9 $$' --"]
+    {
+        assert!(condition(program), "a program that cannot say: {program}");
+    }
+}

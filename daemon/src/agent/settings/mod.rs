@@ -12,9 +12,13 @@ pub mod revision;
 mod tests;
 pub mod view;
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use twinwall_core::config::parse_pair;
+
+use crate::files;
 
 pub use change::{Change, Value};
 pub use history::{History, HistoryError};
@@ -26,9 +30,13 @@ pub use view::HaSettings;
 pub const PAIR: &str = "etc/twinwall/pair.toml";
 
 /// Whether high availability is on below `root`: a guard shall run. Reads the file and
-/// nothing else. Without one it is not on; in one that is wrong it is not turned off, so
-/// that a slip of the pen stops no guard that runs, and one that starts says what is wrong.
+/// nothing else. Without one the node is not paired, and it is not on. In one that is wrong,
+/// or that cannot be read, it is not turned off: a slip of the pen stops no guard that runs,
+/// and one that starts says itself what is wrong.
 pub fn is_enabled(root: &Path) -> bool {
-    let text = std::fs::read_to_string(root.join(PAIR));
-    text.is_ok_and(|text| parse_pair(PAIR, &text).map_or(true, |pair| pair.enabled))
+    let path = root.join(PAIR);
+    if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return false;
+    }
+    files::read(&path, "", parse_pair).map_or(true, |pair| pair.enabled)
 }

@@ -60,6 +60,11 @@ fn whether_it_is_on_stands_in_the_file_alone() {
     assert!(is_enabled(ground.root()), "on unless it says otherwise");
     ground.write(PAIR, "pair_id = ");
     assert!(is_enabled(ground.root()), "a mistake turns nothing off");
+    fs::write(ground.root().join(PAIR), b"enabled = false \xff").expect("written");
+    assert!(is_enabled(ground.root()), "what is no text says nothing");
+    fs::remove_file(ground.root().join(PAIR)).expect("removed");
+    fs::create_dir(ground.root().join(PAIR)).expect("made");
+    assert!(is_enabled(ground.root()), "what cannot be read turns nothing off");
 }
 
 #[test]
