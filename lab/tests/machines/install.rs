@@ -26,6 +26,21 @@ fn the_package_installs_and_a_pair_set_up_from_files_serves() {
     });
 }
 
+/// Whatever keeps the settings from being read keeps no guard down that died.
+#[test]
+fn a_guard_that_died_comes_back_although_its_settings_could_not_be_read_for_a_while() {
+    in_lab(|| {
+        let site = Site::with_pair();
+        let passive = 1 - site.settle();
+        site.run(passive, "mv /etc/twinwall/pair.toml /root && mkdir /etc/twinwall/pair.toml");
+        site.run(passive, "systemctl kill --signal=KILL twinwall-guard; sleep 1");
+        let state = "systemctl show --value --property=ActiveState twinwall-guard";
+        assert_ne!(site.run(passive, state), "inactive\n", "{}", site.story());
+        site.run(passive, "rmdir /etc/twinwall/pair.toml && mv /root/pair.toml /etc/twinwall");
+        site.settle();
+    });
+}
+
 /// What is there before anybody configured anything.
 fn installed(site: &Site, node: usize) {
     let enabled = "systemctl is-enabled twinwall-agent twinwall-recover twinwall-guard; true";

@@ -12,7 +12,10 @@ fn a_removal_hands_over_and_a_purge_leaves_nothing() {
         site.run(active, "dpkg --remove twinwall");
         assert_eq!(site.run(active, "nft list tables"), "table inet filter\n", "no gate is left");
         let kept = site.run(active, "ls /etc/twinwall");
-        assert_eq!(kept, "node.toml\npair.key\npair.toml\n", "settings survive a removal");
+        assert_eq!(
+            kept, "identity\nnode.toml\npair.key\npair.toml\n",
+            "settings survive a removal"
+        );
         site.run(active, "dpkg --purge twinwall");
         let left = "find /etc /var/lib /run /lib/systemd /usr -name '*twinwall*' -not -path '/var/lib/dpkg/*'";
         assert_eq!(site.run(active, left), "");

@@ -11,9 +11,7 @@ fn a_change_on_the_active_is_applied_on_the_other_by_debians_own_programs() {
         let site = Site::with_pair();
         let active = site.settle();
         let passive = 1 - active;
-        site.run(active, "echo Welcome. > /etc/motd");
-        site.pair_from_files(active);
-        everything_in_sync(&site);
+        at_rest();
         let watch = site.watch();
 
         // nftables: the set is in the other kernel, and the gate outlives the flush.
@@ -54,8 +52,7 @@ fn a_network_file_travels_with_the_other_nodes_own_address() {
         let site = Site::with_pair();
         let active = site.settle();
         let passive = 1 - active;
-        site.pair_from_files(active);
-        everything_in_sync(&site);
+        at_rest();
         let watch = site.watch();
         // systemd-networkd reconfigures the link and takes addresses away that it does not
         // know, the virtual IPs among them; the guard has them back at once.
@@ -81,9 +78,7 @@ fn a_power_cut_in_the_middle_of_a_change_is_undone_before_the_services_start() {
         let mut site = Site::with_pair();
         let active = site.settle();
         let passive = 1 - active;
-        site.run(active, "echo Welcome. > /etc/motd");
-        site.pair_from_files(active);
-        everything_in_sync(&site);
+        at_rest();
         // A dnsmasq that takes its time to start keeps the change open.
         let slow = "[Service]\nExecStartPre=/bin/sleep 20\n";
         let drop_in = "etc/systemd/system/dnsmasq.service.d/slow.conf";
@@ -114,12 +109,7 @@ fn a_power_cut_in_the_middle_of_a_change_is_undone_before_the_services_start() {
     });
 }
 
-fn everything_in_sync(site: &Site) {
-    site.until("all sections in sync", || {
-        let both = [site.sync(0)?, site.sync(1)?];
-        let good = both.iter().all(|sync| sync["verdict"] == "in_sync");
-        if good { Ok(()) } else { Err(format!("{both:?}")) }
-    });
-    // What was applied has come to rest.
+/// What was applied has come to rest.
+fn at_rest() {
     std::thread::sleep(Duration::from_millis(500));
 }

@@ -17,9 +17,12 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::de::DeserializeOwned;
@@ -31,6 +34,12 @@ use route::Route;
 
 /// Longest request body in bytes: the settings of the largest pair.
 pub const MAX_BODY: usize = 1 << 20;
+
+/// How long a request waits for settings that are being read: a section that is being changed
+/// is changed to its end before.
+const SETTLES: Duration = Duration::from_secs(10);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What the routes ask.
 #[derive(Clone)]
@@ -56,7 +65,18 @@ pub fn router(shared: Shared) -> Router {
         .route("/api/v1/openapi.json", get(async || Json(openapi())))
         .fallback(async || Refusal::not_found("no such path; GET /api/v1/openapi.json lists all"))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(shared.clone(), settled))
         .with_state(shared)
+}
+
+/// While settings are read again there is no engine for a moment. A request that comes then
+/// waits for it, rather than to be refused.
+async fn settled(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let until = Instant::now() + SETTLES;
+    while shared.node.engine().is_err() && Instant::now() < until {
+        tokio::time::sleep(LOOK).await;
+    }
+    next.run(request).await
 }
 
 /// A JSON body. One that cannot be read is refused in the API's own form.

@@ -34,10 +34,19 @@ pub(crate) fn of_debian(node: usize) -> Vec<File> {
     files
 }
 
+/// How the pair shall be.
+fn settings() -> Settings {
+    Settings { interval: super::INTERVAL, cable: Cable::Direct, further_vips: 0, nat: false }
+}
+
+/// The same for `twinwall ha set`.
+pub(crate) fn changes() -> Vec<String> {
+    guard::changes(&settings())
+}
+
 /// twinwall's own, without the key.
 pub(crate) fn of_twinwall(node: usize) -> Vec<File> {
-    let settings =
-        Settings { interval: super::INTERVAL, cable: Cable::Direct, further_vips: 0, nat: false };
+    let settings = settings();
     let [node_toml, pair_toml, _] = guard::files(node, &settings);
     [node_toml, pair_toml].map(|(path, text)| (path.to_owned(), text, 0o640)).into()
 }

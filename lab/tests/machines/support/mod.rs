@@ -59,14 +59,37 @@ impl Site {
         site
     }
 
-    /// The same with the package installed, set up from files and serving.
+    /// The same with the package installed and made a pair by commands: it serves, the first
+    /// machine is active, and the configuration is the same on both.
     pub(crate) fn with_pair() -> Site {
         let site = Site::of_debian();
         for node in 0..2 {
             site.run(node, &format!("dpkg --install {DEB}"));
         }
-        site.set_up_from_files();
+        site.set_up_by_commands();
         site
+    }
+
+    /// As README says for two real machines.
+    pub(crate) fn set_up_by_commands(&self) {
+        let invite = "systemd-run --quiet --property=StandardOutput=file:/var/tmp/invite \
+                      twinwall pair invite --interface ha0";
+        self.run(0, invite);
+        let code = self.until("a code", || {
+            let said = std::fs::read_to_string(self.nodes[0].path("var/tmp/invite"));
+            let said = said.unwrap_or_default();
+            let code = said.lines().find_map(|line| line.strip_prefix("Code: "));
+            code.map(|code| code.trim().to_owned()).ok_or(said.clone())
+        });
+        self.run(1, &format!("twinwall pair join {code}"));
+        self.run(0, &format!("twinwall ha set {}", files::changes().join(" ")));
+        self.run(0, "twinwall ha enable");
+        self.settle();
+        self.until("all sections in sync", || {
+            let both = [self.sync(0)?, self.sync(1)?];
+            let good = both.iter().all(|sync| sync["verdict"] == "in_sync");
+            if good { Ok(()) } else { Err(format!("{both:?}")) }
+        });
     }
 
     /// Writes the settings on both, carries the key over, starts the guards.
@@ -81,39 +104,6 @@ impl Site {
             self.run(node, "twinwall check");
             self.run(node, "systemctl enable --now twinwall-guard");
         }
-    }
-
-    /// Lets each agent know the other's certificate, makes `founder` the node whose
-    /// configuration counts, and waits until they talk.
-    pub(crate) fn pair_from_files(&self, founder: usize) {
-        // Its settings are there by now.
-        let own = |node: usize| {
-            self.run(node, "systemctl restart twinwall-agent");
-            self.until("an identity", || {
-                let file = self.nodes[node].path("etc/twinwall/identity/node.pem");
-                let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-                const END: &str = "-----END CERTIFICATE-----";
-                let begin = text.find("-----BEGIN CERTIFICATE").ok_or("no certificate yet")?;
-                let length = text[begin..].find(END).ok_or("no end yet")? + END.len();
-                Ok(text[begin..begin + length].to_owned() + "\n")
-            })
-        };
-        let certificates = [0, 1].map(own);
-        for node in 0..2 {
-            let peer = "etc/twinwall/identity/peer.pem";
-            self.nodes[node].write(peer, &certificates[1 - node], 0o600).unwrap();
-            self.run(node, "systemctl stop twinwall-agent");
-            if node == founder {
-                let lineage = format!("{{\"lineage\": \"{:032x}\"}}", 7);
-                self.nodes[node].write("var/lib/twinwall/sync.json", &lineage, 0o600).unwrap();
-            }
-            self.run(node, "systemctl start twinwall-agent");
-        }
-        self.until("the agents talk", || {
-            let both = [self.sync(0)?, self.sync(1)?];
-            let talks = both.iter().all(|sync| sync["peer"]["connected"] == true);
-            if talks { Ok(()) } else { Err(format!("{both:#?}")) }
-        });
     }
 
     /// How the configuration stands, by `twinwall sync`.

@@ -297,9 +297,24 @@ impl State {
             changed |= self.marks.common.insert(*section, digest) != Some(digest);
             changed |= self.marks.missing.remove(section);
         }
+        changed |= self.belong();
         if changed {
             outputs.push(Output::Remember(self.marks.clone()));
         }
+    }
+
+    /// A blank node that has everything as the other one has it belongs to that history:
+    /// there is nothing to take.
+    fn belong(&mut self) -> bool {
+        let theirs = self.peer.as_ref().filter(|_| self.connected).and_then(|peer| peer.lineage);
+        let on = self.rules.is_some_and(|rules| rules.enabled);
+        let same = |one: &One| one.here.is_some() && one.here == one.there;
+        let (None, Some(lineage), true) = (self.marks.lineage, theirs, on) else { return false };
+        if self.job.is_some() || !self.sections.values().all(same) {
+            return false;
+        }
+        self.marks.lineage = Some(lineage);
+        true
     }
 
     fn report(&mut self, outputs: &mut Vec<Output>) {

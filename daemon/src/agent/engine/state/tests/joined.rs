@@ -26,3 +26,21 @@ fn a_node_that_joined_gives_nothing_that_it_did_not_take_whatever_its_role() {
     two.pass(DEBOUNCE);
     assert_eq!(two.nodes[0].disk[&Section::Firewall], "newer", "now it gives as any active");
 }
+
+#[test]
+fn a_blank_node_that_has_everything_already_belongs_to_the_history_at_once() {
+    let mut two = Two::new(true);
+    let other = two.nodes[0].disk.clone();
+    two.nodes[1].disk = other;
+    two.nodes[1].disk.insert(Section::Vpn, "its own".to_owned());
+    two.read_all(1);
+    two.put(1, Input::Active(Some(false)));
+    two.put(0, Input::Active(Some(false)));
+    two.join();
+    assert_eq!(two.nodes[1].remembered.lineage, None, "one section is not the same");
+    two.change(1, Section::Vpn, "gw-a vpn");
+    two.run();
+    assert_eq!(two.nodes[1].remembered.lineage, Some(Lineage(1)));
+    assert!(two.nodes[1].remembered.missing.is_empty());
+    assert_eq!(two.asked(), 0, "nothing had to be taken");
+}
