@@ -32,11 +32,11 @@ fn a_guard_that_died_comes_back_although_its_settings_could_not_be_read_for_a_wh
     in_lab(|| {
         let site = Site::with_pair();
         let passive = 1 - site.settle();
-        site.run(passive, "mv /etc/twinwall/pair.toml /root && mkdir /etc/twinwall/pair.toml");
+        site.run(passive, "mv /etc/twinwall/pair.toml /var/tmp && mkdir /etc/twinwall/pair.toml");
         site.run(passive, "systemctl kill --signal=KILL twinwall-guard; sleep 1");
         let state = "systemctl show --value --property=ActiveState twinwall-guard";
         assert_ne!(site.run(passive, state), "inactive\n", "{}", site.story());
-        site.run(passive, "rmdir /etc/twinwall/pair.toml && mv /root/pair.toml /etc/twinwall");
+        site.run(passive, "rmdir /etc/twinwall/pair.toml && mv /var/tmp/pair.toml /etc/twinwall");
         site.settle();
     });
 }
