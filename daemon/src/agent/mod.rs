@@ -14,6 +14,7 @@ pub mod ha;
 pub mod identity;
 pub mod interfaces;
 pub mod jobs;
+pub mod machine;
 pub mod manifest;
 pub mod netconf;
 pub mod node;

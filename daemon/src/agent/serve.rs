@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::api::caller::Caller;
 use super::api::{Shared, listen, router};
+use super::machine::Machine;
 use super::node::{Found, Node, NodeError};
 use crate::files::AGENT_SOCKET;
 
@@ -40,7 +41,7 @@ impl std::error::Error for ServeError {}
 ///
 /// # Errors
 /// When it cannot start, or the socket cannot be served.
-pub fn serve(root: &Path, supervised: bool, ready: impl FnOnce()) -> Result<(), ServeError> {
+pub fn serve(root: &Path, machine: Machine, ready: impl FnOnce()) -> Result<(), ServeError> {
     let io = |doing| move |error| ServeError::Io(doing, error);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -52,7 +53,7 @@ pub fn serve(root: &Path, supervised: bool, ready: impl FnOnce()) -> Result<(), 
         .block_on(listen(&root.join(AGENT_SOCKET)))
         .map_err(io("opening the agent's socket"))?;
     let (node, found) =
-        Node::start(root, supervised, runtime.handle().clone()).map_err(ServeError::Node)?;
+        Node::start(root, machine, runtime.handle().clone()).map_err(ServeError::Node)?;
     tell(&found);
     let service = router(Shared { node: Arc::clone(&node) });
     let service = service.into_make_service_with_connect_info::<Caller>();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use sd_notify::NotifyState;
+use twinwall::agent::machine::Machine;
 use twinwall::agent::node;
 use twinwall::agent::serve::{self, ServeError};
 use twinwall::failure::{Exit, Failure};
@@ -24,7 +25,7 @@ fn serve(root: &Path, supervised: bool) -> Result<(), Failure> {
             eprintln!("twinwall agent: telling the service manager: {error}");
         }
     };
-    serve::serve(root, supervised, ready).map_err(|error| {
+    serve::serve(root, Machine::here(root, supervised), ready).map_err(|error| {
         let exit = match &error {
             ServeError::Node(_) => Exit::Problem,
             ServeError::Io(..) => Exit::Machine,

@@ -10,6 +10,7 @@ use twinwall::agent::jobs::JobView;
 use twinwall::agent::settings::revision::Standing;
 use twinwall::agent::settings::view::{HaInterface, Policy};
 use twinwall::agent::settings::{self, Change, Version};
+use twinwall::agent::sysctls::SysctlView;
 use twinwall::failure::{Exit, Failure};
 
 use crate::api_client::Api;
@@ -68,6 +69,8 @@ fn text(view: &HaView) -> String {
         yes(settings.sync.snmp),
     );
     text.extend(settings.interfaces.iter().map(interface));
+    text += "\nKernel settings of this node that a failover needs\n";
+    text.extend(view.kernel.iter().map(sysctl));
     let version = &view.version;
     text += &format!(
         "\nRevision {} by {} on {}, {}. {}\n",
@@ -90,6 +93,17 @@ fn interface(one: &HaInterface) -> String {
         list(&one.secondary),
         list(&one.virtual_ips)
     )
+}
+
+/// One kernel setting on a line.
+pub(super) fn sysctl(view: &SysctlView) -> String {
+    let now = view.now.as_deref().unwrap_or("not there yet");
+    let about = match (&view.before, view.is_good()) {
+        (Some(before), true) => format!("  (set by twinwall; yours: {before})"),
+        (None, true) => String::new(),
+        (_, false) => format!("  (needed: {}; set while high availability is on)", view.wanted),
+    };
+    format!("  {:<45} {now}{about}\n", view.name)
 }
 
 fn standing(peer: &PeerView) -> String {

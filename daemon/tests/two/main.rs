@@ -2,5 +2,6 @@
 //! between them: what an administrator types, and what lies on the disks afterwards.
 
 mod pairing;
+mod settings;
 mod support;
 mod sync;

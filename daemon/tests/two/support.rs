@@ -92,6 +92,10 @@ impl Node {
         node
     }
 
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.root.join(below)
     }

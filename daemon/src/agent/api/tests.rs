@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::caller::Caller;
 use super::*;
+use crate::agent::machine::Machine;
 
 /// An agent without settings and without a peer, gone at the end.
 struct Agent {
@@ -25,7 +26,7 @@ impl Agent {
         std::fs::write(folder.join("etc/twinwall/node.toml"), text).expect("written");
         let listener = listen(&folder.join("agent.sock")).await.expect("it listens");
         let runtime = tokio::runtime::Handle::current();
-        let (node, _) = Node::start(&folder, false, runtime).expect("it starts");
+        let (node, _) = Node::start(&folder, Machine::below(&folder), runtime).expect("it starts");
         let service = router(Shared { node: Arc::clone(&node) });
         let service = service.into_make_service_with_connect_info::<Caller>();
         tokio::spawn(async move { axum::serve(listener, service).await });

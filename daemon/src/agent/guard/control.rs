@@ -25,11 +25,12 @@ pub enum Control {
 }
 
 impl Control {
-    /// As this machine is: `supervised` says that `twinwall run` started this agent.
-    pub fn here(supervised: bool) -> Control {
+    /// As this machine is: `supervised` says that `twinwall run` started this agent. The
+    /// unit's guard is that of the machine itself, never of a root below it.
+    pub fn here(root: &Path, supervised: bool) -> Control {
         if supervised {
             Control::Run
-        } else if Path::new("/run/systemd/system").exists() {
+        } else if root == Path::new("/") && Path::new("/run/systemd/system").exists() {
             Control::Systemd
         } else {
             Control::Nobody

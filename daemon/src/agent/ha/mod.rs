@@ -24,6 +24,7 @@ use super::node::Node;
 use super::settings::history::Current;
 use super::settings::revision::Standing;
 use super::settings::{HaSettings, History, HistoryError, Version, check};
+use super::sysctls::SysctlView;
 pub(super) use answer::{Question, answer};
 pub(super) use keep::keep;
 pub use order::{Basis, Done, change};
@@ -62,6 +63,9 @@ pub struct HaView {
     pub version: Version,
     /// Seconds after which a silent peer counts as dead.
     pub detection_s: f64,
+    /// Kernel settings of this node that a failover needs: set while high availability is
+    /// on, the administrator's put back when it is turned off.
+    pub kernel: Vec<SysctlView>,
     /// The other node.
     pub peer: PeerView,
 }
@@ -111,6 +115,7 @@ pub async fn view(node: &Node) -> Result<HaView, Refusal> {
         node: node.settings().name.clone(),
         designation: node.settings().designation(),
         detection_s: settings.detection().as_secs_f64(),
+        kernel: node.sysctls().look(&pair),
         settings,
         version: current.version,
         peer,

@@ -191,6 +191,7 @@ fn write(node: &Arc<Node>, draft: Draft) -> Result<Plan, Refusal> {
     }
     let read = node.reload();
     plan.notes.extend(read.err().map(|error| format!("reading the settings again: {error}")));
+    plan.notes.extend(node.set_kernel());
     Ok(plan)
 }
 

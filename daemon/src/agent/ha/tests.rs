@@ -7,12 +7,19 @@ use std::process::Command;
 use std::sync::Arc;
 
 use super::*;
+use crate::agent::machine::Machine;
 use crate::agent::settings::edit::edit;
 use crate::agent::settings::{Change, Revision, Source};
 
 const PAIR: &str = "pair_id = 1 # ours\nenabled = false\n[ha_link]\ninterface = \"ha0\"\n[[interface]]\nname = \"lan\"\n\
     primary = \"10.1.0.2/24\"\nsecondary = \"10.1.0.3/24\"\nvirtual = \"10.1.0.1/24\"\n";
 const LAN: &str = "etc/systemd/network/10-lan.network";
+/// Kernel settings, and the values of an administrator.
+const KERNEL: [(&str, u8); 3] = [
+    ("netfilter/nf_conntrack_tcp_loose", 1),
+    ("netfilter/nf_conntrack_events", 2),
+    ("ipv4/conf/lan/promote_secondaries", 0),
+];
 
 struct Place {
     root: PathBuf,
@@ -30,9 +37,20 @@ impl Place {
         fs::write(root.join("etc/twinwall/pair.toml"), PAIR).expect("written");
         let network = "[Match]\nName=lan\n\n[Network]\nAddress=10.1.0.1/24\n";
         fs::write(root.join(LAN), network).expect("written");
+        for (name, value) in KERNEL {
+            let path = root.join("proc/sys/net").join(name);
+            fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+            fs::write(path, format!("{value}\n")).expect("written");
+        }
         let runtime = tokio::runtime::Handle::current();
-        let node = Node::start(&root, false, runtime).expect("it starts").0;
+        let node = Node::start(&root, Machine::below(&root), runtime).expect("it starts").0;
         Place { root, node }
+    }
+
+    /// The kernel settings in their order.
+    fn kernel(&self) -> Vec<String> {
+        let value = |(name, _): &(&str, _)| self.read(&format!("proc/sys/net/{name}"));
+        KERNEL.iter().map(|one| value(one).trim().to_owned()).collect()
     }
 
     fn read(&self, path: &str) -> String {
@@ -141,6 +159,9 @@ fn turning_on_gives_each_node_its_own_address_and_takes_the_virtual_one_out_of_i
         assert!(shown.contains("10.1.0.3/24") && shown.contains("10.1.0.1/24"), "{shown}");
         let again = answer(&place.node, Question::Take(draft.clone())).await;
         assert_eq!(again, Ok(Reply::SettingsDone { notes: Vec::new() }), "twice is once");
+        assert_eq!(place.kernel(), ["0", "1", "1"], "the kernel is as a failover needs it");
+        let views = view(&place.node).await.expect("settings").kernel;
+        assert!(views.iter().all(|it| it.is_good() && it.before.is_some()), "{views:?}");
         // Older ones, and others of the same number, replace nothing.
         for text in [PAIR.to_owned(), format!("{}#\n", draft.text)] {
             let number = if text == PAIR { 1 } else { 2 };
@@ -158,5 +179,6 @@ fn turning_on_gives_each_node_its_own_address_and_takes_the_virtual_one_out_of_i
         answer(&place.node, Question::Take(off)).await.expect("taken");
         let network = place.read(LAN);
         assert!(network.contains("10.1.0.3/24") && network.contains("10.1.0.1/24"), "{network}");
+        assert_eq!(place.kernel(), ["1", "2", "0"], "the administrator's values are back");
     });
 }

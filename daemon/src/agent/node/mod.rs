@@ -8,6 +8,7 @@ mod answering;
 mod applying;
 mod calling;
 mod inside;
+mod kernel;
 pub mod settings;
 mod telling;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use super::guard::{self, Control, Follower, GuardState};
 use super::ha::{self, Ha};
 use super::identity::IdentityError;
 use super::jobs::Jobs;
+use super::machine::Machine;
 use super::settings::HistoryError;
 use super::store::{Damage, Store, StoreError};
 use super::tree::Root;
@@ -54,7 +56,9 @@ pub struct Node {
     reloading: Mutex<()>,
     follower: Mutex<Option<Follower>>,
     guard: watch::Receiver<GuardState>,
-    control: Control,
+    machine: Machine,
+    /// Held while kernel settings are changed.
+    tuning: Mutex<()>,
     calls: Calls,
     jobs: Jobs,
     ha: Ha,
@@ -115,13 +119,14 @@ pub struct Found {
 
 impl Node {
     /// Starts the agent below `root`: undoes an interrupted change, reads the settings,
-    /// starts the engine and, on a paired node, the link. `supervised`: by `twinwall run`.
+    /// starts the engine and, on a paired node, the link. Beyond the root it touches nothing
+    /// but `machine`.
     ///
     /// # Errors
     /// When the disk does not allow it, or another agent runs here.
     pub fn start(
         root: &Path,
-        supervised: bool,
+        machine: Machine,
         runtime: tokio::runtime::Handle,
     ) -> Result<(Arc<Node>, Found), NodeError> {
         let (store, journal, found) = open(root, Services::Running)?;
@@ -148,7 +153,8 @@ impl Node {
                 inside: Mutex::default(),
                 reloading: Mutex::default(),
                 follower: Mutex::new(follower),
-                control: Control::here(supervised),
+                machine,
+                tuning: Mutex::default(),
                 calls,
                 jobs: Jobs::default(),
                 ha,
@@ -161,6 +167,7 @@ impl Node {
         node.calls.answer_by(answering::by(Arc::downgrade(&node)));
         let inside = Inside::make(&node, &node.settings(), node.calls.clone())?;
         node.take_in(inside);
+        node.runtime.spawn(kernel::keep(Arc::downgrade(&node)));
         node.runtime.spawn(ha::keep(Arc::downgrade(&node)));
         node.runtime.spawn(telling::tell(Arc::downgrade(&node)));
         Ok((node, found))
@@ -219,7 +226,7 @@ impl Node {
 
     /// Who starts and stops the guard.
     pub fn guard_control(&self) -> Control {
-        self.control
+        self.machine.control
     }
 
     /// The way to the other node's agent.
@@ -282,6 +289,7 @@ impl Node {
             self.take_in(inside);
         }
         self.settings.send_replace(settings);
+        self.set_kernel();
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::agent::engine::overview::SectionState;
+use crate::agent::machine::Machine;
 use crate::agent::section::Section;
 
 /// Generous: the machine may be busy.
@@ -36,7 +37,9 @@ impl Place {
     }
 
     fn start(&self) -> Arc<Node> {
-        Node::start(&self.root, false, self.runtime.handle().clone()).expect("it starts").0
+        Node::start(&self.root, Machine::below(&self.root), self.runtime.handle().clone())
+            .expect("it starts")
+            .0
     }
 }
 
@@ -109,7 +112,8 @@ fn wrong_settings_are_named_and_nothing_is_synchronised_by_them() {
 fn of_two_agents_on_one_root_the_second_is_refused() {
     let place = Place::new("two");
     let node = place.start();
-    let second = Node::start(&place.root, false, place.runtime.handle().clone());
+    let second =
+        Node::start(&place.root, Machine::below(&place.root), place.runtime.handle().clone());
     let text = second.err().expect("refused").to_string();
     assert!(text.contains("in use by another agent"), "{text}");
     node.stop();

@@ -22,9 +22,6 @@ pub use note::NOTE;
 use note::Note;
 pub use plan::{Knob, knobs};
 
-/// Where the kernel shows its settings; one and the same under any `--root`.
-const KERNEL: &str = "/proc/sys";
-
 /// A kernel setting as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SysctlView {
@@ -56,40 +53,21 @@ pub struct Outcome {
     pub trouble: Vec<String>,
 }
 
-/// The settings that this pair needs, with their values on this node.
-pub fn look(root: &Path, pair: &Pair) -> Vec<SysctlView> {
-    Place::of(root).look(pair)
-}
-
-/// Sets what is needed; to be called when high availability turns on, and again whenever
-/// the agent starts or reads its settings while it is on.
-///
-/// # Errors
-/// When the old values cannot be written down: then nothing is changed.
-pub fn turn_on(root: &Path, pair: &Pair) -> io::Result<Outcome> {
-    Place::of(root).turn_on(pair)
-}
-
-/// Puts the administrator's values back, where ours still stand.
-///
-/// # Errors
-/// When the written-down values cannot be read or be removed.
-pub fn turn_off(root: &Path) -> io::Result<Outcome> {
-    Place::of(root).turn_off()
-}
-
 /// Where the settings are and where the old values are kept.
-struct Place {
+#[derive(Clone, Debug)]
+pub struct Sysctls {
     kernel: PathBuf,
     note: PathBuf,
 }
 
-impl Place {
-    fn of(root: &Path) -> Place {
-        Place { kernel: PathBuf::from(KERNEL), note: root.join(NOTE) }
+impl Sysctls {
+    /// Those that procfs shows at `proc`; the old values are kept below `root`.
+    pub fn new(proc: &Path, root: &Path) -> Sysctls {
+        Sysctls { kernel: proc.join("sys"), note: root.join(NOTE) }
     }
 
-    fn look(&self, pair: &Pair) -> Vec<SysctlView> {
+    /// The settings that this pair needs, with their values on this node.
+    pub fn look(&self, pair: &Pair) -> Vec<SysctlView> {
         // One that cannot be read is told when it is needed: on turning on or off.
         let note = Note::read(&self.note).unwrap_or_default();
         let view = |knob: Knob| SysctlView {
@@ -102,7 +80,12 @@ impl Place {
         knobs(pair).into_iter().map(view).collect()
     }
 
-    fn turn_on(&self, pair: &Pair) -> io::Result<Outcome> {
+    /// Sets what is needed; may be called as often as one likes while high availability
+    /// is on.
+    ///
+    /// # Errors
+    /// When the old values cannot be written down: then nothing is changed.
+    pub fn turn_on(&self, pair: &Pair) -> io::Result<Outcome> {
         let plan = plan::on(&knobs(pair), &Note::read(&self.note)?, |name| self.value(name));
         plan.note.write(&self.note)?;
         let mut outcome = self.carry_out(&plan.writes);
@@ -115,8 +98,15 @@ impl Place {
         Ok(outcome)
     }
 
-    fn turn_off(&self) -> io::Result<Outcome> {
+    /// Puts the administrator's values back, where ours still stand.
+    ///
+    /// # Errors
+    /// When the written-down values cannot be read or be removed.
+    pub fn turn_off(&self) -> io::Result<Outcome> {
         let note = Note::read(&self.note)?;
+        if note == Note::default() {
+            return Ok(Outcome::default());
+        }
         let outcome = self.carry_out(&plan::off(&note, |name| self.value(name)));
         Note::default().write(&self.note)?;
         Ok(outcome)

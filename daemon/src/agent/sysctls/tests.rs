@@ -97,7 +97,7 @@ fn turning_off_leaves_what_somebody_else_chose() {
 #[test]
 fn a_note_that_cannot_be_read_changes_nothing() {
     let folder = Folder::new("broken");
-    let place = Place { kernel: folder.0.join("sys"), note: folder.0.join("note.json") };
+    let place = Sysctls { kernel: folder.0.join("sys"), note: folder.0.join("note.json") };
     fs::write(&place.note, "{").expect("written");
     for error in [place.turn_on(&pair()).err(), place.turn_off().err()] {
         let text = error.expect("refused").to_string();
@@ -147,19 +147,20 @@ fn the_kernel_has_what_is_needed_while_it_is_on_and_the_old_values_after() {
         for (path, text) in [(promote, "0"), (loose, "1")] {
             fs::write(path, text).expect("set");
         }
-        let on = turn_on(&folder.0, &pair()).expect("noted");
+        let kernel = Sysctls::new(Path::new("/proc"), &folder.0);
+        let on = kernel.turn_on(&pair()).expect("noted");
         assert_eq!(on.trouble, [""; 0]);
         assert!(on.changed.contains(&"net.netfilter.nf_conntrack_tcp_loose: 1 -> 0".to_owned()));
-        assert!(look(&folder.0, &pair()).iter().all(SysctlView::is_good));
+        assert!(kernel.look(&pair()).iter().all(SysctlView::is_good));
         assert_eq!((value(promote), value(loose)), ("1".to_owned(), "0".to_owned()));
-        assert_eq!(turn_on(&folder.0, &pair()).expect("noted"), Outcome::default(), "again");
-        let views = look(&folder.0, &pair());
+        assert_eq!(kernel.turn_on(&pair()).expect("noted"), Outcome::default(), "again");
+        let views = kernel.look(&pair());
         assert_eq!(views[0].before.as_deref(), Some("1"), "the administrator's is shown");
         // A reboot brings the old one back.
         fs::write(loose, "1").expect("set");
-        assert_eq!(turn_on(&folder.0, &pair()).expect("noted").changed.len(), 1);
+        assert_eq!(kernel.turn_on(&pair()).expect("noted").changed.len(), 1);
         sh("ip link del lan.5; ip link add lan.5 type veth peer name far5");
-        let off = turn_off(&folder.0).expect("read");
+        let off = kernel.turn_off().expect("read");
         assert!(off.trouble.is_empty() && value(loose) == "1" && !folder.0.join(NOTE).exists());
     };
     std::thread::Builder::new().spawn(run).expect("a thread").join().expect("it holds");
@@ -168,7 +169,7 @@ fn the_kernel_has_what_is_needed_while_it_is_on_and_the_old_values_after() {
 #[test]
 fn a_kernel_without_a_setting_is_told_and_the_others_are_set() {
     let folder = Folder::new("missing");
-    let place = Place { kernel: folder.0.join("sys"), note: folder.0.join("note.json") };
+    let place = Sysctls { kernel: folder.0.join("sys"), note: folder.0.join("note.json") };
     let loose = "sys/net/netfilter/nf_conntrack_tcp_loose";
     fs::create_dir_all(folder.0.join("sys/net/netfilter")).expect("made");
     fs::write(folder.0.join(loose), "1\n").expect("written");
