@@ -58,6 +58,12 @@ pub(crate) enum Command {
     ///
     /// Ends with 1 when it would not.
     Ready(ReadyArgs),
+    /// Compare the two nodes in the prerequisites of high availability, with both values
+    ///
+    /// 'ha enable' does the same first. Ends with 1 when one is not met or the other node
+    /// cannot be asked. On lab and virtual machines 'ha set preflight.override+=NAME' takes
+    /// one as it is.
+    Preflight(PreflightArgs),
     /// Say why this node has its role: what is true, who should serve, what follows
     Explain(ExplainArgs),
     /// Show what happened on this node
@@ -206,6 +212,13 @@ pub(crate) struct StatusArgs {
     /// Go on and show each change
     #[arg(long)]
     pub(crate) watch: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct PreflightArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

@@ -5,6 +5,7 @@ use clap::{Arg, Command, CommandFactory};
 
 use schemars::{JsonSchema, SchemaGenerator};
 
+use twinwall::agent::preflight::Preflight;
 use twinwall::agent::profile;
 use twinwall::agent::readiness::Readiness;
 use twinwall_core::api::{Numbered, Status};
@@ -65,6 +66,7 @@ pub(crate) fn reference() -> Vec<Page> {
         schema::<Vec<Problem>>("check"),
         schema::<profile::Look>("profile"),
         schema::<Readiness>("ready"),
+        schema::<Preflight>("preflight"),
     ]
 }
 

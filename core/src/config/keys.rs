@@ -10,6 +10,7 @@ use super::kinds::{
     Addresses, CheckNames, Choice, InterfaceName, Kind, PathBelowRoot, Prefixes, Seconds, Text,
     Toggle, Whole,
 };
+use super::preflight::Prerequisites;
 use super::{Cable, GateMode};
 
 /// Checks that `readiness.require` may name.
@@ -245,6 +246,13 @@ pub(super) static SYNC_SNMP: Key<Toggle> = Key {
     absent: Absent::Default("false"),
     about: "SNMP data from both appliances: who polls one node gets the data of both.",
 };
+pub(super) static OVERRIDE: Key<Prerequisites> = Key {
+    section: "preflight",
+    name: "override",
+    kind: Prerequisites,
+    absent: Absent::Default("[]"),
+    about: "Prerequisites that need not be met for high availability to be turned on. For lab and virtual machines: two nodes that differ may not carry the same traffic. `twinwall preflight` shows all.",
+};
 pub(super) static INTERFACE_NAME: Key<InterfaceName> = Key {
     section: REPEATED,
     name: "name",
@@ -305,6 +313,7 @@ pub(super) static PAIR: &[&dyn Described] = &[
     &SYNC_DEBOUNCE,
     &SYNC_LOGS,
     &SYNC_SNMP,
+    &OVERRIDE,
     &INTERFACE_NAME,
     &WATCH,
     &PRIMARY,

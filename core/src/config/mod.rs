@@ -11,6 +11,7 @@ mod kinds;
 mod node;
 mod pair;
 mod prefix;
+mod preflight;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub use keys::MAX_REQUIRED;
 pub use node::{default_key_file, parse_node};
 pub use pair::parse_pair;
 pub use prefix::{Prefix, PrefixError};
+pub use preflight::Prerequisite;
 pub use reference::reference;
 
 /// What only this node knows (`node.toml`).
@@ -99,6 +101,9 @@ pub struct Pair {
     /// What the agents take over from each other.
     #[serde(default)]
     pub sync: Sync,
+    /// Prerequisites that need not be met.
+    #[serde(default)]
+    pub overridden: Vec<Prerequisite>,
 }
 
 /// What recordings from before the key mean.

@@ -40,6 +40,8 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let ping = known_section(&top, "ping", report);
     let targets = ping.get(&keys::TARGETS, report);
     let sync = read_sync(&top, report);
+    let preflight = known_section(&top, "preflight", report);
+    let overridden = preflight.get(&keys::OVERRIDE, report);
     let off = enabled.as_ref().is_some_and(|enabled| !enabled.value);
     let drafts = read_interfaces(&top, off, report);
 
@@ -64,6 +66,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
         damping: damping?,
         required_checks,
         sync: sync?,
+        overridden: overridden?.value,
     })
 }
 

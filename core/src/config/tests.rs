@@ -102,6 +102,7 @@ fn a_pair_is_on_unless_it_says_otherwise_and_one_that_is_off_may_have_no_interfa
     assert!(!off.enabled && off.interfaces.is_empty() && off.sync == wanted);
     assert!(parse_pair("pair.toml", &text.replace("false\n[ha", "true\n[ha")).is_err());
     assert_eq!(pair(PAIR).sync, Sync::default(), "the defaults of the table");
+    assert_eq!(pair(PAIR).overridden, [], "every prerequisite counts");
     let on = pair(&PAIR.replace("pair_id = 1", "pair_id = 1\nenabled = false"));
     assert_eq!(on.digest(), pair(PAIR).digest(), "a guard does not heed it");
 }

@@ -19,6 +19,7 @@ pub mod manifest;
 pub mod netconf;
 pub mod node;
 pub mod pairing;
+pub mod preflight;
 pub mod profile;
 pub mod readiness;
 pub mod section;

@@ -8,6 +8,7 @@ mod ha;
 mod jobs;
 mod keygen;
 mod pair;
+mod preflight;
 mod profile;
 mod ready;
 mod record;
@@ -39,6 +40,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Jobs(args) => jobs::jobs(root, args),
         Command::Guard => start::guard(root),
         Command::Status(args) => status::status(root, args),
+        Command::Preflight(args) => preflight::preflight(root, args),
         Command::Ready(args) => ready::ready(root, args),
         Command::Explain(args) => status::explain(root, args),
         Command::Events(args) => events::events(root, args),

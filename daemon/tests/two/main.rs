@@ -2,6 +2,7 @@
 //! between them: what an administrator types, and what lies on the disks afterwards.
 
 mod pairing;
+mod preflight;
 mod settings;
 mod support;
 mod sync;

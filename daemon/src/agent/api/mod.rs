@@ -7,6 +7,7 @@ pub mod error;
 pub mod ha;
 pub mod jobs;
 pub mod pairing;
+pub mod preflight;
 pub mod readiness;
 mod route;
 pub mod sync;
@@ -49,8 +50,14 @@ pub struct Shared {
 }
 
 fn routes() -> Vec<Route> {
-    let all =
-        [ha::routes(), sync::routes(), jobs::routes(), pairing::routes(), readiness::routes()];
+    let all = [
+        ha::routes(),
+        sync::routes(),
+        jobs::routes(),
+        pairing::routes(),
+        preflight::routes(),
+        readiness::routes(),
+    ];
     all.into_iter().flatten().collect()
 }
 

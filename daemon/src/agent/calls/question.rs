@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use twinwall_core::ids::Designation;
 
 use crate::agent::ha::{Draft, Said};
+use crate::agent::preflight::Facts;
 use crate::agent::settings::Version;
 
 /// A question.
@@ -28,6 +29,8 @@ pub enum Call {
     },
     /// What is the text of your HA settings?
     SettingsText {},
+    /// What are you, for the comparison before high availability turns on?
+    Facts {},
     /// Forget this node and the common key.
     Unpair {},
 }
@@ -39,7 +42,8 @@ impl Call {
             Call::About {}
             | Call::SettingsState {}
             | Call::SettingsCheck { .. }
-            | Call::SettingsText {} => true,
+            | Call::SettingsText {}
+            | Call::Facts {} => true,
             Call::SettingsTake { .. } | Call::Unpair {} => false,
         }
     }
@@ -65,6 +69,8 @@ pub enum Reply {
         /// pair.toml.
         text: String,
     },
+    /// To [`Call::Facts`].
+    Facts(Box<Facts>),
     /// It was done.
     Done,
 }

@@ -130,9 +130,11 @@ fn current(node: &Node) -> Result<Current, Refusal> {
 async fn ask_state(node: &Node) -> Result<Said, Refusal> {
     match node.calls().call(Call::SettingsState {}, take::PATIENCE).await? {
         Reply::SettingsState(said) => Ok(said),
-        Reply::About(_) | Reply::Done | Reply::SettingsDone { .. } | Reply::SettingsText { .. } => {
-            Err(nonsense())
-        }
+        Reply::About(_)
+        | Reply::Facts(_)
+        | Reply::Done
+        | Reply::SettingsDone { .. }
+        | Reply::SettingsText { .. } => Err(nonsense()),
     }
 }
 

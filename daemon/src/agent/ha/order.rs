@@ -143,6 +143,7 @@ pub(super) async fn take_there(node: &Node, draft: &Draft) -> Result<Vec<String>
             Ok(
                 Reply::About(_)
                 | Reply::Done
+                | Reply::Facts(_)
                 | Reply::SettingsState(_)
                 | Reply::SettingsText { .. },
             ) => return Err(nonsense()),

@@ -1,4 +1,5 @@
-//! High availability turned on and off, as a job with steps. On: settings and own addresses
+//! High availability turned on and off, as a job with steps. On: the two nodes compared
+//! (SPEC R2), settings and own addresses
 //! on both, the other node's guard first, then this node's, which takes the role; then the
 //! whole configuration goes over (SPEC R13). Off: the passive node first, the active last.
 
@@ -20,6 +21,7 @@ use crate::agent::engine::state::Order;
 use crate::agent::guard::GuardState;
 use crate::agent::jobs::{Job, JobView};
 use crate::agent::node::Node;
+use crate::agent::preflight;
 use crate::agent::section::Section;
 use crate::agent::settings::edit::edit;
 use crate::agent::settings::{Change, Source, Value};
@@ -103,6 +105,9 @@ async fn turn_on(
     by_hand: bool,
 ) -> Result<Vec<String>, Refusal> {
     let turn = node.ha().turn.lock().await;
+    job.step("Comparing the two nodes");
+    let compared = preflight::of(node).await;
+    compared.demand()?;
     job.step("Checking the settings on both nodes");
     let draft = draft(node, true, who, by_hand)?;
     take::plan(node, &draft)?;
@@ -111,8 +116,8 @@ async fn turn_on(
     }
     job.step("The other node: settings, own addresses, guard");
     let there = order::take_there(node, &draft).await?;
-    let mut notes: Vec<String> =
-        there.into_iter().map(|note| format!("on the other node: {note}")).collect();
+    let mut notes: Vec<String> = compared.overridden().collect();
+    notes.extend(there.into_iter().map(|note| format!("on the other node: {note}")));
     job.step("This node: settings, own addresses, guard");
     notes.extend(take::take(node, draft).await?);
     drop(turn);

@@ -9,6 +9,7 @@ use crate::agent::calls::{About, Answering, Call, Reply};
 use crate::agent::clock::unix_ms;
 use crate::agent::ha::{self, Question};
 use crate::agent::pairing::unpair;
+use crate::agent::preflight;
 
 pub(super) fn by(node: Weak<Node>) -> Box<Answering> {
     Box::new(move |call| {
@@ -27,6 +28,7 @@ async fn answer(node: &Arc<Node>, call: Call) -> Result<Reply, Refusal> {
         Call::SettingsCheck { draft } => ha::answer(node, Question::Check(draft)).await,
         Call::SettingsTake { draft } => ha::answer(node, Question::Take(draft)).await,
         Call::SettingsText {} => ha::answer(node, Question::Text).await,
+        Call::Facts {} => Ok(Reply::Facts(Box::new(preflight::here(node).await))),
         Call::Unpair {} => unpair::told(node).map(|()| Reply::Done),
     }
 }

@@ -34,6 +34,7 @@ use super::ha::{self, Ha};
 use super::identity::IdentityError;
 use super::jobs::Jobs;
 use super::machine::Machine;
+use super::preflight;
 use super::settings::HistoryError;
 use super::store::{Damage, Store, StoreError};
 use super::tree::Root;
@@ -62,6 +63,7 @@ pub struct Node {
     calls: Calls,
     jobs: Jobs,
     ha: Ha,
+    preflight: preflight::Kept,
     /// Tells this run of the agent from others.
     run: u64,
 }
@@ -158,6 +160,7 @@ impl Node {
                 calls,
                 jobs: Jobs::default(),
                 ha,
+                preflight: preflight::Kept::default(),
                 run,
             }
         });
@@ -247,6 +250,16 @@ impl Node {
     /// High availability's settings and their versions.
     pub fn ha(&self) -> &Ha {
         &self.ha
+    }
+
+    /// The machine on which this agent runs.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// What this node read of itself for the comparison with the other.
+    pub fn preflight(&self) -> &preflight::Kept {
+        &self.preflight
     }
 
     /// For tasks that outlive a request.

@@ -1,20 +1,25 @@
 //! Gathers what [`super::judge()`] weighs: the node's own views, and one question to the
 //! other agent.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+use twinwall_core::config::Prerequisite;
 
 use super::{OtherNode, Readiness, Views, judge};
 use crate::agent::calls::{Call, Reply};
-use crate::agent::clock::unix_ms;
+use crate::agent::clock::{difference, unix_ms};
 use crate::agent::node::Node;
+use crate::agent::preflight;
 
 /// How long the other agent may take. It answers from memory.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The answer of this node.
-pub async fn of(node: &Node) -> Readiness {
+pub async fn of(node: &Arc<Node>) -> Readiness {
     let settings = node.settings();
-    let other = ask_other(node).await;
+    let (other, unmet) = tokio::join!(ask_other(node), unmet(node, settings.is_enabled()));
     let guard = node.guard().borrow().clone();
     let sync = node.engine().ok().map(|engine| engine.overview());
     judge(&Views {
@@ -24,8 +29,21 @@ pub async fn of(node: &Node) -> Readiness {
         guard: &guard,
         sync: sync.as_ref(),
         link: node.link().as_ref(),
+        unmet: &unmet,
         other: other.as_ref(),
     })
+}
+
+/// Prerequisites that are not met, but those that have a reason of their own. None are told
+/// while the other node does not answer.
+async fn unmet(node: &Arc<Node>, enabled: bool) -> Vec<String> {
+    if !enabled || !node.link().is_some_and(|link| link.is_up()) {
+        return Vec::new();
+    }
+    let Ok(compared) = timeout(PATIENCE, preflight::of(node)).await else { return Vec::new() };
+    let told = [Prerequisite::Clock, Prerequisite::Release];
+    let unmet = compared.prerequisites.iter().filter(|it| it.blocks() && !told.contains(&it.name));
+    unmet.map(|it| format!("{} ({} here, {} there)", it.name.name(), it.here, it.there)).collect()
 }
 
 /// None when it does not answer: the link's state says why.
@@ -36,25 +54,4 @@ async fn ask_other(node: &Node) -> Option<OtherNode> {
     };
     let clock = difference(asked_ms, asked.elapsed(), about.unix_ms);
     Some(OtherNode { release: about.release, clock })
-}
-
-/// How far the other clock must be away: it was read between question and answer.
-fn difference(asked_ms: u64, took: Duration, said_ms: u64) -> Duration {
-    let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    let answered_ms = asked_ms.saturating_add(took);
-    let before = asked_ms.saturating_sub(said_ms);
-    Duration::from_millis(before.max(said_ms.saturating_sub(answered_ms)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_differs_only_by_what_the_way_of_the_question_cannot_explain() {
-        let took = Duration::from_millis(400);
-        for (said, wanted) in [(1_000, 0), (1_400, 0), (1_401, 1), (999, 1), (0, 1_000)] {
-            assert_eq!(difference(1_000, took, said), Duration::from_millis(wanted), "{said}");
-        }
-    }
 }

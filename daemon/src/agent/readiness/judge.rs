@@ -9,9 +9,7 @@ use super::{Readiness, Reason, ReasonId, Severity};
 use crate::agent::channel::LinkState;
 use crate::agent::engine::overview::{Overview, SectionState};
 use crate::agent::guard::GuardState;
-
-/// Difference of the clocks from which on histories and logs of the two nodes mislead.
-const CLOCK: Duration = Duration::from_secs(1);
+use crate::agent::preflight::CLOCK;
 
 /// What is known.
 pub struct Views<'a> {
@@ -27,6 +25,8 @@ pub struct Views<'a> {
     pub sync: Option<&'a Overview>,
     /// The link between the agents.
     pub link: Option<&'a LinkState>,
+    /// Prerequisites that are not met and not overridden, in words.
+    pub unmet: &'a [String],
     /// What the other agent said when it was asked just now.
     pub other: Option<&'a OtherNode>,
 }
@@ -179,6 +179,11 @@ fn agents(views: &Views<'_>) -> Vec<Reason> {
                 "changes of the configuration do not reach the other node until they are";
             reasons.push(warns(ReasonId::AgentsApart, text, what_now));
         }
+    }
+    if !views.unmet.is_empty() {
+        let text = format!("The two nodes are not alike: {}.", views.unmet.join(", "));
+        let what_now = "'twinwall preflight' says what to change";
+        reasons.push(warns(ReasonId::Prerequisites, text, what_now));
     }
     let Some(other) = views.other else { return reasons };
     if other.clock > CLOCK {

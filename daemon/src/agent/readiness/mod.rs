@@ -95,6 +95,8 @@ pub enum ReasonId {
     NeverSynchronised,
     /// A section is out of sync.
     OutOfSync,
+    /// The nodes do not meet the prerequisites.
+    Prerequisites,
     /// The clocks differ.
     Clock,
     /// The nodes run different releases of twinwall.

@@ -24,6 +24,7 @@ fn asked(status: Status, other: Option<OtherNode>) -> Readiness {
         guard: &guard,
         sync: None,
         link: None,
+        unmet: &[],
         other: other.as_ref(),
     };
     judge(&views)
@@ -92,6 +93,25 @@ fn clocks_and_releases_that_differ_are_warnings() {
 }
 
 #[test]
+fn nodes_that_are_not_alike_are_a_warning() {
+    let guard = GuardState::Says(Arc::new(healthy()));
+    let unmet = ["model (A here, B there)".to_owned()];
+    let views = Views {
+        paired: true,
+        enabled: true,
+        problems: 0,
+        guard: &guard,
+        sync: None,
+        link: None,
+        unmet: &unmet,
+        other: None,
+    };
+    let readiness = judge(&views);
+    assert_eq!(ids(&readiness), [APART, (ReasonId::Prerequisites, Severity::Warns)]);
+    assert!(readiness.against[1].text.contains("model (A here, B there)"));
+}
+
+#[test]
 fn without_a_pair_or_a_guard_that_is_the_only_reason() {
     let guard = GuardState::Away("nobody listens".to_owned());
     let views = |paired, enabled, problems| Views {
@@ -101,6 +121,7 @@ fn without_a_pair_or_a_guard_that_is_the_only_reason() {
         guard: &guard,
         sync: None,
         link: None,
+        unmet: &[],
         other: None,
     };
     for (views, wanted) in [

@@ -68,7 +68,7 @@ pub(super) enum At<'k> {
 }
 
 /// Keys whose value is a list, written with commas on the command line.
-const LISTS: [&str; 5] = ["primary", "secondary", "virtual", "targets", "require"];
+const LISTS: [&str; 6] = ["primary", "secondary", "virtual", "targets", "require", "override"];
 /// Keys whose value is a text whatever it looks like.
 const TEXTS: [&str; 3] = ["interface", "cable", "policy"];
 

@@ -32,6 +32,9 @@ pub struct HaSettings {
     /// Addresses that answer a ping while a node is not cut off.
     #[serde(default)]
     pub ping_targets: Vec<String>,
+    /// Prerequisites that need not be met for turning it on, by name.
+    #[serde(default)]
+    pub preflight_override: Vec<String>,
 }
 
 /// See [`HaSettings::heartbeat`].
@@ -131,6 +134,7 @@ impl From<&Pair> for HaSettings {
                 snmp: pair.sync.snmp,
             },
             ping_targets: texts(&pair.ping_targets),
+            preflight_override: pair.overridden.iter().map(|one| one.name().to_owned()).collect(),
         }
     }
 }
@@ -184,6 +188,9 @@ impl HaSettings {
         self.sync_from(old, &mut set);
         let targets = Value::List(self.ping_targets.clone());
         set("ping.targets", self.ping_targets != old.ping_targets, targets);
+        let overridden = Value::List(self.preflight_override.clone());
+        let differs = self.preflight_override != old.preflight_override;
+        set("preflight.override", differs, overridden);
         self.interfaces_from(old, &mut all);
         all
     }
@@ -278,6 +285,7 @@ mod tests {
         new.failback = FailbackSetting { policy: Policy::Primary, hold_s: Some(30.0) };
         new.sync = SyncSetting { automatic: false, debounce_s: 0.0, logs: true, snmp: true };
         new.ping_targets = vec!["203.0.113.1".to_owned()];
+        new.preflight_override = vec!["model".to_owned(), "clock".to_owned()];
         new.interfaces.remove(1);
         new.interfaces[0].watch = true;
         new.interfaces[0].virtual_ips.push("10.1.0.9/24".to_owned());
