@@ -34,6 +34,7 @@ pub struct GateOrders {
 struct GateNews {
     own: Option<Vec<IpAddr>>,
     spec: Option<(GateSpec, SyncSender<Result<(), String>>)>,
+    remove: Option<SyncSender<()>>,
 }
 
 impl GateOrders {
@@ -54,6 +55,11 @@ impl GateOrders {
     /// knows. `done` is told what came of it; a refused table is as it was before.
     pub fn shape(&self, spec: GateSpec, done: SyncSender<Result<(), String>>) {
         self.tell(|news| news.spec = Some((spec, done)));
+    }
+
+    /// Takes the table away and ends the thread; from here on nothing is gated.
+    pub fn remove(&self, done: SyncSender<()>) {
+        self.tell(|news| news.remove = Some(done));
     }
 
     /// Look at the table: an interface came to be.
@@ -129,6 +135,14 @@ impl GateKeeping {
     pub fn run(mut self, orders: &GateOrders, mail: &Sender<Mail>) {
         loop {
             let news = orders.take();
+            if let Some(done) = news.remove {
+                if let Err(error) = self.table.remove() {
+                    eprintln!("twinwall-guard: {error}; 'twinwall-guard --clear' opens it");
+                }
+                // Who asked may have given up.
+                let _ = done.try_send(());
+                return;
+            }
             if let Some(own) = news.own {
                 self.spec.own = own;
             }

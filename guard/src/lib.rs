@@ -9,6 +9,7 @@ pub mod clock;
 pub mod frames;
 pub mod gate;
 pub mod gate_keeping;
+mod hand_back;
 pub mod journal;
 pub mod links;
 pub mod mailbox;

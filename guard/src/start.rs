@@ -21,6 +21,7 @@ use crate::beats::{Beats, Gatekeeper, Mail, Parts};
 use crate::cable::{self, HaEnds};
 use crate::gate::{GateSwitch, GateTable};
 use crate::gate_keeping::{GateKeeping, GateOrders, gate_spec};
+use crate::hand_back::HandBack;
 use crate::journal::Journal;
 use crate::links::LinkWatch;
 use crate::mailbox::{Sender, mailbox};
@@ -104,6 +105,7 @@ struct Running {
     mail: Sender<Mail>,
     beats: JoinHandle<io::Result<()>>,
     journal: Arc<Journal>,
+    hand_back: HandBack,
 }
 
 impl Running {
@@ -140,6 +142,8 @@ impl Running {
         let fixed = Fixed { node: node.clone(), key };
         let gate = keeping.is_some().then(|| Arc::clone(&orders));
         let to = Reaches { mail: urgent.clone(), wanted: parts.wanted.clone(), gate: gate.clone() };
+        let hand_back =
+            HandBack::new(root.to_owned(), mail.clone(), to.wanted.clone(), gate.clone());
         let (pairs, work) = PathSockets::new(&pair, node.designation, &ends, to);
         links.check();
         threads::start("links", node.realtime, move || work.run(watch))?;
@@ -152,16 +156,18 @@ impl Running {
             threads::start("gate", node.realtime, move || keeping.run(&orders, &mail))?;
         }
         let context = context(root.to_owned(), pair, Arc::clone(&journal), reached);
-        Ok(Running { context: Arc::new(context), mail, beats, journal })
+        Ok(Running { context: Arc::new(context), mail, beats, journal, hand_back })
     }
 
     /// Waits for a signal, lets the core say goodbye, and ends.
     fn until_left(self) {
         let mail = self.mail;
         let beats = self.beats.thread().clone();
+        let hand_back = self.hand_back.clone();
         let signalled = move || {
             loop {
                 let why = signals::wait();
+                hand_back.before_leaving();
                 let (answer, _) = std::sync::mpsc::sync_channel(1);
                 mail.send(Mail::Asked(Event::Order(Order::Leave(why)), answer));
                 beats.unpark();
@@ -180,6 +186,7 @@ impl Running {
             }
             Err(_) => std::process::abort(),
         }
+        self.hand_back.after_leaving();
         self.journal.close();
     }
 }

@@ -89,6 +89,8 @@ pub struct Addresses {
     sent: Vec<(u32, usize)>,
     chunk: Vec<Vip>,
     life_s: Option<u32>,
+    /// What is added or adopted is the node's own, not ours.
+    as_own: bool,
 }
 
 impl Addresses {
@@ -108,6 +110,7 @@ impl Addresses {
             sent: Vec::with_capacity(CHUNK),
             chunk: Vec::with_capacity(CHUNK),
             life_s: backstop.map(whole_seconds),
+            as_own: false,
         })
     }
 
@@ -165,6 +168,24 @@ impl Addresses {
     /// # Errors
     /// When the kernel cannot be spoken to.
     pub fn refresh(&mut self, wanted: &[Vip]) -> io::Result<Outcome> {
+        self.compare(wanted, true)?;
+        for need in &mut self.plan.needs {
+            if *need == Need::Nothing {
+                *need = Need::Adopt;
+            }
+        }
+        let mut outcome = Outcome::default();
+        self.add(wanted, &mut outcome, &mut |_| {})?;
+        Ok(outcome)
+    }
+
+    /// Makes every VIP that is there an address of the node like any other: without an end,
+    /// and not marked as ours. It is there all the time.
+    ///
+    /// # Errors
+    /// When the kernel cannot be spoken to.
+    pub fn give_back(&mut self, wanted: &[Vip]) -> io::Result<Outcome> {
+        (self.as_own, self.life_s) = (true, None);
         self.compare(wanted, true)?;
         for need in &mut self.plan.needs {
             if *need == Need::Nothing {
@@ -335,10 +356,16 @@ impl Addresses {
         self.batch.ip(IFA_ADDRESS, address);
         let valid = self.life_s.unwrap_or(u32::MAX);
         // IPv6: deprecated from birth, so that the node never chooses it as its source.
-        let (preferred, no_dad) = if address.is_ipv6() { (0, IFA_F_NODAD) } else { (valid, 0) };
+        let (preferred, no_dad) = match address.is_ipv6() {
+            true if self.as_own => (valid, IFA_F_NODAD),
+            true => (0, IFA_F_NODAD),
+            false => (valid, 0),
+        };
         let no_route = if vip.carries_subnet { 0 } else { IFA_F_NOPREFIXROUTE };
         self.batch.attribute(IFA_FLAGS, &(no_dad | no_route).to_ne_bytes());
-        self.batch.attribute(IFA_PROTO, &[TAG]);
+        if !self.as_own {
+            self.batch.attribute(IFA_PROTO, &[TAG]);
+        }
         let mut lifetimes = [0; 16];
         lifetimes[..4].copy_from_slice(&preferred.to_ne_bytes());
         lifetimes[4..8].copy_from_slice(&valid.to_ne_bytes());

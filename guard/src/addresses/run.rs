@@ -83,7 +83,16 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub struct Wanted {
     shared: Arc<Shared>,
-    lists: mpsc::Sender<(Lists, Option<SyncSender<()>>)>,
+    letters: mpsc::Sender<Letter>,
+}
+
+/// What is too large for a word.
+#[derive(Debug)]
+enum Letter {
+    /// Other lists, and whom to tell when the kernel is as they say.
+    Lists(Lists, Option<SyncSender<()>>),
+    /// The VIPs that are there stay, as addresses of the node itself.
+    GiveBack(SyncSender<()>),
 }
 
 impl Wanted {
@@ -98,7 +107,15 @@ impl Wanted {
     /// the kernel is as they say.
     pub fn replace(&self, lists: Lists, done: Option<SyncSender<()>>) {
         // A worker that has ended needs no list.
-        let _ = self.lists.send((lists, done));
+        let _ = self.letters.send(Letter::Lists(lists, done));
+        self.shared.wake.wake();
+    }
+
+    /// Leaves the VIPs that are there to the node, for good and as its own addresses; from
+    /// then on nothing is added or removed. `done` is told when it is so.
+    pub fn give_back(&self, done: SyncSender<()>) {
+        // A worker that has ended changes nothing either.
+        let _ = self.letters.send(Letter::GiveBack(done));
         self.shared.wake.wake();
     }
 
@@ -125,7 +142,9 @@ impl Wanted {
 #[derive(Debug)]
 pub struct Worker {
     shared: Arc<Shared>,
-    new_lists: mpsc::Receiver<(Lists, Option<SyncSender<()>>)>,
+    letters: mpsc::Receiver<Letter>,
+    /// The addresses are the node's: nothing is changed any more.
+    given_back: bool,
     lists: Lists,
     addresses: Addresses,
     monitor: EventSocket,
@@ -153,11 +172,12 @@ pub fn worker(lists: Lists) -> io::Result<(Wanted, Worker)> {
         stop: AtomicBool::new(false),
         life: AtomicU64::new(0),
     });
-    let (sender, new_lists) = mpsc::channel();
+    let (sender, letters) = mpsc::channel();
     let now = Instant::now();
     let worker = Worker {
         shared: Arc::clone(&shared),
-        new_lists,
+        letters,
+        given_back: false,
         addresses: Addresses::open(lists.vips.len(), lists.backstop)?,
         lists,
         monitor: EventSocket::open(libc::RTMGRP_IPV4_IFADDR | libc::RTMGRP_IPV6_IFADDR)?,
@@ -170,7 +190,7 @@ pub fn worker(lists: Lists) -> io::Result<(Wanted, Worker)> {
         own_told: None,
         troubles_told: None,
     };
-    Ok((Wanted { shared, lists: sender }, worker))
+    Ok((Wanted { shared, letters: sender }, worker))
 }
 
 impl Worker {
@@ -203,10 +223,8 @@ impl Worker {
     }
 
     fn take_orders(&mut self, report: &mut dyn FnMut(Report<'_>)) {
-        if let Some((lists, done)) = self.new_lists.try_iter().last() {
-            self.take_lists(lists, report);
-            // Who asked may have given up.
-            let _ = done.map(|done| done.try_send(()));
+        for letter in self.letters.try_iter().collect::<Vec<_>>() {
+            self.open(letter, report);
         }
         if self.shared.look.swap(false, Ordering::AcqRel) {
             self.look_at = Instant::now();
@@ -221,6 +239,24 @@ impl Worker {
         self.renew_at = self.next_renewal(Instant::now()).filter(|_| self.present());
         report(Report::Applied { generation: Generation(word >> 1), outcome: &outcome });
         self.tell_own(report);
+    }
+
+    fn open(&mut self, letter: Letter, report: &mut dyn FnMut(Report<'_>)) {
+        // Who asked may have given up.
+        match letter {
+            Letter::Lists(lists, done) => {
+                self.take_lists(lists, report);
+                let _ = done.map(|done| done.try_send(()));
+            }
+            Letter::GiveBack(done) => {
+                if self.taken != NOTHING_WANTED && self.present() {
+                    let given = self.addresses.give_back(&self.lists.vips);
+                    self.given_back = given.is_ok();
+                    given.err().iter().for_each(|error| report(Report::Trouble(error)));
+                }
+                let _ = done.try_send(());
+            }
+        }
     }
 
     /// Our own change: it is made, not restored.
@@ -243,6 +279,9 @@ impl Worker {
 
     /// Applies, on a new socket once more when the first fails.
     fn apply(&mut self, report: &mut dyn FnMut(Report<'_>)) -> Outcome {
+        if self.given_back {
+            return Outcome::default();
+        }
         let present = self.present();
         for _ in 0..2 {
             match self
@@ -277,7 +316,7 @@ impl Worker {
 
     fn look(&mut self, now: Instant, report: &mut dyn FnMut(Report<'_>)) {
         self.look_at = now + SLOW_LOOK;
-        if self.taken == NOTHING_WANTED {
+        if self.taken == NOTHING_WANTED || self.given_back {
             // Nothing to restore yet; but the node's own addresses are asked for.
             if let Err(error) = self.addresses.audit(&self.lists.vips, true) {
                 return self.retry(now, &error, report);
@@ -311,7 +350,7 @@ impl Worker {
     fn renew(&mut self, now: Instant, report: &mut dyn FnMut(Report<'_>)) {
         self.renew_at = self.next_renewal(now);
         let life = self.shared.life.load(Ordering::Relaxed);
-        if !self.present() || life == self.life_seen {
+        if !self.present() || self.given_back || life == self.life_seen {
             return;
         }
         self.life_seen = life;

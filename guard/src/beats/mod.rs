@@ -25,6 +25,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use twinwall_core::api::{Count, GuardView, Input, Missing};
+use twinwall_core::beat::RoleWord;
 use twinwall_core::event::{Event, Refusal};
 use twinwall_core::ids::PathSet;
 use twinwall_core::node::Timer;
@@ -71,6 +72,8 @@ pub enum Mail {
     Asked(Event, SyncSender<Result<(), Refusal>>),
     /// Asks for the status.
     Status(SyncSender<Box<(Snapshot, GuardView)>>),
+    /// Asks whether this node serves and its peer is not heard.
+    ServesAlone(SyncSender<bool>),
     /// From now on every input goes here, after a copy of the core.
     Record(SyncSender<Recorded>),
     /// Settings that were read again and may be changed live, and where to answer.
@@ -311,6 +314,11 @@ impl Beats {
             Mail::Status(answer) => {
                 let status = Box::new((self.core.snapshot(clock::now()), self.view()));
                 let _ = answer.try_send(status);
+            }
+            Mail::ServesAlone(answer) => {
+                let seen = self.core.snapshot(clock::now());
+                let alone = seen.role.role == RoleWord::Active && !seen.peer.is_heard();
+                let _ = answer.try_send(alone);
             }
             Mail::Record(recorder) => {
                 let start = Recorded::Start(Box::new(self.core.clone()));

@@ -18,3 +18,4 @@ mod roles;
 mod socket;
 mod strangers;
 mod support;
+mod turned_off;

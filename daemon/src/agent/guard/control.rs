@@ -10,6 +10,8 @@ use crate::agent::step::{Leftovers, Step};
 
 /// The guard's unit.
 const UNIT: &str = "twinwall-guard.service";
+/// Its program, which lies beside this one.
+const PROGRAM: &str = "twinwall-guard";
 /// A goodbye takes well under a second; the unit is killed after five.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -35,6 +37,23 @@ impl Control {
         } else {
             Control::Nobody
         }
+    }
+
+    /// Takes away what a guard that was killed may have left in the kernel. Nothing is left
+    /// by one that ended well.
+    ///
+    /// # Errors
+    /// In words, with what to do by hand.
+    pub fn clear(self) -> Result<(), String> {
+        if self == Control::Nobody {
+            return Ok(());
+        }
+        let own =
+            std::env::current_exe().map_err(|error| format!("finding this program: {error}"))?;
+        let guard = own.with_file_name(PROGRAM);
+        let step = Step::new(&[&guard.to_string_lossy(), "--clear"], LIMIT);
+        let ran = step.run(Path::new("/"), Leftovers::Stay);
+        ran.map(drop).map_err(|failure| failure.to_string())
     }
 
     /// Makes the guard run, or not, from now on and after a reboot. pair.toml says so

@@ -155,8 +155,7 @@ pub(super) async fn take(node: &Arc<Node>, draft: Draft) -> Result<Vec<String>, 
         (_, runs) => notes.extend(guard(node, runs).await.err()),
     }
     if !plan.pair.enabled {
-        // The guard took the virtual ones off when it left.
-        notes.extend(add(&plan.own));
+        notes.extend(settle(&plan.pair, &plan.own));
     }
     for (interface, prefix) in &plan.old {
         let removed = live::remove(interface, *prefix);
@@ -165,19 +164,49 @@ pub(super) async fn take(node: &Arc<Node>, draft: Draft) -> Result<Vec<String>, 
     Ok(notes)
 }
 
-/// Starts or stops the guard, and waits until it is so.
+/// The addresses of a node on its own. A guard that served alone left the virtual IPs where
+/// they were, mostly as bare host addresses; what is kept gets its subnet, and is there all
+/// the time. What is not kept goes.
+fn settle(pair: &Pair, own: &[(String, Prefix)]) -> Vec<String> {
+    let mut notes = add(own);
+    for interface in &pair.interfaces {
+        for prefix in &interface.virtual_ips {
+            let bare =
+                Prefix { length: if prefix.address.is_ipv4() { 32 } else { 128 }, ..*prefix };
+            let kept = own.iter().any(|(name, one)| *name == interface.name && one == prefix);
+            let gone: &[Prefix] = match (kept, prefix.address.is_ipv4()) {
+                (false, _) => &[*prefix, bare],
+                (true, true) if bare != *prefix => &[bare],
+                // The kernel has an IPv6 address once, with the length that it came with.
+                (true, _) => &[],
+            };
+            let removed = gone.iter().map(|prefix| live::remove(&interface.name, *prefix));
+            let refused = removed.filter_map(Result::err);
+            notes.extend(refused.map(|error| format!("removing {prefix}: {error}")));
+        }
+    }
+    notes
+}
+
+/// Starts or stops the guard, and waits until it is so. One that was killed leaves its gate
+/// shut, which would keep this node from forwarding anything: that is cleared.
 async fn guard(node: &Arc<Node>, runs: bool) -> Result<(), String> {
     let control = node.guard_control();
     let set = tokio::task::spawn_blocking(move || control.set(runs)).await;
     set.map_err(|error| error.to_string())??;
     let mut state = node.guard();
     let so = state.wait_for(|state| state.status().is_some() == runs);
-    match tokio::time::timeout(GUARD, so).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(_)) | Err(_) if runs => {
+    let so = tokio::time::timeout(GUARD, so).await.is_ok_and(|state| state.is_ok());
+    match (so, runs) {
+        (true, true) => Ok(()),
+        (true, false) => {
+            let cleared = tokio::task::spawn_blocking(move || control.clear()).await;
+            cleared.map_err(|error| error.to_string())?
+        }
+        (false, true) => {
             Err("the guard did not start; look for 'twinwall-guard' in the system's log".to_owned())
         }
-        Ok(Err(_)) | Err(_) => Err("the guard did not end in time".to_owned()),
+        (false, false) => Err("the guard did not end in time".to_owned()),
     }
 }
 

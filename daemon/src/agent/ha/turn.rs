@@ -187,6 +187,7 @@ async fn turn_off(
     }
     take::plan(node, &draft)?;
     let away = order::check_there(node, &draft).await?;
+    both_or_alone(node, away.as_deref())?;
     let mut notes = Vec::new();
     if !active {
         job.step("This node: the guard ends, its addresses stay");
@@ -205,6 +206,19 @@ async fn turn_off(
         notes.extend(take::take(node, draft).await?);
     }
     Ok(notes)
+}
+
+/// A guard that lives without its agent would go on, and serve beside this node.
+fn both_or_alone(node: &Node, away: Option<&str>) -> Result<(), Refusal> {
+    let guard = node.guard().borrow().clone();
+    let heard = guard.status().is_some_and(|status| status.snapshot.peer.is_heard());
+    match away {
+        Some(why) if heard => Err(Refusal::unreachable(format!(
+            "the other node's guard is alive and would serve beside this node, but its agent \
+             cannot be told: {why}; start its agent, or stop its guard first"
+        ))),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Who keeps the virtual IPs: whoever serves. Where nobody does, nobody.
