@@ -6,6 +6,7 @@
 //! here: the core does.
 
 mod failure;
+mod life;
 mod own;
 mod plan;
 mod run;
@@ -19,6 +20,7 @@ use twinwall_core::event::Applied;
 
 use crate::rtnetlink::*;
 pub use failure::Failure;
+use life::whole_seconds;
 pub use own::Expected;
 pub(crate) use plan::same_subnet;
 use plan::{Need, Plan, endangered};
@@ -163,40 +165,6 @@ impl Addresses {
         Ok(audit)
     }
 
-    /// Gives every address its full life again; for use with a backstop.
-    ///
-    /// # Errors
-    /// When the kernel cannot be spoken to.
-    pub fn refresh(&mut self, wanted: &[Vip]) -> io::Result<Outcome> {
-        self.compare(wanted, true)?;
-        for need in &mut self.plan.needs {
-            if *need == Need::Nothing {
-                *need = Need::Adopt;
-            }
-        }
-        let mut outcome = Outcome::default();
-        self.add(wanted, &mut outcome, &mut |_| {})?;
-        Ok(outcome)
-    }
-
-    /// Makes every VIP that is there an address of the node like any other: without an end,
-    /// and not marked as ours. It is there all the time.
-    ///
-    /// # Errors
-    /// When the kernel cannot be spoken to.
-    pub fn give_back(&mut self, wanted: &[Vip]) -> io::Result<Outcome> {
-        (self.as_own, self.life_s) = (true, None);
-        self.compare(wanted, true)?;
-        for need in &mut self.plan.needs {
-            if *need == Need::Nothing {
-                *need = Need::Adopt;
-            }
-        }
-        let mut outcome = Outcome::default();
-        self.add(wanted, &mut outcome, &mut |_| {})?;
-        Ok(outcome)
-    }
-
     /// All addresses on all interfaces but the VIPs, as they were at the last call
     /// of another method; sorted, each once.
     pub fn own_addresses(&self, own: &mut Vec<IpAddr>) {
@@ -209,11 +177,6 @@ impl Addresses {
         );
         own.sort_unstable();
         own.dedup();
-    }
-
-    /// The same life for all VIPs from now on; it reaches the kernel with the next refresh.
-    pub fn set_backstop(&mut self, backstop: Option<Duration>) {
-        self.life_s = backstop.map(whole_seconds);
     }
 
     fn compare(&mut self, wanted: &[Vip], present: bool) -> io::Result<()> {
@@ -397,9 +360,4 @@ fn family(address: IpAddr) -> u8 {
         IpAddr::V4(_) => libc::AF_INET as u8,
         IpAddr::V6(_) => libc::AF_INET6 as u8,
     }
-}
-
-/// Whole seconds, at least one, never 'for ever'.
-fn whole_seconds(span: Duration) -> u32 {
-    u32::try_from(span.as_secs().max(1)).unwrap_or(u32::MAX).min(u32::MAX - 1)
 }
