@@ -64,6 +64,12 @@ pub(crate) enum Command {
     /// cannot be asked. On lab and virtual machines 'ha set preflight.override+=NAME' takes
     /// one as it is.
     Preflight(PreflightArgs),
+    /// Show the services that run only on the active node, and how they are here
+    Services {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Say why this node has its role: what is true, who should serve, what follows
     Explain(ExplainArgs),
     /// Show what happened on this node

@@ -24,6 +24,7 @@ pub mod profile;
 pub mod readiness;
 pub mod section;
 pub mod serve;
+pub mod services;
 pub mod settings;
 pub mod step;
 pub mod store;

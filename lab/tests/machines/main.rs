@@ -11,6 +11,7 @@
 mod install;
 mod reboot;
 mod remove;
+mod services;
 mod support;
 mod sync;
 mod upgrade;

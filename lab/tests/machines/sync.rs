@@ -79,15 +79,16 @@ fn a_power_cut_in_the_middle_of_a_change_is_undone_before_the_services_start() {
         let active = site.settle();
         let passive = 1 - active;
         at_rest();
-        // A dnsmasq that takes its time to start keeps the change open.
-        let slow = "[Service]\nExecStartPre=/bin/sleep 20\n";
-        let drop_in = "etc/systemd/system/dnsmasq.service.d/slow.conf";
-        site.run(passive, "systemctl enable --now dnsmasq");
+        // A service that takes its time to read its files again keeps the change open.
+        let slow = "[Service]\nExecReload=\nExecReload=/bin/sleep 20\n";
+        let drop_in = "etc/systemd/system/ssh.service.d/slow.conf";
+        site.run(passive, "systemctl enable --now ssh");
         site.nodes[passive].write(drop_in, slow, 0o644).unwrap();
         site.run(passive, "systemctl daemon-reload");
-        site.run(active, "echo address=/printer.lan/10.1.0.77 > /etc/dnsmasq.d/hosts.conf");
+        site.run(active, "echo MaxAuthTries 3 > /etc/ssh/sshd_config.d/tries.conf");
         site.until("a change under way, its files in place", || {
-            let both = "test -e /var/lib/twinwall/apply/journal -a -e /etc/dnsmasq.d/hosts.conf";
+            let both =
+                "test -e /var/lib/twinwall/apply/journal -a -e /etc/ssh/sshd_config.d/tries.conf";
             site.nodes[passive].run(both).map_err(|error| error.to_string())
         });
         site.cut_power(passive);
@@ -96,16 +97,16 @@ fn a_power_cut_in_the_middle_of_a_change_is_undone_before_the_services_start() {
         site.run(active, "systemctl stop twinwall-agent");
         site.power_on(passive);
         let said = site.nodes[passive].journal(Some("twinwall-recover.service"));
-        assert!(said.contains("was interrupted; the old files of network are back"), "{said}");
-        site.run(passive, "test ! -e /etc/dnsmasq.d/hosts.conf");
+        assert!(said.contains("was interrupted; the old files of support are back"), "{said}");
+        site.run(passive, "test ! -e /etc/ssh/sshd_config.d/tries.conf");
         let order = "systemctl show --value --property=InactiveExitTimestampMonotonic";
-        let [recover, dnsmasq] = ["twinwall-recover", "dnsmasq"].map(|unit| {
+        let [recover, ssh] = ["twinwall-recover", "ssh"].map(|unit| {
             site.run(passive, &format!("{order} {unit}")).trim().parse::<u64>().unwrap()
         });
-        assert!(0 < recover && recover < dnsmasq, "{recover} and {dnsmasq}");
+        assert!(0 < recover && recover < ssh, "{recover} and {ssh}");
         site.run(active, "systemctl start twinwall-agent");
-        site.await_section("network", "in_sync");
-        site.run(passive, "test -e /etc/dnsmasq.d/hosts.conf");
+        site.await_section("support", "in_sync");
+        site.run(passive, "test -e /etc/ssh/sshd_config.d/tries.conf");
     });
 }
 

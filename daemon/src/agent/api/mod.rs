@@ -10,6 +10,7 @@ pub mod pairing;
 pub mod preflight;
 pub mod readiness;
 mod route;
+pub mod services;
 pub mod sync;
 #[cfg(test)]
 mod tests;
@@ -57,6 +58,7 @@ fn routes() -> Vec<Route> {
         pairing::routes(),
         preflight::routes(),
         readiness::routes(),
+        services::routes(),
     ];
     all.into_iter().flatten().collect()
 }

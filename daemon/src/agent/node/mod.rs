@@ -35,6 +35,7 @@ use super::identity::IdentityError;
 use super::jobs::Jobs;
 use super::machine::Machine;
 use super::preflight;
+use super::services::{self, Bound};
 use super::settings::HistoryError;
 use super::store::{Damage, Store, StoreError};
 use super::tree::Root;
@@ -64,6 +65,7 @@ pub struct Node {
     jobs: Jobs,
     ha: Ha,
     preflight: preflight::Kept,
+    services: Bound,
     /// Tells this run of the agent from others.
     run: u64,
 }
@@ -161,6 +163,7 @@ impl Node {
                 jobs: Jobs::default(),
                 ha,
                 preflight: preflight::Kept::default(),
+                services: Bound::default(),
                 run,
             }
         });
@@ -173,6 +176,7 @@ impl Node {
         node.runtime.spawn(kernel::keep(Arc::downgrade(&node)));
         node.runtime.spawn(ha::keep(Arc::downgrade(&node)));
         node.runtime.spawn(telling::tell(Arc::downgrade(&node)));
+        node.runtime.spawn(services::keep(Arc::downgrade(&node)));
         Ok((node, found))
     }
 
@@ -260,6 +264,11 @@ impl Node {
     /// What this node read of itself for the comparison with the other.
     pub fn preflight(&self) -> &preflight::Kept {
         &self.preflight
+    }
+
+    /// Services that run only while this node is active.
+    pub fn services(&self) -> &Bound {
+        &self.services
     }
 
     /// For tasks that outlive a request.

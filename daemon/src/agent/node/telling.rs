@@ -16,6 +16,8 @@ use crate::agent::section::Section;
 
 /// Name of the fact that the core keeps for this: a node that says no never serves.
 const SYNCHRONISED: &str = "synchronised";
+/// Name of the fact about the services bound to the role.
+const SERVICES: &str = "services";
 /// Between two looks when the guard says nothing.
 const LOOK: Duration = Duration::from_secs(1);
 /// A fact that would end this soon is told again.
@@ -35,8 +37,8 @@ pub(super) async fn tell(node: Weak<Node>) {
         let Some(checks) = state.status().map(|status| &status.snapshot.own.checks) else {
             continue;
         };
-        let fact = synchronised(&node).filter(|fact| !is_known(fact, checks));
-        if let Some(fact) = fact {
+        let facts = [synchronised(&node), services(&node)].into_iter().flatten();
+        for fact in facts.filter(|fact| !is_known(fact, checks)) {
             // Refused or not heard: the guard's next word brings the next try.
             let _ = node.ask_guard(Request::Fact { fact }).await;
         }
@@ -62,6 +64,17 @@ fn synchronised(node: &Arc<Node>) -> Option<Fact> {
         name: SYNCHRONISED.to_owned(),
         good,
         reason: lacks.unwrap_or_default(),
+        holds: HOLDS,
+    })
+}
+
+/// Whether the services bound to the role keep this node from bearing it.
+fn services(node: &Node) -> Option<Fact> {
+    let objection = node.services().objection()?;
+    Some(Fact {
+        name: SERVICES.to_owned(),
+        good: objection.is_none(),
+        reason: objection.unwrap_or_default(),
         holds: HOLDS,
     })
 }

@@ -21,6 +21,7 @@ pub async fn of(node: &Arc<Node>) -> Readiness {
     let settings = node.settings();
     let (other, unmet) = tokio::join!(ask_other(node), unmet(node, settings.is_enabled()));
     let guard = node.guard().borrow().clone();
+    let services = node.services().view(&settings.name);
     let sync = node.engine().ok().map(|engine| engine.overview());
     judge(&Views {
         paired: settings.pair.is_some() && settings.node.is_some() && settings.peer.is_some(),
@@ -30,6 +31,7 @@ pub async fn of(node: &Arc<Node>) -> Readiness {
         sync: sync.as_ref(),
         link: node.link().as_ref(),
         unmet: &unmet,
+        services: &services,
         other: other.as_ref(),
     })
 }

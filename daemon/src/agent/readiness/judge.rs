@@ -10,6 +10,7 @@ use crate::agent::channel::LinkState;
 use crate::agent::engine::overview::{Overview, SectionState};
 use crate::agent::guard::GuardState;
 use crate::agent::preflight::CLOCK;
+use crate::agent::services::view::{Phase, ServiceView, ServicesView};
 
 /// What is known.
 pub struct Views<'a> {
@@ -27,6 +28,8 @@ pub struct Views<'a> {
     pub link: Option<&'a LinkState>,
     /// Prerequisites that are not met and not overridden, in words.
     pub unmet: &'a [String],
+    /// The services bound to the active role, here.
+    pub services: &'a ServicesView,
     /// What the other agent said when it was asked just now.
     pub other: Option<&'a OtherNode>,
 }
@@ -46,6 +49,7 @@ pub fn judge(views: &Views<'_>) -> Readiness {
         against.push(reason);
     } else {
         against.extend(guard(views.guard));
+        against.extend(services(views.services));
         against.extend(agents(views));
     }
     against.sort_by_key(|reason| reason.severity);
@@ -81,7 +85,7 @@ fn not_on(views: &Views<'_>) -> Option<Reason> {
         ));
     }
     if !views.paired {
-        let what_now = "pair the two nodes: docs/guide.md says how";
+        let what_now = "'twinwall pair invite' on the one that serves today, 'twinwall pair join' on the other";
         return Some(blocks(ReasonId::NotPaired, "This node is not paired.", what_now));
     }
     let off =
@@ -166,6 +170,19 @@ fn what_now(id: AlarmId) -> &'static str {
         }
         AlarmId::ProtectionMissing => "docs/guide.md says what brings it",
     }
+}
+
+/// Those that should run here and do not.
+fn services(view: &ServicesView) -> Option<Reason> {
+    let failed = |one: &&ServiceView| matches!(one.phase, Phase::Failed { .. });
+    let failed: Vec<&str> =
+        view.services.iter().filter(failed).map(|it| it.name.as_str()).collect();
+    if failed.is_empty() {
+        return None;
+    }
+    let text =
+        format!("Services that do not start or stop as they should here: {}.", failed.join(", "));
+    Some(warns(ReasonId::ServiceFailed, text, "'twinwall services' shows their last words"))
 }
 
 fn agents(views: &Views<'_>) -> Vec<Reason> {

@@ -97,6 +97,8 @@ pub enum ReasonId {
     OutOfSync,
     /// The nodes do not meet the prerequisites.
     Prerequisites,
+    /// A service that is bound to the active role does not run on the active.
+    ServiceFailed,
     /// The clocks differ.
     Clock,
     /// The nodes run different releases of twinwall.

@@ -8,6 +8,7 @@ use twinwall_core::beat::{Fitness, RoleWord};
 
 use super::*;
 use crate::agent::guard::GuardState;
+use crate::agent::services::view::ServicesView;
 
 /// The active node of a healthy pair.
 fn healthy() -> Status {
@@ -25,6 +26,7 @@ fn asked(status: Status, other: Option<OtherNode>) -> Readiness {
         sync: None,
         link: None,
         unmet: &[],
+        services: &ServicesView { node: String::new(), wanted: None, services: Vec::new() },
         other: other.as_ref(),
     };
     judge(&views)
@@ -103,6 +105,7 @@ fn nodes_that_are_not_alike_are_a_warning() {
         guard: &guard,
         sync: None,
         link: None,
+        services: &ServicesView { node: String::new(), wanted: None, services: Vec::new() },
         unmet: &unmet,
         other: None,
     };
@@ -114,6 +117,7 @@ fn nodes_that_are_not_alike_are_a_warning() {
 #[test]
 fn without_a_pair_or_a_guard_that_is_the_only_reason() {
     let guard = GuardState::Away("nobody listens".to_owned());
+    let services = ServicesView { node: String::new(), wanted: None, services: Vec::new() };
     let views = |paired, enabled, problems| Views {
         paired,
         enabled,
@@ -122,6 +126,7 @@ fn without_a_pair_or_a_guard_that_is_the_only_reason() {
         sync: None,
         link: None,
         unmet: &[],
+        services: &services,
         other: None,
     };
     for (views, wanted) in [

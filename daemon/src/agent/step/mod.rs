@@ -9,6 +9,7 @@ mod tests;
 
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,8 @@ pub enum How {
     Signal(i32),
     /// It ran into its limit and was killed.
     Limit(Duration),
+    /// Nobody wanted its result any more; it was killed.
+    Cancelled,
     /// It could not be started, or not be watched; why.
     NotStarted(String),
 }
@@ -116,11 +119,21 @@ impl Step {
 
     /// Runs it to its end; `Err` unless it ends with 0 within its limit.
     pub fn run(&self, root: &Path, leftovers: Leftovers) -> Result<Ran, StepFailure> {
+        self.run_until(root, leftovers, &AtomicBool::new(false))
+    }
+
+    /// The same, and it is killed soon after `cancelled` is set.
+    pub fn run_until(
+        &self,
+        root: &Path,
+        leftovers: Leftovers,
+        cancelled: &AtomicBool,
+    ) -> Result<Ran, StepFailure> {
         if !self.is_wanted(root) {
             let (stdout, stderr) = (Vec::new(), Vec::new());
             return Ok(Ran { left_out: true, stdout, stderr, took: Duration::ZERO });
         }
-        match run::run(self, root, leftovers) {
+        match run::run(self, root, leftovers, cancelled) {
             (Ok(()), written) => Ok(Ran {
                 left_out: false,
                 took: written.took,
@@ -152,6 +165,7 @@ impl fmt::Display for StepFailure {
             How::Limit(limit) => {
                 write!(out, "was not done within {} s and was killed", limit.as_secs_f64())?;
             }
+            How::Cancelled => out.write_str("was broken off: something newer is wanted")?,
             How::NotStarted(why) => write!(out, "could not be run: {why}")?,
         }
         if !self.lines.is_empty() {

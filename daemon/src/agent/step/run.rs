@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,6 +22,9 @@ const PIECE: usize = 16 << 10;
 /// looking at the clock.
 const READS_AT_ONCE: usize = 64;
 
+/// How often it is looked whether its result is still wanted.
+const TURN: Duration = Duration::from_millis(100);
+
 /// A step that runs.
 struct Running {
     child: Child,
@@ -32,10 +36,15 @@ struct Running {
     started: Instant,
 }
 
-pub(super) fn run(step: &Step, root: &Path, leftovers: Leftovers) -> (Result<(), How>, Written) {
+pub(super) fn run(
+    step: &Step,
+    root: &Path,
+    leftovers: Leftovers,
+    cancelled: &AtomicBool,
+) -> (Result<(), How>, Written) {
     match start(step, root) {
         Ok(mut running) => {
-            let how = running.follow(step.limit, leftovers);
+            let how = running.follow(step.limit, leftovers, cancelled);
             running.written.took = running.started.elapsed();
             (how, running.written)
         }
@@ -124,18 +133,26 @@ fn kill_group(child: &Child) {
 impl Running {
     /// Reads what it writes until it ends or its limit does. A process that it leaves
     /// behind may keep the outputs open; nobody waits for that.
-    fn follow(&mut self, limit: Duration, leftovers: Leftovers) -> Result<(), How> {
+    fn follow(
+        &mut self,
+        limit: Duration,
+        leftovers: Leftovers,
+        cancelled: &AtomicBool,
+    ) -> Result<(), How> {
         let deadline = self.started + limit;
-        let in_time = loop {
+        let broken_off = loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                break false;
+                break Some(How::Limit(limit));
             }
-            if self.wait(left) {
-                break true;
+            if cancelled.load(Ordering::Relaxed) {
+                break Some(How::Cancelled);
+            }
+            if self.wait(left.min(TURN)) {
+                break None;
             }
         };
-        if !in_time {
+        if broken_off.is_some() {
             kill_group(&self.child);
         }
         let status = {
@@ -147,8 +164,10 @@ impl Running {
             ended.and_then(|()| self.child.try_wait())
         };
         self.read_all();
+        if let Some(how) = broken_off {
+            return Err(how);
+        }
         match status {
-            _ if !in_time => Err(How::Limit(limit)),
             Ok(Some(status)) if status.success() => Ok(()),
             Ok(Some(status)) => {
                 Err(status.code().map_or(How::Signal(status.signal().unwrap_or(0)), How::Exit))

@@ -1,0 +1,60 @@
+//! One action on one service, on a thread that may wait: whether it is ours to touch, and
+//! its command within its limit.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::plan::{Ended, Verb};
+use crate::agent::profile::Service;
+use crate::agent::step::{How, Leftovers, Step, StepFailure};
+
+/// There when systemd runs this machine (sd_booted(3)).
+const SYSTEMD: &str = "/run/systemd/system";
+/// Asking for the state of a unit takes some milliseconds.
+const ASK: Duration = Duration::from_secs(5);
+
+/// Does it.
+pub(super) fn act(service: &Service, verb: Verb, root: &Path, cancelled: &AtomicBool) -> Ended {
+    if let Some(why) = left_alone(service, root) {
+        return Ended::LeftAlone(why);
+    }
+    let step = match verb {
+        Verb::Check => &service.check,
+        Verb::Start => &service.start,
+        Verb::Stop => &service.stop,
+    };
+    match (step.run_until(root, Leftovers::Stay, cancelled), verb) {
+        (Ok(_), _) => Ended::Well,
+        (Err(StepFailure { how: How::Cancelled, .. }), _) => Ended::BrokenOff,
+        (Err(failure), Verb::Check) => match &failure.how {
+            How::NotStarted(_) => Ended::Failed(failure.to_string()),
+            How::Exit(_) | How::Signal(_) | How::Limit(_) | How::Cancelled => {
+                Ended::No(failure.to_string())
+            }
+        },
+        (Err(failure), Verb::Start | Verb::Stop) => Ended::Failed(failure.to_string()),
+    }
+}
+
+/// Why a service is none of ours, where it is so. What the administrator has not enabled
+/// shall not run on the active either.
+fn left_alone(service: &Service, root: &Path) -> Option<String> {
+    if !service.is_installed() {
+        return Some(format!("{} is not installed", service.program.display()));
+    }
+    let [systemctl, ..] = service.start.argv.as_slice() else { return None };
+    if !systemctl.ends_with("/systemctl") {
+        return None;
+    }
+    if !Path::new(SYSTEMD).exists() {
+        return Some("systemd does not run this machine".to_owned());
+    }
+    let asked = Step::new(&[systemctl, "is-enabled", "--quiet", &service.unit], ASK);
+    match asked.run(root, Leftovers::Killed) {
+        Err(StepFailure { how: How::Exit(_), .. }) => {
+            Some(format!("{} is not enabled here", service.unit))
+        }
+        Ok(_) | Err(_) => None,
+    }
+}

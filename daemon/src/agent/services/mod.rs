@@ -1,0 +1,264 @@
+//! Services that run only on the active node (SPEC R1, R15): started and stopped as the role
+//! moves, in the order of the profile, with limits. The guard never waits for any of it, and
+//! what an older role began never overtakes what a newer one wants. Run by the node's task;
+//! without an agent everything stays as it is.
+
+mod act;
+mod plan;
+#[cfg(test)]
+mod tests;
+pub mod view;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use twinwall_core::time::Moment;
+
+use super::guard::GuardState;
+use super::node::{Node, Settings};
+use super::profile::Service;
+use super::section::Section;
+use plan::{Ended, Generation, Plan, TRIES, Verb, Wanted};
+use view::{Doing, Phase, ServiceView, ServicesView};
+
+/// A node whose services failed gives the role away if it can, and is not chosen again for
+/// this long: both would else hand it to each other.
+const UNABLE: Duration = Duration::from_secs(600);
+/// Between two looks when nothing happens.
+const IDLE: Duration = Duration::from_secs(30);
+/// Results that wait for the task: each service has one action at a time.
+const RESULTS: usize = 64;
+
+/// What a node knows of its services.
+#[derive(Debug)]
+pub struct Bound {
+    began: Instant,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Debug)]
+struct Inside {
+    services: Vec<(Section, Service)>,
+    plan: Plan,
+    /// Set when what runs now is not wanted any more; one for each wish.
+    cancelled: Arc<AtomicBool>,
+    /// Tells results of an older profile from those of this one.
+    number: u64,
+    /// Since when the node cannot bear the role, and why.
+    unable: Option<(Instant, String)>,
+}
+
+/// An action that has ended.
+struct Result {
+    number: u64,
+    place: usize,
+    generation: Generation,
+    ended: Ended,
+    took: Duration,
+}
+
+impl Default for Bound {
+    fn default() -> Bound {
+        let inside = Inside {
+            services: Vec::new(),
+            plan: Plan::new(Moment::ZERO, &[]),
+            cancelled: Arc::default(),
+            number: 0,
+            unable: None,
+        };
+        Bound { began: Instant::now(), inside: Mutex::new(inside) }
+    }
+}
+
+impl Bound {
+    /// How they are, for everybody who shows it.
+    pub fn view(&self, node: &str) -> ServicesView {
+        let (now, inside) = (self.now(), self.inside());
+        let one = |(seen, (section, service)): (plan::Seen<'_>, &(Section, Service))| ServiceView {
+            name: seen.name.to_owned(),
+            section: *section,
+            unit: service.unit.clone(),
+            after: service.after.clone(),
+            phase: seen.phase.clone(),
+            doing: match seen.verb {
+                Some(Verb::Start) => Some(Doing::Starting),
+                Some(Verb::Stop) => Some(Doing::Stopping),
+                Some(Verb::Check) | None => None,
+            },
+            since_s: now.since(seen.since).as_secs_f64(),
+            failures: seen.failures,
+        };
+        ServicesView {
+            node: node.to_owned(),
+            wanted: inside.plan.wanted().map(|wanted| wanted == Wanted::Running),
+            services: inside.plan.seen().zip(&inside.services).map(one).collect(),
+        }
+    }
+
+    /// Why this node should not have the role for the sake of its services; `Some(None)`:
+    /// nothing speaks against it. None where there is nothing to say.
+    pub fn objection(&self) -> Option<Option<String>> {
+        let inside = self.inside();
+        inside.plan.wanted()?;
+        if inside.services.is_empty() {
+            return None;
+        }
+        let held = inside.unable.as_ref().filter(|(since, _)| since.elapsed() < UNABLE);
+        Some(held.map(|(_, why)| why.clone()))
+    }
+
+    fn now(&self) -> Moment {
+        Moment::ZERO + self.began.elapsed()
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in the services of a profile, where they are others than before.
+    fn read(&self, settings: &Settings) {
+        let listed = settings.profile.services();
+        let mut inside = self.inside();
+        if inside.services.iter().map(|(at, it)| (*at, it)).eq(listed.iter().copied()) {
+            return;
+        }
+        inside.cancelled.store(true, Ordering::Relaxed);
+        inside.cancelled = Arc::default();
+        let services: Vec<&Service> = listed.iter().map(|(_, service)| *service).collect();
+        inside.plan = Plan::new(self.now(), &services);
+        inside.services = listed.into_iter().map(|(at, it)| (at, it.clone())).collect();
+        inside.number += 1;
+        inside.unable = None;
+    }
+
+    /// Takes in what is wanted of them; breaks off what is not wanted any more.
+    fn want(&self, wanted: Option<Wanted>) {
+        let mut inside = self.inside();
+        if inside.plan.want(self.now(), wanted) {
+            inside.cancelled.store(true, Ordering::Relaxed);
+            inside.cancelled = Arc::default();
+        }
+    }
+
+    /// Begins what is due, each on a thread of its own.
+    fn begin(&self, root: &Arc<PathBuf>, on: &tokio::runtime::Handle, done: &mpsc::Sender<Result>) {
+        let mut inside = self.inside();
+        let due = inside.plan.begin(self.now());
+        for (place, verb, generation) in due {
+            let service = inside.services[place].1.clone();
+            let (root, cancelled) = (Arc::clone(root), Arc::clone(&inside.cancelled));
+            let (number, done) = (inside.number, done.clone());
+            on.spawn(async move {
+                let began = Instant::now();
+                let acted = move || act::act(&service, verb, &root, &cancelled);
+                let ended = tokio::task::spawn_blocking(acted).await;
+                let ended = ended.unwrap_or_else(|error| Ended::Failed(error.to_string()));
+                let took = began.elapsed();
+                // The task may have ended with the agent.
+                let _ = done.send(Result { number, place, generation, ended, took }).await;
+            });
+        }
+    }
+
+    /// Takes in how an action ended, and says it if it is news.
+    fn ended(&self, result: Result) {
+        let (now, mut inside) = (self.now(), self.inside());
+        if result.number != inside.number {
+            return;
+        }
+        let news = inside.plan.ended(now, result.place, result.generation, result.ended);
+        inside.weigh();
+        let Some(seen) = inside.plan.seen().nth(result.place).filter(|_| news) else { return };
+        let why = seen.phase.why();
+        let colon = if why.is_empty() { "" } else { ": " };
+        let took = result.took.as_millis();
+        eprintln!(
+            "twinwall agent: service {} {} after {took} ms{colon}{why}",
+            seen.name,
+            seen.phase.words()
+        );
+    }
+
+    /// When something is due if nothing happens before.
+    fn due_in(&self) -> Duration {
+        let now = self.now();
+        let due = self.inside().plan.deadline(now);
+        due.map_or(IDLE, |at| at.since(now)).min(IDLE)
+    }
+}
+
+impl Inside {
+    /// Whether the node can bear the role, as its services say.
+    fn weigh(&mut self) {
+        if self.plan.wanted() != Some(Wanted::Running) {
+            return;
+        }
+        let failed = self
+            .plan
+            .seen()
+            .find(|seen| matches!(seen.phase, Phase::Failed { .. }) && seen.failures >= TRIES);
+        match failed {
+            Some(seen) => {
+                let why = format!("{} does not run here: {}", seen.name, seen.phase.why());
+                let fits = |(at, letter): &(usize, char)| at + letter.len_utf8() <= MAX_REASON;
+                let short = why.char_indices().take_while(fits).map(|(_, letter)| letter).collect();
+                self.unable = Some((Instant::now(), short));
+            }
+            None if self.plan.seen().all(|seen| !matches!(seen.phase, Phase::Failed { .. })) => {
+                self.unable = None;
+            }
+            None => {}
+        }
+    }
+}
+
+/// Longest reason that the guard takes, in bytes.
+const MAX_REASON: usize = 200;
+
+/// Starts and stops them until the node is gone.
+pub(super) async fn keep(node: Weak<Node>) {
+    let Some((mut guard, mut settings, root, runtime)) = node.upgrade().map(|node| {
+        let root = Arc::new(node.root().to_owned());
+        (node.guard(), node.watch_settings(), root, node.runtime().clone())
+    }) else {
+        return;
+    };
+    let (done, mut results) = mpsc::channel(RESULTS);
+    loop {
+        let left = {
+            let Some(node) = node.upgrade() else { return };
+            let services = node.services();
+            services.read(&settings.borrow_and_update());
+            let state = guard.borrow_and_update().clone();
+            let last = services.inside().plan.wanted();
+            services.want(wanted(&settings.borrow(), &state, last));
+            services.begin(&root, &runtime, &done);
+            services.due_in()
+        };
+        tokio::select! {
+            changed = guard.changed() => if changed.is_err() { return },
+            changed = settings.changed() => if changed.is_err() { return },
+            Some(result) = results.recv() => {
+                if let Some(node) = node.upgrade() {
+                    node.services().ended(result);
+                }
+            }
+            () = tokio::time::sleep(left) => {}
+        }
+    }
+}
+
+/// What the role wants. While nobody can say what the role is, what was wanted last.
+fn wanted(settings: &Settings, guard: &GuardState, last: Option<Wanted>) -> Option<Wanted> {
+    if !settings.is_enabled() {
+        return None;
+    }
+    match guard.is_active() {
+        Some(true) => Some(Wanted::Running),
+        Some(false) => Some(Wanted::Stopped),
+        None => last,
+    }
+}
