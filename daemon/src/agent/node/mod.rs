@@ -139,10 +139,6 @@ impl Node {
         let ha = Ha::open(root, &Settings::read(root).name).map_err(NodeError::Settings)?;
         let settings = watch::Sender::new(Arc::new(Settings::read(root)));
         let calls = Calls::default();
-        let mut run = [0; 8];
-        // Only to tell runs apart: should the machine give nothing, all are alike.
-        let _ = rustix::rand::getrandom(&mut run, rustix::rand::GetRandomFlags::empty());
-        let run = u64::from_be_bytes(run);
         let mut failed = None;
         let node = Arc::new_cyclic(|node: &Weak<Node>| {
             let follower = follow(root, node.clone()).map_err(|error| failed = Some(error)).ok();
@@ -164,7 +160,7 @@ impl Node {
                 ha,
                 preflight: preflight::Kept::default(),
                 services: Bound::default(),
-                run,
+                run: number_of_run(),
             }
         });
         if let Some(error) = failed {
@@ -173,11 +169,16 @@ impl Node {
         node.calls.answer_by(answering::by(Arc::downgrade(&node)));
         let inside = Inside::make(&node, &node.settings(), node.calls.clone())?;
         node.take_in(inside);
-        node.runtime.spawn(kernel::keep(Arc::downgrade(&node)));
-        node.runtime.spawn(ha::keep(Arc::downgrade(&node)));
-        node.runtime.spawn(telling::tell(Arc::downgrade(&node)));
-        node.runtime.spawn(services::keep(Arc::downgrade(&node)));
+        node.keep_up();
         Ok((node, found))
+    }
+
+    /// What goes on for as long as the node is there.
+    fn keep_up(self: &Arc<Self>) {
+        self.runtime.spawn(kernel::keep(Arc::downgrade(self)));
+        self.runtime.spawn(ha::keep(Arc::downgrade(self)));
+        self.runtime.spawn(telling::tell(Arc::downgrade(self)));
+        self.runtime.spawn(services::keep(Arc::downgrade(self)));
     }
 
     /// Below which everything lies.
@@ -351,6 +352,14 @@ impl Node {
     fn inside(&self) -> MutexGuard<'_, Option<Inside>> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Tells this run of the agent from others.
+fn number_of_run() -> u64 {
+    let mut run = [0; 8];
+    // Should the machine give nothing, all are alike.
+    let _ = rustix::rand::getrandom(&mut run, rustix::rand::GetRandomFlags::empty());
+    u64::from_be_bytes(run)
 }
 
 /// Brings the old files of an interrupted change back, early at boot, before the services
