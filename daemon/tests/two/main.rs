@@ -6,3 +6,4 @@ mod preflight;
 mod settings;
 mod support;
 mod sync;
+mod torment;

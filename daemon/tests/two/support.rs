@@ -18,6 +18,7 @@ pub(crate) struct Node {
     namespace: String,
     pub(crate) root: PathBuf,
     agent: Option<Child>,
+    profile: &'static str,
 }
 
 /// Two of them.
@@ -48,7 +49,13 @@ impl Two {
 
     /// The same, paired by files; agents run.
     pub(crate) fn paired() -> Two {
+        Two::paired_by(PROFILE)
+    }
+
+    /// The same with another profile.
+    pub(crate) fn paired_by(profile: &'static str) -> Two {
         let mut two = Two::cabled();
+        (two.a.profile, two.b.profile) = (profile, profile);
         let key = "key of the pair 0123456789abcdef".bytes();
         let key: String = key.map(|byte| format!("{byte:02x}")).collect();
         let own = |node: &Node| Identity::load_or_create(&node.root).expect("an identity");
@@ -85,7 +92,7 @@ impl Node {
     fn new(namespace: &str) -> Node {
         ip(&["netns", "add", namespace]);
         let root = std::env::temp_dir().join(format!("twinwall-{namespace}"));
-        let node = Node { namespace: namespace.to_owned(), root, agent: None };
+        let node = Node { namespace: namespace.to_owned(), root, agent: None, profile: PROFILE };
         for below in ["etc/twinwall", "run/twinwall", "var/lib/twinwall"] {
             fs::create_dir_all(node.path(below)).expect("made");
         }
@@ -116,7 +123,7 @@ impl Node {
 
     /// The agent in the node's namespace; it answers when this returns.
     pub(crate) fn start(&mut self) {
-        self.write("etc/twinwall/profile.toml", PROFILE);
+        self.write("etc/twinwall/profile.toml", self.profile);
         let log = fs::File::create(self.path("agent.log")).expect("a log");
         let mut command = self.inside();
         command.arg("agent").stderr(log).stdout(Stdio::null());
