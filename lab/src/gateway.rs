@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use twinwall_core::beat::RoleWord;
 
-use crate::appliance::{Appliance, MOUNTS};
+use crate::appliance::Appliance;
 use crate::error::{Doing, LabError, Result};
 use crate::isolate::TREES;
-use crate::mount;
 use crate::plan;
 use crate::process::{self, Running};
 use crate::product::keepalived::LastRole;
@@ -79,7 +78,6 @@ impl Gateway {
             off: false,
         };
         // What an earlier lab of this process left there.
-        let _ = mount::detach(&gateway.tree.join(MOUNTS));
         match fs::remove_dir_all(&gateway.tree) {
             Err(cause) if cause.kind() != ErrorKind::NotFound => {
                 return Err(cause).doing(format!("clear {}", gateway.tree.display()));

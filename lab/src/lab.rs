@@ -123,13 +123,15 @@ impl Lab {
         Ok(Lab { form, topology, gateways, timeline, hogs: Vec::new() })
     }
 
-    /// Makes a pair of appliances that nobody has set up, by an administrator's commands.
+    /// Makes a pair of appliances that nobody has set up, by an administrator's commands; `more`
+    /// changes of settings than the form says.
     /// Does nothing where the pair was set up from files.
-    pub fn set_up(&mut self, tell: &mut dyn FnMut(Told<'_>)) -> Result<()> {
+    pub fn set_up(&mut self, more: &[String], tell: &mut dyn FnMut(Told<'_>)) -> Result<()> {
         if self.form.twinwall.is_none() {
             return Ok(());
         }
-        let changes = guard::changes(&self.form.settings());
+        let mut changes = guard::changes(&self.form.settings());
+        changes.extend_from_slice(more);
         set_up(&mut self.gateways, &changes, tell)
     }
 

@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome, fail};
 use crate::shell;
 
 /// A program that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 29] = [
+const NEEDED: [(&str, &str); 32] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("ping", "iputils-ping"),
@@ -20,6 +20,9 @@ const NEEDED: [(&str, &str); 29] = [
     ("ps", "procps"),
     ("unshare", "util-linux"),
     ("keepalived", "keepalived"),
+    ("rsync", "rsync"),
+    ("csync2", "csync2"),
+    ("lsyncd", "lsyncd"),
     ("systemd-nspawn", "systemd-container"),
     ("mmdebstrap", "mmdebstrap"),
     // What the reference profile is about: its tests ask the programs themselves.
@@ -43,6 +46,9 @@ const NEEDED: [(&str, &str); 29] = [
     ("ifquery", "ifupdown"),
     ("suricata", "suricata"),
 ];
+
+/// What is there only to be compared with.
+const COMPARED: [&str; 4] = ["keepalived", "rsync", "csync2", "lsyncd"];
 
 /// Where Debian 12 has Suricata: not in its main archive, only in its backports. Asked in
 /// these two calls of apt-get, and never written into the machine's own lists.
@@ -78,7 +84,8 @@ pub(crate) fn setup() -> Outcome {
     }
     eprintln!("setup: installing {list}");
     let quiet = ServicesStayOff::begin()?;
-    let fresh_keepalived = missing.contains(&"keepalived");
+    let fresh: Vec<&str> =
+        COMPARED.into_iter().filter(|package| missing.contains(package)).collect();
     shell::run(apt(&["update", "-q"]))?;
     let mut arguments = vec!["install", "-q", "-y", "--no-install-recommends"];
     arguments.extend(missing.iter().filter(|package| **package != "suricata"));
@@ -87,9 +94,7 @@ pub(crate) fn setup() -> Outcome {
         install_suricata()?;
     }
     drop(quiet);
-    if fresh_keepalived {
-        leave_keepalived_off();
-    }
+    fresh.into_iter().for_each(leave_off);
     Ok(())
 }
 
@@ -122,14 +127,14 @@ fn apt(arguments: &[&str]) -> Command {
     command
 }
 
-/// The benchmark starts keepalived itself, in its own namespaces; at the next
-/// boot of this machine it must not start by itself.
-fn leave_keepalived_off() {
+/// A benchmark starts it itself, in its own namespaces; at the next boot of this machine it
+/// must not start by itself.
+fn leave_off(package: &str) {
     if shell::find("systemctl").is_some() {
         let mut command = Command::new("systemctl");
-        command.args(["disable", "--quiet", "keepalived.service"]);
+        command.args(["disable", "--quiet", &format!("{package}.service")]);
         if let Err(failure) = shell::run(command) {
-            eprintln!("setup: keepalived could not be disabled, see to it yourself: {failure}");
+            eprintln!("setup: {package} could not be disabled, see to it yourself: {failure}");
         }
     }
 }

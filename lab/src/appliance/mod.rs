@@ -15,12 +15,12 @@ use std::time::Duration;
 use crate::error::{Doing, Result};
 use crate::isolate::TREES;
 use crate::worker::Worker;
-use crate::{mount, netns, wait};
+use crate::{netns, wait};
 
 /// A person's way in, below [`TREES`].
 pub const DOOR: &str = "in";
-/// The machine's mount namespace, below its tree.
-pub(crate) const MOUNTS: &str = "mounts";
+/// Number of the machine's thread, below its tree.
+const THREAD: &str = "thread";
 /// A started agent answers within this.
 const START_WITHIN: Duration = Duration::from_secs(10);
 
@@ -54,14 +54,14 @@ impl Appliance {
             // SAFETY: no arguments, cannot fail.
             unsafe { libc::gettid() }
         })?;
-        let mounts = tree.join(MOUNTS);
-        fs::write(&mounts, "").doing(format!("make {}", mounts.display()))?;
-        let source = format!("/proc/self/task/{thread}/ns/mnt");
-        mount::bind(&source, &mounts).doing("name a machine's mounts")?;
+        // The machine's mounts are those of its thread. They cannot be given a name as network
+        // namespaces have: the kernel refuses that now and then, for fear of a loop.
+        disk::write(tree, THREAD, &thread.to_string(), 0o644)?;
         let programs = self.program.parent().unwrap_or(Path::new("/usr/bin"));
         let script = format!(
             "#!/bin/sh\nnode=$1\nshift\n[ $# -gt 0 ] || set -- bash\n\
-             exec nsenter --net={}/$node --mount={TREES}/$node/{MOUNTS} env PATH={}:$PATH \"$@\"\n",
+             exec nsenter --net={}/$node --mount=/proc/1/task/$(cat {TREES}/$node/{THREAD})/ns/mnt \
+             env PATH={}:$PATH \"$@\"\n",
             netns::NAMES,
             programs.display(),
         );

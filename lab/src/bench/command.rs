@@ -1,22 +1,27 @@
-//! `bench failover --against keepalived`: its options, its output. Called by the
+//! `bench failover --against keepalived` and `bench sync`: options and output. Called by the
 //! lab's program, which finds the guard.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
 use super::run::{Benchmark, Wanted, run};
-use super::table;
+use super::sync::command::SyncOptions;
+use super::{sync, table};
 use crate::error::{Doing, LabError, Result};
 use crate::isolate::{self, Side};
 
-/// What is measured.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+/// The same tasks with twinwall and with what it is compared with, in one run: medians,
+/// spread, ratios. Needs root; leaves nothing behind but the page.
+#[derive(Parser)]
+#[command(name = "twinwall-lab bench")]
 enum What {
     /// Failovers, planned moves, and faults that must not move anything.
-    Failover,
+    Failover(Options),
+    /// The configuration of a gateway brought to the other one.
+    Sync(SyncOptions),
 }
 
 /// What it is compared with.
@@ -26,13 +31,9 @@ enum Against {
     Keepalived,
 }
 
-/// Both products in the same lab under the same faults: medians, spread, ratios.
-/// Needs root; leaves nothing behind but the page.
-#[derive(Parser)]
-#[command(name = "twinwall-lab bench")]
+/// Both products in the same lab under the same faults.
+#[derive(Args)]
 struct Options {
-    /// What to measure.
-    what: What,
     /// What to compare with.
     #[arg(long)]
     against: Against,
@@ -63,9 +64,18 @@ pub fn command(
     find_guard: impl FnOnce(Option<PathBuf>) -> Result<PathBuf>,
 ) -> Result<ExitCode> {
     let name = "twinwall-lab bench".to_owned();
-    let options = Options::parse_from(std::iter::once(name).chain(arguments));
-    // Today each is one of one; a second one must be told apart here.
-    let (What::Failover, Against::Keepalived) = (options.what, options.against);
+    match What::parse_from(std::iter::once(name).chain(arguments)) {
+        What::Sync(options) => sync::command::command(options, find_guard(None)?),
+        What::Failover(options) => failover(options, find_guard),
+    }
+}
+
+fn failover(
+    options: Options,
+    find_guard: impl FnOnce(Option<PathBuf>) -> Result<PathBuf>,
+) -> Result<ExitCode> {
+    // Today it is one of one; a second one must be told apart here.
+    let Against::Keepalived = options.against;
     if !options.json {
         refuse_missing_folder(&options.output)?;
     }
@@ -91,7 +101,7 @@ pub fn command(
 }
 
 /// Before half an hour of measuring, not after it.
-fn refuse_missing_folder(output: &Path) -> Result<()> {
+pub(super) fn refuse_missing_folder(output: &Path) -> Result<()> {
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
     if folder.is_some_and(|folder| !folder.is_dir()) {
         let path = output.display();

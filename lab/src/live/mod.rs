@@ -18,7 +18,7 @@ use crate::terminal;
 pub fn show(form: Form, outer_pid: u32) -> Result<()> {
     println!("building two gateways, switches, a client and a server …");
     let mut lab = Lab::build(form)?;
-    lab.set_up(&mut |told| match told {
+    lab.set_up(&[], &mut |told| match told {
         Told::Command(node, line) => println!("\n{node}# {line}"),
         Told::Line(node, line) => println!("{node}  {line}"),
     })?;

@@ -43,22 +43,17 @@ fn forward(
     contents: &Contents<'_>,
     watch: &Watch<'_>,
 ) -> Result<Outcome, Refused> {
-    unchanged(plan)?;
     let unwritable = |error| Refused::Journal(format!("{error}"));
     let staging = journal.fresh(STAGED).map_err(unwritable)?;
-    let mut prepared = Vec::new();
-    let leaving = leaving(plan);
-    for part in &plan.parts {
-        let ground = Ground { root: plan.root, scope: part.scope, translator: plan.translator };
-        let (during, section) = (During::Staging, part.section);
-        let told = Told { watch, during, section, total: part.from.changes(part.to).len() };
-        let both = (part.from, part.to);
-        let new = prepare(ground, both, &leaving, contents, &staging, &told.paths());
-        prepared.push(new.map_err(|error| unwritten(part.section, error))?);
-    }
+    let prepared = match stage(plan, contents, watch, &staging) {
+        Ok(prepared) => prepared,
+        // What was found there need not be what the plan was made from.
+        Err(refused) => return unchanged(plan).and(Err(refused)),
+    };
     has_way_back(plan, &prepared, contents)?;
     let validated = validate(plan, journal, &prepared, watch)?;
     let record = record(plan, &prepared);
+    // The plan was made from a look at the disk a moment ago; this one is the last.
     unchanged(plan)?;
     journal.begin(&record).map_err(unwritable)?;
     let done = change(plan, &prepared, &validated, watch).and_then(|()| {
@@ -71,6 +66,26 @@ fn forward(
         }
         Err(why) => back(plan, journal, &record, contents, why),
     })
+}
+
+/// Writes everything new beside, for all sections.
+fn stage<'a>(
+    plan: &Plan<'a>,
+    contents: &Contents<'_>,
+    watch: &Watch<'_>,
+    staging: &Path,
+) -> Result<Vec<Prepared<'a>>, Refused> {
+    let mut prepared = Vec::new();
+    let leaving = leaving(plan);
+    for part in &plan.parts {
+        let ground = Ground { root: plan.root, scope: part.scope, translator: plan.translator };
+        let (during, section) = (During::Staging, part.section);
+        let told = Told { watch, during, section, total: part.from.changes(part.to).len() };
+        let both = (part.from, part.to);
+        let new = prepare(ground, both, &leaving, contents, staging, &told.paths());
+        prepared.push(new.map_err(|error| unwritten(part.section, error))?);
+    }
+    Ok(prepared)
 }
 
 /// What none of the sections has afterwards: a directory of one may hold files of another.

@@ -119,6 +119,7 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let shown =
         Shown { rules: parts.profile.sections.clone(), translator: parts.translator.clone() };
     let worker = Worker {
+        last: BTreeMap::new(),
         reader: Reader::new(root, parts.translator, scopes, Arc::clone(&store)),
         lines: Lines::default(),
         engine: engine.clone(),

@@ -96,6 +96,8 @@ pub struct Worker {
     pub watcher: Watcher,
     /// Whose configuration it is.
     pub belonging: Arc<Mutex<Belonging>>,
+    /// What each section was when it was read last.
+    pub last: BTreeMap<Section, (Digest, Manifest)>,
 }
 
 impl Worker {
@@ -129,8 +131,13 @@ impl Worker {
         let reason = Reason { lineage, at_ms: unix_ms(), cause, who: who.to_owned() };
         let read = self.reader.read(section, &reason).map_err(|error| error.to_string());
         let digest = read.as_ref().map(|reading| reading.version.manifest).map_err(Clone::clone);
-        if let Ok(reading) = &read {
-            self.watcher.watch_all(section, &reading.manifest);
+        match &read {
+            Ok(reading) => {
+                self.watcher.watch_all(section, &reading.manifest);
+                let seen = (reading.version.manifest, reading.manifest.clone());
+                self.last.insert(section, seen);
+            }
+            Err(_) => drop(self.last.remove(&section)),
         }
         self.engine.tell(Event::Input(Input::Read(section, digest)));
         read
@@ -140,7 +147,7 @@ impl Worker {
         let peer = self.belonging().peer;
         let mut fetched = BTreeMap::new();
         for (section, wanted) in &take.sections {
-            match self.fetch(*section, *wanted, &take.who) {
+            match self.fetch(*section, *wanted, take) {
                 Ok(changing) => drop(fetched.insert(*section, changing)),
                 Err(why) => self.step(*section, Phase::Failed { why }),
             }
@@ -151,11 +158,19 @@ impl Worker {
         self.engine.tell(Event::Input(Input::Ended));
     }
 
-    /// What is here now, kept as a version, and what shall be here.
-    fn fetch(&mut self, section: Section, wanted: Digest, who: &str) -> Result<Changing, String> {
-        let from = self.read(section, Cause::Replaced, who)?;
-        let base = Some(from.version.manifest);
-        let wanted = Wanted { section, manifest: wanted, base };
+    /// What is here now, and what shall be here. Where an order replaces whatever is here, that
+    /// is read and kept as a version; where nothing was changed here, what was read last will
+    /// do: it is compared with the disk once more before anything is switched.
+    fn fetch(&mut self, section: Section, wanted: Digest, take: &Take) -> Result<Changing, String> {
+        let known = self.last.get(&section).filter(|_| !take.forced).cloned();
+        let (digest, from) = match known {
+            Some(known) => known,
+            None => {
+                let read = self.read(section, Cause::Replaced, &take.who)?;
+                (read.version.manifest, read.manifest)
+            }
+        };
+        let wanted = Wanted { section, manifest: wanted, base: Some(digest) };
         let engine = self.engine.clone();
         let mut progress = |percent| {
             let input = Input::Stepped(section, Phase::Fetching { percent });
@@ -165,7 +180,7 @@ impl Worker {
         let store = Arc::clone(&self.store);
         let fetched = self.lines.ask(|line| fetching::fetch(line, &store, wanted, &mut progress));
         let to = fetched.map_err(|no| no.to_string())?.map_err(|error| error.to_string())?;
-        Ok(Changing { section, from: from.manifest, to })
+        Ok(Changing { section, from, to })
     }
 
     /// Takes the other node's side into the store and compares.

@@ -1,0 +1,60 @@
+//! `bench sync --against rsync,csync2,lsyncd`: its options, its output.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Contender, Wanted, page, run};
+use crate::bench::machine::Machine;
+use crate::error::{Doing, Result};
+use crate::isolate::{self, Side};
+
+/// What is measured, and where it is written.
+#[derive(Args)]
+pub struct SyncOptions {
+    /// What to compare with.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES", required = true)]
+    against: Vec<Contender>,
+    /// How often each task is done by each.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    reps: u32,
+    /// Files of 1 KB.
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(101..=9900))]
+    files: u32,
+    /// Print JSON, and write no page.
+    #[arg(long)]
+    json: bool,
+    /// Where the page is written.
+    #[arg(long, value_name = "FILE", default_value = "docs/benchmarks-sync.md")]
+    output: PathBuf,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When the lab cannot be built, or the page not be written.
+pub fn command(options: SyncOptions, guard: PathBuf) -> Result<ExitCode> {
+    if !options.json {
+        super::super::command::refuse_missing_folder(&options.output)?;
+    }
+    match isolate::cross()? {
+        Side::Done(code) => return Ok(code),
+        Side::Inside { .. } => {}
+    }
+    let SyncOptions { against, reps, files, .. } = options;
+    let machine = Machine::look(&guard);
+    let wanted = Wanted { reps, files, against, guard };
+    let rows = run(&wanted)?;
+    if options.json {
+        let text = serde_json::to_string_pretty(&rows).map_err(std::io::Error::other);
+        println!("{}", text.doing("write the figures as JSON")?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let page = page::page(&machine, &wanted, &rows);
+    fs::write(&options.output, &page).doing(format!("write {}", options.output.display()))?;
+    print!("{page}");
+    eprintln!("written to {}", options.output.display());
+    Ok(ExitCode::SUCCESS)
+}
