@@ -46,12 +46,12 @@ fn version(number: u32) -> Tree {
     }
     for section in SECTIONS {
         tree.insert(section.to_owned(), String::new());
-        for file in (0..FILES).filter(|file| (file + number) % 7 != 0) {
+        for file in (0..FILES).filter(|file| !(file + number).is_multiple_of(7)) {
             let long = "x".repeat((file * 37 % 4096) as usize);
             let changes = if file % 3 == 0 { number } else { 1 };
             tree.insert(format!("{section}/f{file:03}"), format!("{file} of {changes} {long}"));
         }
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             tree.insert(format!("{section}/turns"), format!("a file in {number}"));
         } else {
             tree.insert(format!("{section}/turns"), String::new());
