@@ -120,6 +120,7 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
         Shown { rules: parts.profile.sections.clone(), translator: parts.translator.clone() };
     let worker = Worker {
         last: BTreeMap::new(),
+        noted: 0,
         reader: Reader::new(root, parts.translator, scopes, Arc::clone(&store)),
         lines: Lines::default(),
         engine: engine.clone(),

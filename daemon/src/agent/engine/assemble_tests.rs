@@ -12,10 +12,10 @@ use crate::agent::engine::message::Phase;
 use crate::agent::engine::overview::{Overview, SectionState, SectionView};
 use crate::agent::engine::standing::Direction;
 use crate::agent::engine::state::Order;
-use crate::agent::engine::work::Changing;
+use crate::agent::engine::work::{COLLECT_AFTER, Changing};
 use crate::agent::identity::Identity;
 use crate::agent::profile::parse_profile;
-use crate::agent::store::Lineage;
+use crate::agent::store::{Lineage, Retention};
 use crate::agent::tree::{Ground, materialise};
 
 /// Generous: the machine may be busy.
@@ -259,4 +259,29 @@ fn what_fails_fails_whole_and_alone_and_both_nodes_say_so() {
     fs::remove_file(active.path("etc/fw/broken")).expect("removed");
     active.in_sync();
     assert_eq!(passive.text("etc/defs/a"), "changed together with it");
+}
+
+#[test]
+fn old_versions_are_removed_and_what_is_there_stays() {
+    let pair = pair("collect", 18_861, true);
+    let a = &pair.nodes[0];
+    let kept = Retention::default().versions;
+    let store = Arc::clone(a.engine().store());
+    for number in 0..=(kept + COLLECT_AFTER) {
+        a.write("etc/vpn/tunnel.conf", &format!("change {number}"));
+        let head = store.head(Section::Vpn).map(|version| version.number);
+        a.engine().tell(Event::Changed([Section::Vpn].into()));
+        let began = Instant::now();
+        while store.head(Section::Vpn).map(|version| version.number) == head {
+            assert!(began.elapsed() < SOON, "version {number}");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    let began = Instant::now();
+    while store.versions(Section::Vpn).len() > kept + COLLECT_AFTER / 2 {
+        assert!(began.elapsed() < SOON, "{} versions", store.versions(Section::Vpn).len());
+        thread::sleep(Duration::from_millis(10));
+    }
+    let head = store.head(Section::Vpn).expect("a version");
+    assert!(store.manifest(&head.manifest).is_ok(), "the newest is whole");
 }

@@ -22,8 +22,11 @@ use crate::agent::clock::unix_ms;
 use crate::agent::digest::Digest;
 use crate::agent::manifest::Manifest;
 use crate::agent::section::Section;
-use crate::agent::store::{Cause, Lineage, Store};
+use crate::agent::store::{Cause, Lineage, Retention, Store};
 use crate::agent::watch::Watcher;
+
+/// Versions that are noted between two looks for old ones: looking reads every manifest.
+pub const COLLECT_AFTER: usize = 100;
 
 /// Who changed what nobody ordered.
 const OUTSIDE: &str = "outside twinwall";
@@ -98,6 +101,8 @@ pub struct Worker {
     pub belonging: Arc<Mutex<Belonging>>,
     /// What each section was when it was read last.
     pub last: BTreeMap<Section, (Digest, Manifest)>,
+    /// Versions noted since old ones were removed last.
+    pub noted: usize,
 }
 
 impl Worker {
@@ -122,6 +127,19 @@ impl Worker {
                     let _ = answer.send(result);
                 }
             }
+            self.collect();
+        }
+    }
+
+    /// Removes versions that are older than those kept, and contents that only they needed.
+    /// Between two errands nothing is fetched that no version names yet.
+    fn collect(&mut self) {
+        if self.noted < COLLECT_AFTER {
+            return;
+        }
+        self.noted = 0;
+        if let Err(error) = self.store.collect(Retention::default(), &BTreeSet::new()) {
+            eprintln!("twinwall agent: old versions stay for now: {error}");
         }
     }
 
@@ -135,7 +153,9 @@ impl Worker {
             Ok(reading) => {
                 self.watcher.watch_all(section, &reading.manifest);
                 let seen = (reading.version.manifest, reading.manifest.clone());
-                self.last.insert(section, seen);
+                let before = self.last.insert(section, seen);
+                let same = before.is_some_and(|(digest, _)| digest == reading.version.manifest);
+                self.noted += usize::from(!same);
             }
             Err(_) => drop(self.last.remove(&section)),
         }
