@@ -47,7 +47,11 @@ fn the_losing_side_is_kept_and_can_be_put_back() {
     settled(&two);
     two.a.good(&["sync", "push", "support", "--yes"]);
     assert_eq!(two.b.text("etc/motd"), "new\n");
-    two.b.good(&["sync", "restore", "support", "1"]);
+    // The agent may have looked before the file was written: then the first one is empty.
+    let history = two.b.good(&["sync", "history", "support"]);
+    let lost = history.lines().rfind(|line| line.contains("by outside")).expect("a version");
+    let number = lost.split_whitespace().nth(2).expect("a number");
+    two.b.good(&["sync", "restore", "support", number]);
     assert_eq!(two.b.text("etc/motd"), "old\n");
     wait("the other node is told", || two.a.run(&["sync"]).out.contains("changed on gw-b"));
 }
