@@ -20,7 +20,7 @@ use super::reading::Reader;
 use super::run::{Ends, Engine, Event, Runner, Waiting, engine};
 use super::showing::Shown;
 use super::state::{Input, Rules, State};
-use super::work::{Apply, Belonging, Worker};
+use super::work::{Apply, Belonging, Known, Worker};
 use crate::agent::calls::{Calls, Frame};
 use crate::agent::channel::{Connection, Link, Receiver, Stream};
 use crate::agent::clock::unix_ms;
@@ -119,8 +119,7 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let shown =
         Shown { rules: parts.profile.sections.clone(), translator: parts.translator.clone() };
     let worker = Worker {
-        last: BTreeMap::new(),
-        noted: 0,
+        known: Known::default(),
         reader: Reader::new(root, parts.translator, scopes, Arc::clone(&store)),
         lines: Lines::default(),
         engine: engine.clone(),

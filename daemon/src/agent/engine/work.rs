@@ -99,10 +99,17 @@ pub struct Worker {
     pub watcher: Watcher,
     /// Whose configuration it is.
     pub belonging: Arc<Mutex<Belonging>>,
+    /// What it read so far.
+    pub known: Known,
+}
+
+/// What the worker remembers of its readings.
+#[derive(Debug, Default)]
+pub struct Known {
     /// What each section was when it was read last.
-    pub last: BTreeMap<Section, (Digest, Manifest)>,
+    last: BTreeMap<Section, (Digest, Manifest)>,
     /// Versions noted since old ones were removed last.
-    pub noted: usize,
+    noted: usize,
 }
 
 impl Worker {
@@ -134,10 +141,10 @@ impl Worker {
     /// Removes versions that are older than those kept, and contents that only they needed.
     /// Between two errands nothing is fetched that no version names yet.
     fn collect(&mut self) {
-        if self.noted < COLLECT_AFTER {
+        if self.known.noted < COLLECT_AFTER {
             return;
         }
-        self.noted = 0;
+        self.known.noted = 0;
         if let Err(error) = self.store.collect(Retention::default(), &BTreeSet::new()) {
             eprintln!("twinwall agent: old versions stay for now: {error}");
         }
@@ -153,11 +160,11 @@ impl Worker {
             Ok(reading) => {
                 self.watcher.watch_all(section, &reading.manifest);
                 let seen = (reading.version.manifest, reading.manifest.clone());
-                let before = self.last.insert(section, seen);
+                let before = self.known.last.insert(section, seen);
                 let same = before.is_some_and(|(digest, _)| digest == reading.version.manifest);
-                self.noted += usize::from(!same);
+                self.known.noted += usize::from(!same);
             }
-            Err(_) => drop(self.last.remove(&section)),
+            Err(_) => drop(self.known.last.remove(&section)),
         }
         self.engine.tell(Event::Input(Input::Read(section, digest)));
         read
@@ -182,7 +189,7 @@ impl Worker {
     /// is read and kept as a version; where nothing was changed here, what was read last will
     /// do: it is compared with the disk once more before anything is switched.
     fn fetch(&mut self, section: Section, wanted: Digest, take: &Take) -> Result<Changing, String> {
-        let known = self.last.get(&section).filter(|_| !take.forced).cloned();
+        let known = self.known.last.get(&section).filter(|_| !take.forced).cloned();
         let (digest, from) = match known {
             Some(known) => known,
             None => {
