@@ -20,6 +20,7 @@ pub mod realtime;
 pub mod reload;
 pub mod rtnetlink;
 pub mod server;
+mod serving;
 pub mod settings;
 mod signals;
 pub mod start;

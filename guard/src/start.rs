@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use twinwall_core::Setup;
 use twinwall_core::api::Missing;
@@ -13,12 +14,14 @@ use twinwall_core::beat::Leaving;
 use twinwall_core::config::{GateMode, Node, Pair};
 use twinwall_core::event::{Event, Order};
 use twinwall_core::ids::BootId;
-use twinwall_core::wire::Session;
+use twinwall_core::time::Moment;
+use twinwall_core::wire::{PairKey, Session};
 
 use crate::addresses;
 use crate::announce;
 use crate::beats::{Beats, Gatekeeper, Mail, Parts};
 use crate::cable::{self, HaEnds};
+use crate::clock;
 use crate::gate::{GateSwitch, GateTable};
 use crate::gate_keeping::{GateKeeping, GateOrders, gate_spec};
 use crate::hand_back::HandBack;
@@ -30,6 +33,7 @@ use crate::path_sockets::{PathSockets, Reaches};
 use crate::realtime::{self, BEAT_PRIORITY, STACK};
 use crate::reload::{Fixed, Reached, names, pinger};
 use crate::server::{self, Context};
+use crate::serving;
 use crate::settings::{self, Settings, SettingsError};
 use crate::signals;
 use crate::threads;
@@ -116,21 +120,22 @@ impl Running {
         let journal = Arc::new(Journal::default());
         let ends = Arc::new(HaEnds::default());
         let orders = Arc::new(GateOrders::new()?);
-        let (gate, keeping, mut missing) = make_gate(node.gate, &pair, missing);
+        let serving = serving::take(root);
+        let (mut gate, keeping, mut missing) = make_gate(node.gate, &pair, serving, missing);
+        let continues = go_on(&mut gate, serving, pair.lease());
         let lists = threads::lists(&pair, node.designation)?;
         let (announce, announcer) = announce::announcer(Arc::clone(&lists.vips))?;
-        let (wanted, worker) = addresses::worker(lists)?;
+        let (wanted, mut worker) = addresses::worker(lists)?;
+        worker.keep_until(continues.map(|until| Instant::now() + until.since(clock::now())));
         let (links, watch) = LinkWatch::open(&names(&pair)?)?;
-        let boot = BootId(random()?);
-        let setup = setup(&node, &pair, boot, keeping.is_some());
-        let mut session = Session::new(&key, pair.pair_id, node.designation, boot);
-        session.name_paths(pair.path_tags());
+        let (setup, session) = identity(&node, &pair, &key, keeping.is_some())?;
         let parts = Parts {
             session,
             setup,
             gate,
             urgent: urgent_in,
             mail: mail_in,
+            continues,
             wanted,
             announce,
             links: links.clone(),
@@ -191,20 +196,35 @@ impl Running {
     }
 }
 
-fn setup(node: &Node, pair: &Pair, boot: BootId, gate: bool) -> Setup {
+/// A new run of this node, and its end of the sessions.
+fn identity(node: &Node, pair: &Pair, key: &PairKey, gate: bool) -> io::Result<(Setup, Session)> {
+    let boot = BootId(random()?);
     let (name, designation) = (node.name.clone(), node.designation);
-    Setup { name, designation, boot, pair: pair.clone(), gate }
+    let mut session = Session::new(key, pair.pair_id, designation, boot);
+    session.name_paths(pair.path_tags());
+    Ok((Setup { name, designation, boot, pair: pair.clone(), gate }, session))
 }
 
-/// The gate, the thread's work that keeps it, and what is missing.
+/// A node that served alone goes on: its gate is open since it is there. Until when.
+fn go_on(gate: &mut Gatekeeper, serving: bool, lease: Duration) -> Option<Moment> {
+    let began = clock::now();
+    (serving && gate.begin_open(lease)).then(|| began + lease)
+}
+
+/// The gate, the thread's work that keeps it, and what is missing. `serving`: it is open from
+/// the first moment.
 fn make_gate(
     mode: GateMode,
     pair: &Pair,
+    serving: bool,
     mut missing: Vec<Missing>,
 ) -> (Gatekeeper, Option<GateKeeping>, Vec<Missing>) {
     let spec = gate_spec(pair, Vec::new());
     let made = GateTable::new(mode).and_then(|mut table| {
-        let ensured = table.ensure(&spec)?;
+        let ensured = match serving {
+            true => table.ensure_open(&spec, pair.lease())?,
+            false => table.ensure(&spec)?,
+        };
         Ok((table, ensured))
     });
     let none = |missing| (Gatekeeper::new(None), None, missing);

@@ -11,6 +11,7 @@ mod own;
 mod plan;
 mod run;
 mod vip;
+mod wanted;
 
 use std::io;
 use std::net::IpAddr;
@@ -24,8 +25,9 @@ use life::whole_seconds;
 pub use own::Expected;
 pub(crate) use plan::same_subnet;
 use plan::{Need, Plan, endangered};
-pub use run::{Lists, Report, Wanted, Worker, worker};
+pub use run::{Lists, Report, Worker, worker};
 pub use vip::Vip;
+pub use wanted::Wanted;
 
 /// `IFA_PROTO` of our addresses, by which leftovers of a dead guard are known
 /// (kernel 5.18 or newer). Any number from 4 on is free for programs.

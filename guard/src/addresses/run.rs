@@ -9,12 +9,13 @@ use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, SyncSender};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use twinwall_core::event::{Desired, OwnTrouble};
+use twinwall_core::event::OwnTrouble;
 use twinwall_core::ids::Generation;
 
+use super::wanted::{Letter, Shared, Wanted};
 use super::{Addresses, Audit, Expected, Outcome, Vip};
 use crate::rtnetlink::{Drained, EventSocket};
 use crate::syscall::{Wake, readable, wait};
@@ -69,80 +70,13 @@ pub struct Lists {
     pub backstop: Option<Duration>,
 }
 
-#[derive(Debug)]
-struct Shared {
-    wake: Wake,
-    /// Generation and wanted presence in one word, so that nobody ever waits for a lock.
-    desired: AtomicU64,
-    look: AtomicBool,
-    stop: AtomicBool,
-    life: AtomicU64,
-}
-
-/// The beat thread's end: every method returns at once.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    shared: Arc<Shared>,
-    letters: mpsc::Sender<Letter>,
-}
-
-/// What is too large for a word.
-#[derive(Debug)]
-enum Letter {
-    /// Other lists, and whom to tell when the kernel is as they say.
-    Lists(Lists, Option<SyncSender<()>>),
-    /// The VIPs that are there stay, as addresses of the node itself.
-    GiveBack(SyncSender<()>),
-}
-
-impl Wanted {
-    /// Hands over the newest wanted state; an older one not yet begun is forgotten.
-    pub fn want(&self, desired: Desired) {
-        let word = desired.generation.0 << 1 | u64::from(desired.addresses);
-        self.shared.desired.store(word, Ordering::Release);
-        self.shared.wake.wake();
-    }
-
-    /// Replaces the lists after a reload; dropped VIPs are removed. `done` is told when
-    /// the kernel is as they say.
-    pub fn replace(&self, lists: Lists, done: Option<SyncSender<()>>) {
-        // A worker that has ended needs no list.
-        let _ = self.letters.send(Letter::Lists(lists, done));
-        self.shared.wake.wake();
-    }
-
-    /// Leaves the VIPs that are there to the node, for good and as its own addresses; from
-    /// then on nothing is added or removed. `done` is told when it is so.
-    pub fn give_back(&self, done: SyncSender<()>) {
-        // A worker that has ended changes nothing either.
-        let _ = self.letters.send(Letter::GiveBack(done));
-        self.shared.wake.wake();
-    }
-
-    /// Asks for a look at the kernel now: an interface came back.
-    pub fn look(&self) {
-        self.shared.look.store(true, Ordering::Release);
-        self.shared.wake.wake();
-    }
-
-    /// Says that the beat thread lives. With a backstop, addresses are renewed only
-    /// while this is heard.
-    pub fn alive(&self) {
-        self.shared.life.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Ends the thread. Addresses stay as they are.
-    pub fn stop(&self) {
-        self.shared.stop.store(true, Ordering::Release);
-        self.shared.wake.wake();
-    }
-}
-
 /// The thread's own end; made in the thread whose network namespace counts.
 #[derive(Debug)]
 pub struct Worker {
     shared: Arc<Shared>,
     letters: mpsc::Receiver<Letter>,
+    /// Until then VIPs that are there are not taken off.
+    keep_until: Option<Instant>,
     /// The addresses are the node's: nothing is changed any more.
     given_back: bool,
     lists: Lists,
@@ -169,6 +103,7 @@ pub fn worker(lists: Lists) -> io::Result<(Wanted, Worker)> {
         wake: Wake::new()?,
         desired: AtomicU64::new(NOTHING_WANTED),
         look: AtomicBool::new(false),
+        keep_ended: AtomicBool::new(false),
         stop: AtomicBool::new(false),
         life: AtomicU64::new(0),
     });
@@ -177,6 +112,7 @@ pub fn worker(lists: Lists) -> io::Result<(Wanted, Worker)> {
     let worker = Worker {
         shared: Arc::clone(&shared),
         letters,
+        keep_until: None,
         given_back: false,
         addresses: Addresses::open(lists.vips.len(), lists.backstop)?,
         lists,
@@ -194,6 +130,12 @@ pub fn worker(lists: Lists) -> io::Result<(Wanted, Worker)> {
 }
 
 impl Worker {
+    /// Takes no VIP off before this moment, unless told otherwise: the node served them
+    /// before there was a guard.
+    pub fn keep_until(&mut self, until: Option<Instant>) {
+        self.keep_until = until;
+    }
+
     /// Works until [`Wanted::stop`].
     ///
     /// # Errors
@@ -231,7 +173,7 @@ impl Worker {
             self.calm_until = self.look_at;
         }
         let word = self.shared.desired.load(Ordering::Acquire);
-        if word == self.taken {
+        if word == self.taken || self.keeps(word) {
             return;
         }
         self.taken = word;
@@ -239,6 +181,16 @@ impl Worker {
         self.renew_at = self.next_renewal(Instant::now()).filter(|_| self.present());
         report(Report::Applied { generation: Generation(word >> 1), outcome: &outcome });
         self.tell_own(report);
+    }
+
+    /// Whether the order to take the VIPs off has to wait.
+    fn keeps(&mut self, word: u64) -> bool {
+        let ended = self.shared.keep_ended.load(Ordering::Acquire) || word & 1 == 1;
+        self.keep_until = self.keep_until.filter(|until| !ended && Instant::now() < *until);
+        if let Some(until) = self.keep_until {
+            self.look_at = self.look_at.min(until);
+        }
+        self.keep_until.is_some()
     }
 
     fn open(&mut self, letter: Letter, report: &mut dyn FnMut(Report<'_>)) {

@@ -9,6 +9,9 @@ use twinwall_core::time::Moment;
 use crate::clock;
 use crate::gate::GateSwitch;
 
+/// How often the first opening is tried.
+const BEGINNINGS: u32 = 4;
+
 /// The gate, or its absence.
 pub struct Gatekeeper {
     switch: Option<GateSwitch>,
@@ -38,6 +41,16 @@ impl Gatekeeper {
         if let Some(switch) = &mut self.switch {
             switch.close();
         }
+    }
+
+    /// A right to serve from before there was a guard: open for this long from now.
+    pub fn begin_open(&mut self, left: Duration) -> bool {
+        let Some(switch) = self.active() else { return true };
+        // An arming ends with the kernel's tick, which may come at any moment.
+        (0..BEGINNINGS).any(|_| {
+            switch.arm();
+            switch.open_gate(left)
+        })
     }
 
     /// First half of opening.

@@ -11,6 +11,7 @@
 //! After each of them the core's outputs are carried out in order.
 
 mod arrivals;
+mod continuing;
 mod gatekeeper;
 mod greet;
 mod outputs;
@@ -108,6 +109,8 @@ pub struct Parts {
     pub urgent: Receiver<Mail>,
     /// Mail of the others.
     pub mail: Receiver<Mail>,
+    /// Until when this node goes on serving as it did before there was a guard.
+    pub continues: Option<Moment>,
     /// The address thread.
     pub wanted: Wanted,
     /// The announcing thread.
@@ -153,7 +156,9 @@ impl Beats {
         greet::greet(&mut parts, &mut paths, &mut early)?;
         // From here on this run speaks for itself: the predecessor's right ends before
         // the first word, and its addresses are the first thing that the core takes away.
-        parts.gate.close();
+        if parts.continues.is_none() {
+            parts.gate.close();
+        }
         let core = Core::new(clock::now(), parts.setup.clone());
         let writer = Writer::new(Arc::new(parts.setup.pair.clone()));
         let mut beats = Beats {
@@ -251,6 +256,7 @@ impl Beats {
         self.record(now, &event);
         self.core.handle(now, event);
         self.carry_out();
+        self.mind_peer();
     }
 
     fn record(&mut self, at: Moment, event: &Event) {

@@ -16,7 +16,10 @@ impl Beats {
     pub(super) fn carry_out(&mut self) {
         while let Some(output) = self.core.poll_output() {
             match output {
-                Output::Send { paths, beat } => self.send(paths, &beat),
+                Output::Send { paths, beat } => {
+                    self.mind_grant(&beat);
+                    self.send(paths, &beat);
+                }
                 Output::Gate(order) => self.gate(order),
                 Output::Want(desired) => self.parts.wanted.want(desired),
                 Output::Announce { start: true } => self.parts.announce.start(),
@@ -72,6 +75,7 @@ impl Beats {
             self.refresh();
             let Some(until) = self.core.may_open(clock::now()) else { return false };
             if self.parts.gate.open(until) {
+                self.gate_was_opened();
                 return true;
             }
         }

@@ -3,24 +3,28 @@
 //! touched unless the table must be built anew.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::TABLE;
 use super::consts::{
     ANY_TABLE, CHAIN_HOOK, CHAIN_NAME, CHAIN_POLICY, CHAIN_TYPE, DATA_VALUE, DESC_SIZE, ELEM_KEY,
-    ELEM_LIST_ELEMENTS, ELEM_LIST_SET, HOOK_DEVICE, HOOK_NUMBER, HOOK_PRIORITY, LIST_ELEM,
-    MSG_DELCHAIN, MSG_DELRULE, MSG_DELSETELEM, MSG_DELTABLE, MSG_NEWCHAIN, MSG_NEWRULE, MSG_NEWSET,
-    MSG_NEWSETELEM, MSG_NEWTABLE, NLM_F_APPEND, NLM_F_CREATE, RULE_CHAIN, RULE_EXPRESSIONS,
-    RULE_USERDATA, SET_DESC, SET_F_EVAL, SET_F_TIMEOUT, SET_FLAGS, SET_ID, SET_KEY_LEN,
-    SET_KEY_TYPE, SET_NAME, TABLE_F_PERSIST, TABLE_FLAGS, TABLE_NAME, TABLE_USERDATA,
+    ELEM_LIST_ELEMENTS, ELEM_LIST_SET, ELEM_TIMEOUT, HOOK_DEVICE, HOOK_NUMBER, HOOK_PRIORITY,
+    LIST_ELEM, MSG_DELCHAIN, MSG_DELRULE, MSG_DELSETELEM, MSG_DELTABLE, MSG_NEWCHAIN, MSG_NEWRULE,
+    MSG_NEWSET, MSG_NEWSETELEM, MSG_NEWTABLE, NLM_F_APPEND, NLM_F_CREATE, RULE_CHAIN,
+    RULE_EXPRESSIONS, RULE_USERDATA, SET_DESC, SET_F_EVAL, SET_F_TIMEOUT, SET_FLAGS, SET_ID,
+    SET_KEY_LEN, SET_KEY_TYPE, SET_NAME, TABLE_F_PERSIST, TABLE_FLAGS, TABLE_NAME, TABLE_USERDATA,
     VERDICT_ACCEPT,
 };
 use super::found::{Elements, Found, FoundTable, Hook};
 use super::netlink::Batch;
 use super::rule::{self, Rule};
-use super::wanted::{Chain, Content, LIVE_SET_SIZE, Set, Wanted};
+use super::wanted::{ANSWER, Chain, Content, FORWARD, LIVE_SET_SIZE, Set, Wanted};
 
 /// Elements in one message: far below the 64 kB that an attribute can hold.
 const ELEMENTS_AT_ONCE: usize = 512;
+
+/// The key of both gates: what `meta nfproto` gives in a netdev table.
+const NFPROTO_NETDEV: u8 = 5;
 
 /// What must be done.
 #[derive(Debug, Default)]
@@ -275,6 +279,25 @@ fn del_rules(batch: &mut Batch, chain: &str) {
         w.string(ANY_TABLE, TABLE);
         w.string(RULE_CHAIN, chain);
     });
+}
+
+impl Plan {
+    /// Opens both gates in the same transaction, for a node that served before it had a gate.
+    pub(super) fn open(&mut self, lease: Duration) {
+        let ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+        for set in [ANSWER, FORWARD] {
+            self.batch.add(MSG_NEWSETELEM, NLM_F_CREATE, format!("open the gate {set}"), |w| {
+                w.string(ANY_TABLE, TABLE);
+                w.string(ELEM_LIST_SET, set);
+                w.nest(ELEM_LIST_ELEMENTS, |w| {
+                    w.nest(LIST_ELEM, |w| {
+                        w.nest(ELEM_KEY, |w| w.bytes(DATA_VALUE, &[NFPROTO_NETDEV]));
+                        w.be64(ELEM_TIMEOUT, ms);
+                    });
+                });
+            });
+        }
+    }
 }
 
 fn change_elements(batch: &mut Batch, kind: u16, flags: u16, set: &str, keys: &[&[u8]]) {

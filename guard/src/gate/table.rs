@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use twinwall_core::config::GateMode;
 
@@ -91,9 +92,25 @@ impl GateTable {
     /// # Errors
     /// [`GateError::Owned`], or why nothing was changed.
     pub fn ensure(&mut self, spec: &GateSpec) -> Result<Ensured, GateError> {
+        self.make(spec, None)
+    }
+
+    /// The same, and the gate is open for `lease` from the moment in which it is there: for
+    /// a node that served before it had a gate.
+    ///
+    /// # Errors
+    /// As [`ensure`](Self::ensure).
+    pub fn ensure_open(&mut self, spec: &GateSpec, lease: Duration) -> Result<Ensured, GateError> {
+        self.make(spec, Some(lease))
+    }
+
+    fn make(&mut self, spec: &GateSpec, open: Option<Duration>) -> Result<Ensured, GateError> {
         let mut tries = 1;
         loop {
-            let (plan, absent) = self.plan(spec)?;
+            let (mut plan, absent) = self.plan(spec)?;
+            if let Some(lease) = open {
+                plan.open(lease);
+            }
             match self.netlink.commit(&plan.batch) {
                 Ok(()) => return Ok(ensured(plan, absent)),
                 Err(refused) if changed_meanwhile(&refused) && tries < ENSURE_TRIES => tries += 1,

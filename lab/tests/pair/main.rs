@@ -19,3 +19,4 @@ mod socket;
 mod strangers;
 mod support;
 mod turned_off;
+mod turned_on;

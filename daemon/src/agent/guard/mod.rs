@@ -3,6 +3,7 @@
 //! anybody else, and nothing here decides a role.
 
 mod control;
+mod serving;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use twinwall_core::beat::RoleWord;
 use crate::client::{self, Client, Waited};
 use crate::failure::Failure;
 pub use control::Control;
+pub(super) use serving::Serving;
 
 /// How often the following thread looks whether it shall end.
 const TURN: Duration = Duration::from_millis(250);

@@ -13,6 +13,7 @@ use twinwall_core::ids::Designation;
 
 use super::refuse;
 use crate::agent::api::error::{Detail, Refusal};
+use crate::agent::guard::Serving;
 use crate::agent::netconf::{self, Refused, Wanted, live};
 use crate::agent::node::Node;
 use crate::agent::settings::{FileChange, Version, check};
@@ -140,6 +141,15 @@ fn at_field(interface: &str, part: Designation, refused: &Refused) -> Refusal {
 /// Takes them over: from the write on they are this node's settings, whatever the kernel or
 /// the guard says, and what these refuse comes back as a note for the administrator.
 pub(super) async fn take(node: &Arc<Node>, draft: Draft) -> Result<Vec<String>, Refusal> {
+    take_over(node, draft, false).await
+}
+
+/// The same on the node that served alone until now, and goes on while its guard starts.
+pub(super) async fn take_serving(node: &Arc<Node>, draft: Draft) -> Result<Vec<String>, Refusal> {
+    take_over(node, draft, true).await
+}
+
+async fn take_over(node: &Arc<Node>, draft: Draft, serves: bool) -> Result<Vec<String>, Refusal> {
     let was = node.settings().pair.as_ref().is_some_and(|pair| pair.enabled);
     let here = Arc::clone(node);
     let written = tokio::task::spawn_blocking(move || write(&here, draft)).await;
@@ -152,7 +162,11 @@ pub(super) async fn take(node: &Arc<Node>, draft: Draft) -> Result<Vec<String>, 
             notes.extend(told.err().map(|why| format!("the guard did not take them over: {why}")));
         }
         (true, true) | (false, false) => {}
-        (_, runs) => notes.extend(guard(node, runs).await.err()),
+        (_, runs) => {
+            let word = (runs && serves).then(|| Serving::say(node));
+            notes.extend(guard(node, runs).await.err());
+            drop(word);
+        }
     }
     if !plan.pair.enabled {
         notes.extend(settle(&plan.pair, &plan.own));

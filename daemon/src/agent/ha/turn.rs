@@ -119,7 +119,12 @@ async fn turn_on(
     let mut notes: Vec<String> = compared.overridden().collect();
     notes.extend(there.into_iter().map(|note| format!("on the other node: {note}")));
     job.step("This node: settings, own addresses, guard");
-    notes.extend(take::take(node, draft).await?);
+    let other_serves = ask_state(node).await.is_ok_and(|said| said.active == Some(true));
+    notes.extend(if other_serves {
+        take::take(node, draft).await?
+    } else {
+        take::take_serving(node, draft).await?
+    });
     drop(turn);
     job.step("Waiting until one of the nodes is active");
     let mut guard = node.guard();
