@@ -1,6 +1,12 @@
 //! What this node answers when the other asks about its settings, or hands new ones over.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use twinwall_core::api::Request;
+use twinwall_core::beat::RoleWord;
+use twinwall_core::event::Fact;
 
 use super::take::{self, Draft};
 use super::{Said, current};
@@ -9,6 +15,11 @@ use crate::agent::calls::Reply;
 use crate::agent::node::Node;
 use crate::agent::settings::check;
 use crate::agent::settings::revision::Standing;
+
+/// How long the guard of the other node may take to become active: its boot hold, and more.
+const STANDS_BACK: Duration = Duration::from_secs(15);
+/// A fact that is of no use any more goes with this.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// A question about settings.
 pub(in crate::agent) enum Question {
@@ -45,7 +56,11 @@ pub(in crate::agent) async fn answer(
             if newer(node, &draft)? == Standing::Same {
                 return Ok(Reply::SettingsDone { notes: Vec::new() });
             }
-            let notes = take::take(node, draft).await?;
+            let was = node.settings().is_enabled();
+            let mut notes = take::take(node, draft).await?;
+            if !was && node.settings().is_enabled() {
+                notes.extend(stand_back(node).await.err());
+            }
             Ok(Reply::SettingsDone { notes })
         }
         Question::Text => {
@@ -53,6 +68,33 @@ pub(in crate::agent) async fn answer(
             Ok(Reply::SettingsText { version: current.version, text: current.text })
         }
     }
+}
+
+/// High availability was turned on at the other node, which serves and becomes the active one:
+/// this guard, although it starts a moment earlier, lets it. Should nobody serve then, it does.
+async fn stand_back(node: &Arc<Node>) -> Result<(), String> {
+    let reason = "high availability was turned on at the other node, which becomes active";
+    let told = node.ask_guard(standing_back(false, reason, STANDS_BACK)).await;
+    told.map_err(|why| format!("the guard did not take a fact: {why}"))?;
+    let node = Arc::clone(node);
+    node.runtime().clone().spawn(async move {
+        let mut guard = node.guard();
+        let served = guard.wait_for(|state| {
+            let peer = state.status().map(|status| &status.snapshot.peer);
+            peer.is_some_and(|peer| peer.is_heard() && peer.role == Some(RoleWord::Active))
+        });
+        let served = timeout(STANDS_BACK, served).await.is_ok_and(|it| it.is_ok());
+        if served {
+            // Else it ends by itself.
+            let _ = node.ask_guard(standing_back(true, "", MOMENT)).await;
+        }
+    });
+    Ok(())
+}
+
+fn standing_back(good: bool, reason: &str, holds: Duration) -> Request {
+    let (name, reason) = ("turned_on_there".to_owned(), reason.to_owned());
+    Request::Fact { fact: Fact { name, good, reason, holds } }
 }
 
 /// Older ones never replace newer ones.

@@ -60,8 +60,6 @@ impl Site {
             gateway.boot()?;
         }
         site.lab.set_up(&["sync.debounce=0".to_owned()], &mut |_| {})?;
-        // Changes go from the active to the passive.
-        site.lab.make_active(0)?;
         site.others(&wanted.against)?;
         Ok(site)
     }

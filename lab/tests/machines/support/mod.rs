@@ -84,7 +84,7 @@ impl Site {
         self.run(1, &format!("twinwall pair join {code}"));
         self.run(0, &format!("twinwall ha set {}", files::changes().join(" ")));
         self.run(0, "twinwall ha enable");
-        self.settle();
+        assert_eq!(self.settle(), 0, "the node where it was turned on: {}", self.story());
         self.until("all sections in sync", || {
             let both = [self.sync(0)?, self.sync(1)?];
             let good = both.iter().all(|sync| sync["verdict"] == "in_sync");
