@@ -130,7 +130,13 @@ impl Lab {
         if self.form.twinwall.is_none() {
             return Ok(());
         }
-        let mut changes = guard::changes(&self.form.settings());
+        // The first gateway has today what clients use.
+        let present = |change: String| match change.split_once(".virtual=") {
+            Some((interface, _)) => format!("{interface}.virtual=present"),
+            None => change,
+        };
+        let changes = guard::changes(&self.form.settings()).into_iter();
+        let mut changes: Vec<String> = changes.map(present).collect();
         changes.extend_from_slice(more);
         set_up(&mut self.gateways, &changes, tell)
     }

@@ -10,7 +10,9 @@ pub(crate) enum Ha {
     /// Change settings on both nodes, as heartbeat.interval=0.5 interface.lan.watch=true
     ///
     /// KEY=VALUE sets a key of pair.toml, an interface's as interface.NAME.KEY; a list is
-    /// written with commas. KEY+=ENTRY and KEY-=ENTRY add to a list and remove from it.
+    /// written with commas. KEY+=ENTRY and KEY-=ENTRY add to a list and remove from it. In
+    /// interface.NAME.virtual the word 'present' stands for the addresses that this node has
+    /// there now, but for its new own ones.
     Set(HaSetArgs),
     /// Turn high availability on; this node becomes the active one
     Enable(HaEnableArgs),

@@ -15,6 +15,7 @@ use super::{Body, Shared};
 use crate::agent::ha::turn::{self, TurnOff, TurnOn};
 use crate::agent::ha::{self, Basis, Done, HaView};
 use crate::agent::jobs::JobView;
+use crate::agent::netconf::live;
 use crate::agent::settings::change::MAX_CHANGES;
 use crate::agent::settings::edit::edit;
 use crate::agent::settings::{Change, HaSettings, Revision, Source, Value, Version, check};
@@ -114,7 +115,7 @@ async fn replace(
             let message = "not changed this way; use enable and disable, and pairing".to_owned();
             return Err(check::at("enabled".to_owned(), message));
         }
-        edited(&current.text, &settings.changes_from(&old))
+        entered(&current.text, &settings.changes_from(&old))
     });
     done.await.map(Json)
 }
@@ -130,8 +131,24 @@ async fn set(
     }
     let who = caller.who;
     let basis = Basis { who, seen, source: Source::Entered, by_hand: addresses_by_hand };
-    let done = ha::change(&shared.node, basis, |current| edited(&current.text, &changes));
+    let done = ha::change(&shared.node, basis, |current| entered(&current.text, &changes));
     done.await.map(Json)
+}
+
+/// Changes that may name addresses by 'present'.
+fn entered(text: &str, changes: &[Change]) -> Result<String, Refusal> {
+    if !ha::is_named(changes) {
+        // Settings that are wrong can be mended by what is entered.
+        return edited(text, changes);
+    }
+    let settings = HaSettings::from(&check::read(text)?);
+    let held = |name: &str| {
+        live::held(name).map_err(|error| {
+            let place = format!("interface.{name}.name");
+            check::at(place, format!("asking for its addresses: {error}"))
+        })
+    };
+    edited(text, &ha::resolve(changes, &settings, held)?)
 }
 
 fn edited(text: &str, changes: &[Change]) -> Result<String, Refusal> {

@@ -5,6 +5,7 @@
 mod answer;
 mod keep;
 mod order;
+mod present;
 mod take;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use super::sysctls::SysctlView;
 pub(super) use answer::{Question, answer};
 pub(super) use keep::keep;
 pub use order::{Basis, Done, change};
+pub(super) use present::{is_named, resolve};
 pub use take::Draft;
 
 /// What a node keeps for all this.

@@ -60,6 +60,9 @@ pub(super) fn plan(node: &Node, draft: &Draft) -> Result<Plan, Refusal> {
     let mut plan =
         Plan { pair, files: Vec::new(), own: Vec::new(), old: Vec::new(), notes: Vec::new() };
     let concerns = plan.pair.enabled || draft.keep_virtual.is_some();
+    if let Some(own) = settings.designation().filter(|_| !concerns && !draft.by_hand) {
+        plan.fixed(node, settings.pair.as_ref(), own)?;
+    }
     if let Some(own) = settings.designation().filter(|_| concerns) {
         plan.addresses(node, settings.pair.as_ref(), own, draft)?;
     }
@@ -111,6 +114,28 @@ impl Plan {
         // Several interfaces may stand in one file.
         let all = netconf::plan(node.root(), &wanted);
         self.files = all.map_err(|refused| Refusal::invalid(refused.to_string()))?;
+        Ok(())
+    }
+
+    /// Before it is turned on nothing is written, but what can never be is refused already:
+    /// an interface whose addresses come from elsewhere. Those that stay as they are need no
+    /// answer.
+    fn fixed(&self, node: &Node, before: Option<&Pair>, part: Designation) -> Result<(), Refusal> {
+        let old =
+            |interface: &Interface| before.is_some_and(|it| it.interfaces.contains(interface));
+        for interface in self.pair.interfaces.iter().filter(|it| !old(it)) {
+            let all = interface.own(part).iter().chain(&interface.virtual_ips);
+            let all: Vec<IpAddr> = all.map(|prefix| prefix.address).collect();
+            let fixed = netconf::fixed(node.root(), &interface.name, &all);
+            fixed.or_else(|refused| match refused {
+                Refused::Dynamic { .. } => Err(at_field(&interface.name, part, &refused)),
+                // Said when it is turned on; it may be mended until then.
+                Refused::Unreadable(_)
+                | Refused::Both(..)
+                | Refused::Unknown { .. }
+                | Refused::ByHand { .. } => Ok(()),
+            })?;
+        }
         Ok(())
     }
 

@@ -142,6 +142,21 @@ fn what_cannot_be_is_refused_at_its_field_and_changes_nothing() {
 }
 
 #[test]
+fn an_interface_with_addresses_from_dhcp_is_refused_as_soon_as_it_is_entered() {
+    alone(async || {
+        let place = Place::new("gw-d", "primary");
+        let network = "[Match]\nName=lan\n\n[Network]\nDHCP=ipv4\n";
+        fs::write(place.root.join(LAN), network).expect("written");
+        let change = ["interface.lan.virtual=10.1.0.7/24"];
+        let refused = place.set(None, &change).await.expect_err("DHCP");
+        assert_eq!(refused.details[0].place, "interface.lan.primary");
+        assert!(refused.details[0].message.contains("DHCP=ipv4"), "{refused}");
+        assert_eq!(place.read("etc/twinwall/pair.toml"), PAIR);
+        place.set(None, &["heartbeat.interval=0.2"]).await.expect("what stays needs no answer");
+    });
+}
+
+#[test]
 fn turning_on_gives_each_node_its_own_address_and_takes_the_virtual_one_out_of_its_files() {
     alone(async || {
         let place = Place::new("gw-b", "secondary");

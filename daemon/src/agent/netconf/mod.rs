@@ -154,19 +154,38 @@ pub fn plan(root: &Path, wanted: &[Wanted]) -> Result<Vec<FileChange>, Refused> 
     files.changes()
 }
 
+/// Whether these addresses of an interface are the administrator's to choose: it gets none
+/// of their families from DHCP or dial-up.
+///
+/// # Errors
+/// Where it does, and that the configuration cannot be read.
+pub fn fixed(root: &Path, interface: &str, addresses: &[IpAddr]) -> Result<(), Refused> {
+    let found = look(&Files::new(root), interface)?;
+    let dynamic = found.and_then(|found| found.dynamic);
+    dynamic.map_or(Ok(()), |dynamic| dynamic.leaves(interface, addresses.iter().copied()))
+}
+
+impl Dynamic {
+    fn leaves(
+        &self,
+        interface: &str,
+        mut addresses: impl Iterator<Item = IpAddr>,
+    ) -> Result<(), Refused> {
+        if addresses.any(|address| if address.is_ipv4() { self.v4 } else { self.v6 }) {
+            let (interface, by) = (interface.to_owned(), self.by.clone());
+            return Err(Refused::Dynamic { interface, by });
+        }
+        Ok(())
+    }
+}
+
 fn plan_one(files: &mut Files<'_>, wanted: &Wanted) -> Result<(), Refused> {
     let Some(found) = look(files, &wanted.interface)? else {
         return fresh(files, wanted);
     };
     if let Some(dynamic) = &found.dynamic {
-        let touches = |v4: bool| {
-            let own = wanted.own.iter().map(|prefix| prefix.address);
-            own.chain(wanted.gone.iter().copied()).any(|address| address.is_ipv4() == v4)
-        };
-        if (dynamic.v4 && touches(true)) || (dynamic.v6 && touches(false)) {
-            let interface = wanted.interface.clone();
-            return Err(Refused::Dynamic { interface, by: dynamic.by.clone() });
-        }
+        let own = wanted.own.iter().map(|prefix| prefix.address);
+        dynamic.leaves(&wanted.interface, own.chain(wanted.gone.iter().copied()))?;
     }
     let steps = steps(&found.addresses, wanted);
     match found.system {
