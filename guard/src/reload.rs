@@ -1,5 +1,7 @@
 //! Reads the settings again while the guard runs, on the thread of the client that
-//! asks. Each step is waited for before the next is taken:
+//! asks. Another key comes first, and only while the peer is away: a dead unit was replaced,
+//! and what it knew is of no use any more. Then each step is waited for before the next is
+//! taken:
 //!
 //! 1. the gate holds for the addresses and interfaces of before and of now
 //! 2. the beat thread takes the settings over, or refuses them
@@ -9,12 +11,13 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use twinwall_core::config::{Node, Pair};
-use twinwall_core::wire::PairKey;
+use twinwall_core::ids::BootId;
+use twinwall_core::wire::{PairKey, Session};
 
 use crate::beats::{Mail, Reload};
 use crate::cable::HaEnds;
@@ -46,14 +49,14 @@ pub struct Reached {
     pub ends: Arc<HaEnds>,
     /// What only a restart changes.
     pub fixed: Fixed,
+    /// The heartbeats' key in force.
+    pub key: Mutex<PairKey>,
 }
 
 /// What holds for a whole run of the guard.
 pub struct Fixed {
     /// `node.toml`.
     pub node: Node,
-    /// The heartbeats' key.
-    pub key: PairKey,
 }
 
 impl Reached {
@@ -72,8 +75,30 @@ impl Reached {
                 first.key
             ));
         }
+        self.rekey(&new)?;
         self.change(&pair, &new.pair)?;
         *pair = new.pair;
+        Ok(())
+    }
+
+    /// Takes the key over if it is another one.
+    fn rekey(&self, new: &Settings) -> Result<(), String> {
+        let mut key = self.key.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if *key == new.key {
+            return Ok(());
+        }
+        let boot = BootId(random().map_err(|error| format!("drawing a number: {error}"))?);
+        let session = session(&new.node, &new.pair, &new.key, boot);
+        let (send, answer) = sync_channel(1);
+        if !self.mail.send(Mail::NewKey(Box::new(session), send)) {
+            return Err(silent());
+        }
+        if !wait_for(&answer)? {
+            return Err("key file: cannot be changed while the other node is heard; restart the \
+                        guard on both nodes, the passive first"
+                .to_owned());
+        }
+        *key = new.key.clone();
         Ok(())
     }
 
@@ -135,7 +160,6 @@ impl Fixed {
             ("designation", old.designation != node.designation),
             ("gate", old.gate != node.gate),
             ("realtime", old.realtime != node.realtime),
-            ("key file", self.key != new.key),
         ];
         match differs.into_iter().find(|(_, differs)| *differs) {
             Some((key, _)) => Err(format!(
@@ -144,6 +168,13 @@ impl Fixed {
             None => Ok(()),
         }
     }
+}
+
+/// The session of a run, or of a key; `boot` is drawn for it alone.
+pub fn session(node: &Node, pair: &Pair, key: &PairKey, boot: BootId) -> Session {
+    let mut session = Session::new(key, pair.pair_id, node.designation, boot);
+    session.name_paths(pair.path_tags());
+    session
 }
 
 /// The names of all links, the HA link's first.

@@ -31,7 +31,7 @@ use crate::mailbox::{Sender, mailbox};
 use crate::notify::Notifier;
 use crate::path_sockets::{PathSockets, Reaches};
 use crate::realtime::{self, BEAT_PRIORITY, STACK};
-use crate::reload::{Fixed, Reached, names, pinger};
+use crate::reload::{Fixed, Reached, names, pinger, session};
 use crate::server::{self, Context};
 use crate::serving;
 use crate::settings::{self, Settings, SettingsError};
@@ -144,7 +144,7 @@ impl Running {
             notifier: Notifier::from_environment()?,
             ends: Arc::clone(&ends),
         };
-        let fixed = Fixed { node: node.clone(), key };
+        let fixed = Fixed { node: node.clone() };
         let gate = keeping.is_some().then(|| Arc::clone(&orders));
         let to = Reaches { mail: urgent.clone(), wanted: parts.wanted.clone(), gate: gate.clone() };
         let hand_back =
@@ -153,7 +153,8 @@ impl Running {
         links.check();
         threads::start("links", node.realtime, move || work.run(watch))?;
         let (to_beats, cable) = (mail.clone(), Arc::clone(&ends));
-        let reached = Reached { gate, mail: to_beats, links, pairs, ends: cable, fixed };
+        let key = Mutex::new(key);
+        let reached = Reached { gate, mail: to_beats, links, pairs, ends: cable, fixed, key };
         let beats = start_beats(parts, node.realtime, std::mem::take(&mut missing))?;
         start_others(worker, announcer, &pair, &node, &ends, (&urgent, &mail), &orders)?;
         if let Some(keeping) = keeping {
@@ -200,8 +201,7 @@ impl Running {
 fn identity(node: &Node, pair: &Pair, key: &PairKey, gate: bool) -> io::Result<(Setup, Session)> {
     let boot = BootId(random()?);
     let (name, designation) = (node.name.clone(), node.designation);
-    let mut session = Session::new(key, pair.pair_id, designation, boot);
-    session.name_paths(pair.path_tags());
+    let session = session(node, pair, key, boot);
     Ok((Setup { name, designation, boot, pair: pair.clone(), gate }, session))
 }
 

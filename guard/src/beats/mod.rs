@@ -79,6 +79,9 @@ pub enum Mail {
     Record(SyncSender<Recorded>),
     /// Settings that were read again and may be changed live, and where to answer.
     Reload(Box<Reload>, SyncSender<Result<Replaced, ReloadRefused>>),
+    /// Heartbeats under another key from now on, and whether they are: not while the peer is
+    /// heard, which would be lost.
+    NewKey(Box<Session>, SyncSender<bool>),
     /// The gate's table was made anew: open again for what is left of the lease.
     RestoreGate,
     /// The protections that are missing.
@@ -334,6 +337,9 @@ impl Beats {
                 let result = self.reload(*new);
                 // The client may have given up.
                 let _ = answer.try_send(result);
+            }
+            Mail::NewKey(session, answer) => {
+                let _ = answer.try_send(self.rekey(*session));
             }
             Mail::RestoreGate => self.parts.gate.restore(),
             Mail::Missing(missing) => self.missing = missing,

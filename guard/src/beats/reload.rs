@@ -9,6 +9,7 @@ use twinwall_core::config::Pair;
 use twinwall_core::event::Event;
 use twinwall_core::ids::InterfaceId;
 use twinwall_core::node::ReloadRefused;
+use twinwall_core::wire::Session;
 
 use super::Beats;
 use crate::addresses::Lists;
@@ -50,6 +51,16 @@ impl Beats {
         self.parts.wanted.replace(new.lists, Some(new.applied));
         self.carry_out();
         Ok(Replaced { pinger })
+    }
+
+    /// A session under another key takes the place of the one that there is, unless the peer
+    /// is heard. Who has only the old key is a stranger from now on.
+    pub(super) fn rekey(&mut self, session: Session) -> bool {
+        if self.core.snapshot(clock::now()).peer.is_heard() {
+            return false;
+        }
+        self.parts.session = session;
+        true
     }
 
     pub(super) fn link(&mut self, name: InterfaceName, up: bool) {

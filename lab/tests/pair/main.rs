@@ -13,6 +13,7 @@ mod links;
 mod orders;
 mod readiness;
 mod record;
+mod rekey;
 mod reload;
 mod roles;
 mod socket;

@@ -7,6 +7,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::routing::{get, post};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use twinwall_core::api::Request;
 use twinwall_core::ids::Designation;
 
 use super::Shared;
@@ -158,8 +159,26 @@ async fn end(node: &Arc<Node>, job: Job, made: Result<String, Refusal>) {
     };
     if let Ok(peer) = &made {
         job.step(format!("Paired with {peer}."));
+        if let Err(why) = tell_guard(node).await {
+            job.step(format!("But {why}"));
+        }
     }
     job.finish(made.map(|peer| Paired { peer }));
+}
+
+/// In a pair in which high availability is on: the guard takes the new key, so that the unit
+/// that was replaced is a stranger from now on; on a new unit it starts.
+async fn tell_guard(node: &Arc<Node>) -> Result<(), String> {
+    if !node.settings().is_enabled() {
+        return Ok(());
+    }
+    if node.guard().borrow().status().is_some() {
+        let told = node.ask_guard(Request::Reload {}).await;
+        return told.map_err(|why| format!("the guard goes on with the old key: {why}"));
+    }
+    let control = node.machine().control;
+    let started = tokio::task::spawn_blocking(move || control.set(true)).await;
+    started.map_err(|error| error.to_string())?
 }
 
 /// What came of it.
