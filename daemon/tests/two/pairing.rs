@@ -145,6 +145,7 @@ fn two_nodes_pair_by_files_alone() {
     std::fs::write(&own, two.a.good(&["pair", "export"])).expect("written");
     let refused = two.a.run(&["pair", "import", own.to_str().expect("a path")]);
     assert!(refused.err.contains("this node's own card"), "{refused:?}");
+    two.b.write("etc/twinwall/node.toml", "name = \"gw-b\"\ndesignation = \"secondary\"\n");
     for node in [&two.a, &two.b] {
         node.write(
             "etc/twinwall/pair.toml",
@@ -154,4 +155,7 @@ fn two_nodes_pair_by_files_alone() {
         node.good(&["pair", "import", card.to_str().expect("a path")]);
     }
     in_talks(&two);
+    let begun = |node: &Node| node.text("var/lib/twinwall/sync.json").contains("\"lineage\": \"");
+    wait("the primary's configuration counts", || begun(&two.a));
+    assert!(!begun(&two.b), "the secondary is blank");
 }

@@ -210,6 +210,10 @@ async fn imports(
     let identity = identity(&node)?;
     import(node.root(), identity.certificate(), &body.0).map_err(Refusal::invalid)?;
     node.reload_soon().await?;
+    if node.settings().designation() == Some(Designation::Primary) {
+        // Nobody invited: of two nodes by files the primary is the one whose configuration counts.
+        invite::begin_history(&node);
+    }
     Ok(Json(Taken { taken: true }))
 }
 

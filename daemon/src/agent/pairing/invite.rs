@@ -176,7 +176,7 @@ impl Open {
                     Output::Keep(agreed) => {
                         peer.clone_from(&agreed.name);
                         let kept = super::join::keep(&self.node, &self.own.node, agreed).await;
-                        self.begin_history();
+                        begin_history(&self.node);
                         let after = inviter.kept(kept.map_err(|stop| stop.to_string()));
                         outputs.extend(said(&mut stream, after).await?);
                     }
@@ -185,14 +185,15 @@ impl Open {
             }
         }
     }
+}
 
-    /// The inviter's configuration is the one that has a history from now on.
-    fn begin_history(&self) {
-        // Without random numbers there was no key either.
-        let Ok(bytes) = random::<16>() else { return };
-        if let Ok(engine) = self.node.engine() {
-            engine.tell(Event::Input(Input::Begin(Lineage(u128::from_be_bytes(bytes)))));
-        }
+/// This node's configuration is the one that has a history from now on, unless it belongs to
+/// one already.
+pub fn begin_history(node: &Node) {
+    // Without random numbers there was no key either.
+    let Ok(bytes) = random::<16>() else { return };
+    if let Ok(engine) = node.engine() {
+        engine.tell(Event::Input(Input::Begin(Lineage(u128::from_be_bytes(bytes)))));
     }
 }
 
