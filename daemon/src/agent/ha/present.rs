@@ -65,7 +65,7 @@ fn addresses(
     let own: Vec<IpAddr> = ["primary", "secondary"]
         .iter()
         .flat_map(|part| owned(&format!("interface.{name}.{part}"), name, changes, settings))
-        .filter_map(|text| Some(text.split('/').next()?.trim().parse().ok()?))
+        .filter_map(|text| text.split('/').next()?.trim().parse().ok())
         .collect();
     let wanted = |prefix: &Prefix| {
         let link_local = matches!(prefix.address, IpAddr::V6(six) if six.is_unicast_link_local());
