@@ -144,7 +144,7 @@ impl Running {
             notifier: Notifier::from_environment()?,
             ends: Arc::clone(&ends),
         };
-        let fixed = Fixed { node: node.clone() };
+        let (fixed, key) = (Fixed { node: node.clone() }, Mutex::new(key));
         let gate = keeping.is_some().then(|| Arc::clone(&orders));
         let to = Reaches { mail: urgent.clone(), wanted: parts.wanted.clone(), gate: gate.clone() };
         let hand_back =
@@ -153,7 +153,6 @@ impl Running {
         links.check();
         threads::start("links", node.realtime, move || work.run(watch))?;
         let (to_beats, cable) = (mail.clone(), Arc::clone(&ends));
-        let key = Mutex::new(key);
         let reached = Reached { gate, mail: to_beats, links, pairs, ends: cable, fixed, key };
         let beats = start_beats(parts, node.realtime, std::mem::take(&mut missing))?;
         start_others(worker, announcer, &pair, &node, &ends, (&urgent, &mail), &orders)?;
