@@ -48,6 +48,17 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Where and when, as rows of a table in Markdown.
+    pub fn rows(&self) -> String {
+        format!(
+            "| date | {} (UTC) |\n| machine | {}, {} cores, {} GiB |\n| kernel | {} |\n\
+             | twinwall | {} |\n",
+            self.date, self.cpu, self.cores, self.memory_gib, self.kernel, self.twinwall,
+        )
+    }
+}
+
 fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }

@@ -33,11 +33,7 @@ fn head(benchmark: &Benchmark) -> String {
     format!(
         "# Failover, measured from the client's side\n\n\
          Written by `cargo xtask bench failover --against keepalived`; run it to see your own figures.\n\n\
-         | | |\n| --- | --- |\n\
-         | date | {} (UTC) |\n\
-         | machine | {}, {} cores, {} GiB |\n\
-         | kernel | {} |\n\
-         | twinwall | {} |\n\
+         | | |\n| --- | --- |\n{}\
          | keepalived | {} |\n\
          | repetitions | {} of each fault, 1 of each steady state, with either product; {} of {} rows, {:.0} minutes |\n\
          | floor, routed packets | {} |\n\
@@ -52,12 +48,7 @@ fn head(benchmark: &Benchmark) -> String {
          send for 20 ms, or lost packets before the fault, is set aside and listed below. \
          The kernel has one limiter of link notices for the whole machine: other programs that move links at the same \
          time delay them, and with them the rows about links.\n",
-        machine.date,
-        machine.cpu,
-        machine.cores,
-        machine.memory_gib,
-        machine.kernel,
-        machine.twinwall,
+        machine.rows(),
         machine.keepalived,
         benchmark.reps,
         benchmark.rows.len(),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Contender, Wanted, page, run};
+use super::{Contender, Wanted, disk, page, run};
 use crate::bench::machine::Machine;
 use crate::error::{Doing, Result};
 use crate::isolate::{self, Side};
@@ -23,6 +23,9 @@ pub struct SyncOptions {
     /// Files of 1 KB.
     #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(101..=9900))]
     files: u32,
+    /// Let everything lie on the disk that this folder is on, instead of in memory.
+    #[arg(long, value_name = "FOLDER")]
+    disk: Option<PathBuf>,
     /// Print JSON, and write no page.
     #[arg(long)]
     json: bool,
@@ -43,9 +46,12 @@ pub fn command(options: SyncOptions, guard: PathBuf) -> Result<ExitCode> {
         Side::Done(code) => return Ok(code),
         Side::Inside { .. } => {}
     }
-    let SyncOptions { against, reps, files, .. } = options;
+    let SyncOptions { against, reps, files, disk, .. } = options;
+    if let Some(folder) = &disk {
+        disk::lie_below(folder)?;
+    }
     let machine = Machine::look(&guard);
-    let wanted = Wanted { reps, files, against, guard };
+    let wanted = Wanted { reps, files, against, guard, on_disk: disk.is_some() };
     let rows = run(&wanted)?;
     if options.json {
         let text = serde_json::to_string_pretty(&rows).map_err(std::io::Error::other);

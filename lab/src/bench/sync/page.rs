@@ -9,25 +9,20 @@ pub(super) fn page(machine: &Machine, wanted: &Wanted, rows: &[Row]) -> String {
     let names: Vec<&str> = wanted.against.iter().map(|one| one.name()).collect();
     let mut text = format!(
         "# Synchronisation, side by side\n\n\
-         Written by `cargo xtask bench sync --against {}`; run it to see your own figures.\n\n\
-         | | |\n| --- | --- |\n| date | {} (UTC) |\n| machine | {}, {} cores, {} GiB |\n\
-         | kernel | {} |\n| twinwall | {} |\n| files | {} of 1 KB |\n| repetitions | {} |\n\n\
+         Written by `cargo xtask bench sync --against {}{}`; run it to see your own figures.\n\n\
+         | | |\n| --- | --- |\n{}| files | {} of 1 KB, {} |\n| repetitions | {} |\n\n\
          Two gateways in the lab, all products on the same cable in turn, each time another one \
-         first. Files and versions lie in memory, so that nobody waits for a disk: a real one adds \
-         to twinwall, which makes every change durable, and to the others nothing. Figures are \
-         milliseconds, **medians** with the smallest and the largest in brackets. rsync and csync2 \
+         first. twinwall makes every change durable before it is done, which shows on a disk; the \
+         others leave that to the kernel. Figures are milliseconds, **medians** with the smallest and the largest in brackets. rsync and csync2 \
          are called at once after the change, as a script would that knew of it; lsyncd and \
          twinwall find it by themselves. twinwall's figure ends when the files are in place, \
-         before apply commands start; it encrypts, verifies, validates, and can take everything \
-         back. The others do none of this.\n\n",
+         before validators and apply commands of a profile would add theirs; it encrypts, verifies \
+         and can take everything back, which the others do not.\n\n",
         names.join(","),
-        machine.date,
-        machine.cpu,
-        machine.cores,
-        machine.memory_gib,
-        machine.kernel,
-        machine.twinwall,
+        if wanted.on_disk { " --disk FOLDER" } else { "" },
+        machine.rows(),
         wanted.files,
+        if wanted.on_disk { "on a disk (ext4)" } else { "in memory" },
         wanted.reps,
     );
     text += &format!("| task | {} | twinwall | must reach | reached |\n", names.join(" | "));
@@ -59,6 +54,10 @@ fn words(task: Task) -> &'static str {
     match task {
         Task::First => "first synchronisation of all files",
         Task::OneChanged => "one file changed, until it is in place",
+        Task::Reread => {
+            "nothing changed: read everything again (twinwall: from the kill of its agent; rsync \
+             --checksum, both sides)"
+        }
         Task::Unchanged => "nothing changed: compare everything (twinwall: the command included)",
     }
 }

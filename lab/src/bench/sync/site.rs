@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::contender::{RSYNC_PORT, rsync_url};
 use super::{Contender, Task, Wanted};
 use crate::error::{Doing, LabError, Result};
@@ -25,6 +27,9 @@ const SIZE: usize = 1024;
 const A_DIRECTORY: u32 = 100;
 /// Everything has come to rest.
 const REST: Duration = Duration::from_millis(700);
+
+/// A process that ran this long is started again at once by `twinwall run`.
+const STEADY: Duration = Duration::from_secs(11);
 
 const PROFILE: &str = "format = 1\nname = \"bench\"\n[appliance]\n\
     model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
@@ -146,6 +151,7 @@ impl Site {
             Task::First => self.first(one).map(Some),
             Task::OneChanged => self.one_changed(one, rep).map(Some),
             Task::Unchanged => self.unchanged(one),
+            Task::Reread => self.reread(one),
         }
     }
 
@@ -207,6 +213,37 @@ impl Site {
             Contender::Lsyncd => return Ok(None),
         }
         Ok(Some(begun.elapsed()))
+    }
+
+    /// Everything from the disk again. twinwall's agent is killed: what it starts with it has
+    /// read, whatever it knew.
+    fn reread(&mut self, one: Contender) -> Result<Option<Duration>> {
+        if one == Contender::Twinwall {
+            // An agent that dies again so soon would be started with a pause.
+            thread::sleep(STEADY);
+        }
+        let gateway = &self.lab.gateways[0];
+        let begun = Instant::now();
+        match one {
+            Contender::Twinwall => {
+                crate::process::signal_all(&agent_of(&gateway.pids()), libc::SIGKILL);
+                until("a whole reading", || {
+                    let said = gateway.ask_twinwall(&["sync", "--json"]).unwrap_or_default();
+                    let said: Value = serde_json::from_str(&said).unwrap_or_default();
+                    let sections = said["sections"].as_array().cloned().unwrap_or_default();
+                    !sections.is_empty() && sections.iter().all(|it| it["here"].is_string())
+                })?;
+            }
+            Contender::Rsync => {
+                let url = rsync_url(HA[1], one);
+                let words = ["-a", "--checksum", "--delete", &format!("{}/", one.folder()), &url];
+                gateway.machine.worker.command("rsync", &words, String::new())?;
+            }
+            Contender::Csync2 | Contender::Lsyncd => return Ok(None),
+        }
+        let took = begun.elapsed();
+        thread::sleep(REST);
+        Ok(Some(took))
     }
 
     /// Runs the command of one that has one; starts the watching of one that watches.
@@ -301,6 +338,15 @@ impl Drop for Site {
         // What does not end with it ends with the lab.
         let _ = self.stop_watching();
     }
+}
+
+/// The agent among the processes of a gateway.
+fn agent_of(pids: &[i32]) -> Vec<i32> {
+    let is_agent = |pid: &&i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|word| word == b"agent")
+    };
+    pids.iter().filter(is_agent).copied().collect()
 }
 
 /// A program whose words nobody reads.
