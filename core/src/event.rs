@@ -151,10 +151,24 @@ pub struct Fact {
     pub name: String,
     /// Whether the check is content.
     pub good: bool,
-    /// Why not, for people; at most 200 bytes.
+    /// Why not, for people; at most [`MAX_REASON`] bytes.
     pub reason: String,
     /// How long the statement holds.
     pub holds: Duration,
+}
+
+/// Longest reason of a fact, in bytes.
+pub const MAX_REASON: usize = 200;
+
+impl Fact {
+    /// The same with a reason that is not too long.
+    #[must_use]
+    pub fn shortened(mut self) -> Fact {
+        let fits = |end: &usize| self.reason.is_char_boundary(*end);
+        let end = (0..=MAX_REASON.min(self.reason.len())).rev().find(fits);
+        self.reason.truncate(end.unwrap_or(0));
+        self
+    }
 }
 
 /// An operator's order, and the reaper's: what the core may be told to do.

@@ -63,7 +63,8 @@ impl Reached {
     /// Reads the settings again and has every thread take them over.
     ///
     /// # Errors
-    /// Why not, for the operator; then nothing has changed, unless a thread hangs.
+    /// Why not, for the operator; then nothing has changed, unless a thread hangs, or the key
+    /// was taken and the core refuses the rest.
     pub fn reload(&self, root: &Path, context: &Context) -> Result<(), String> {
         let new = settings::load(root).map_err(|error| error.to_string())?;
         self.fixed.refuse_other(&new)?;

@@ -30,7 +30,6 @@ const MAX_RECORDED: usize = 8192;
 const MAX_UNREAD: u64 = 1 << 20;
 /// Longest name and reason of a fact, in bytes.
 const MAX_NAME: usize = 32;
-const MAX_REASON: usize = 200;
 /// Longest time that a fact may hold.
 const MAX_HOLDS: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -216,7 +215,7 @@ fn ask_core(context: &Context, event: Event) -> Answer {
     }
 }
 
-fn take_fact(context: &Context, mut fact: Fact) -> Answer {
+fn take_fact(context: &Context, fact: Fact) -> Answer {
     let named = fact
         .name
         .bytes()
@@ -233,10 +232,5 @@ fn take_fact(context: &Context, mut fact: Fact) -> Answer {
             message: "the time that a fact holds is above zero and at most seven days; state the fact again before it runs out".to_owned(),
         };
     }
-    if fact.reason.len() > MAX_REASON {
-        let end =
-            (0..=MAX_REASON).rev().find(|end| fact.reason.is_char_boundary(*end)).unwrap_or(0);
-        fact.reason.truncate(end);
-    }
-    ask_core(context, Event::Fact(fact))
+    ask_core(context, Event::Fact(fact.shortened()))
 }

@@ -3,9 +3,6 @@
 
 use std::time::Duration;
 
-use twinwall_lab::clock::now;
-use twinwall_lab::traffic::{ProbePlan, Probes, Window};
-
 use crate::support::{Pair, VIPS, Watch, in_lab, let_pass};
 
 fn off(pair: &Pair, node: usize) {
@@ -27,22 +24,13 @@ fn the_last_one_keeps_the_virtual_ips_for_good_and_no_packet_is_lost() {
         let mut pair = Pair::boot();
         let active = pair.settle();
         pair.await_traffic();
-        let (every, longest) = (Duration::from_millis(1), Duration::from_secs(40));
-        let order = ProbePlan { ping_every: every, longest, ..ProbePlan::default() };
-        let probes = Probes::start(&order, &pair.lab.hosts()).unwrap();
-        let from = now();
-        let_pass(Duration::from_millis(500));
-        let turned = now();
+        let watch = Watch::closely(&pair);
         (0..2).for_each(|node| off(&pair, node));
         leave(&mut pair, 1 - active);
         pair.await_status(active, "the peer gone", |status| !status.snapshot.peer.is_heard());
         leave(&mut pair, active);
         let_pass(Duration::from_millis(500));
-        let window = Window { quiet_from: from, fault: turned, until: now() };
-        let measured = probes.measure(&window).unwrap();
-        let lost: u32 = measured.streams.iter().map(|stream| stream.lost).sum();
-        assert_eq!((lost, measured.tcp_broken), (0, 0), "{measured:#?}\n{}", pair.story());
-        assert_eq!(measured.two_answer, Duration::ZERO);
+        watch.unharmed(&pair);
         assert_eq!(pair.vips(active).len(), VIPS.len());
         assert_eq!(pair.left_of_vips(active), [0; 0], "none of them has an end");
         assert!(pair.vips(1 - active).is_empty());

@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use twinwall_core::beat::RoleWord;
-use twinwall_lab::clock::now;
 use twinwall_lab::plan;
-use twinwall_lab::traffic::{ProbePlan, Probes, Window};
 
 use crate::support::{Pair, VIPS, Watch, in_lab, let_pass};
 
@@ -38,12 +36,7 @@ fn the_node_that_served_goes_on_while_its_first_guard_takes_the_role() {
         });
         stand_alone(&pair, 0);
         pair.await_traffic();
-        let (every, longest) = (Duration::from_millis(1), Duration::from_secs(40));
-        let order = ProbePlan { ping_every: every, longest, ..ProbePlan::default() };
-        let probes = Probes::start(&order, &pair.lab.hosts()).unwrap();
-        let from = now();
-        let_pass(Duration::from_millis(500));
-        let turned = now();
+        let watch = Watch::closely(&pair);
         pair.lab.gateways[1].boot().unwrap();
         word(&pair, 0, 10.0);
         pair.lab.gateways[0].start().unwrap();
@@ -51,11 +44,7 @@ fn the_node_that_served_goes_on_while_its_first_guard_takes_the_role() {
         pair.await_vips_on(0);
         // Longer than what the node was given to begin with.
         let_pass(Duration::from_secs(2));
-        let window = Window { quiet_from: from, fault: turned, until: now() };
-        let measured = probes.measure(&window).unwrap();
-        let lost: u32 = measured.streams.iter().map(|stream| stream.lost).sum();
-        assert_eq!((lost, measured.tcp_broken), (0, 0), "{measured:#?}\n{}", pair.story());
-        assert_eq!(measured.two_answer, Duration::ZERO);
+        watch.unharmed(&pair);
         assert!(
             !pair.lab.gateways[0].tree().join("run/twinwall/serving").exists(),
             "it counts once"

@@ -16,20 +16,28 @@ fn healthy() -> Status {
     serde_json::from_str(text).expect("a status")
 }
 
-fn asked(status: Status, other: Option<OtherNode>) -> Readiness {
-    let guard = GuardState::Says(Arc::new(status));
-    let views = Views {
+/// No service is bound to the role.
+static NO_SERVICES: ServicesView =
+    ServicesView { node: String::new(), wanted: None, services: Vec::new() };
+
+/// What is known where high availability is on and nothing but the guard says anything.
+fn views(guard: &GuardState) -> Views<'_> {
+    Views {
         paired: true,
         enabled: true,
         problems: 0,
-        guard: &guard,
+        guard,
         sync: None,
         link: None,
         unmet: &[],
-        services: &ServicesView { node: String::new(), wanted: None, services: Vec::new() },
-        other: other.as_ref(),
-    };
-    judge(&views)
+        services: &NO_SERVICES,
+        other: None,
+    }
+}
+
+fn asked(status: Status, other: Option<OtherNode>) -> Readiness {
+    let guard = GuardState::Says(Arc::new(status));
+    judge(&Views { other: other.as_ref(), ..views(&guard) })
 }
 
 fn ids(readiness: &Readiness) -> Vec<(ReasonId, Severity)> {
@@ -98,18 +106,7 @@ fn clocks_and_releases_that_differ_are_warnings() {
 fn nodes_that_are_not_alike_are_a_warning() {
     let guard = GuardState::Says(Arc::new(healthy()));
     let unmet = ["model (A here, B there)".to_owned()];
-    let views = Views {
-        paired: true,
-        enabled: true,
-        problems: 0,
-        guard: &guard,
-        sync: None,
-        link: None,
-        services: &ServicesView { node: String::new(), wanted: None, services: Vec::new() },
-        unmet: &unmet,
-        other: None,
-    };
-    let readiness = judge(&views);
+    let readiness = judge(&Views { unmet: &unmet, ..views(&guard) });
     assert_eq!(ids(&readiness), [APART, (ReasonId::Prerequisites, Severity::Warns)]);
     assert!(readiness.against[1].text.contains("model (A here, B there)"));
 }
@@ -117,23 +114,12 @@ fn nodes_that_are_not_alike_are_a_warning() {
 #[test]
 fn without_a_pair_or_a_guard_that_is_the_only_reason() {
     let guard = GuardState::Away("nobody listens".to_owned());
-    let services = ServicesView { node: String::new(), wanted: None, services: Vec::new() };
-    let views = |paired, enabled, problems| Views {
-        paired,
-        enabled,
-        problems,
-        guard: &guard,
-        sync: None,
-        link: None,
-        unmet: &[],
-        services: &services,
-        other: None,
-    };
+    let told = |paired, enabled, problems| Views { paired, enabled, problems, ..views(&guard) };
     for (views, wanted) in [
-        (views(false, false, 0), ReasonId::NotPaired),
-        (views(true, false, 0), ReasonId::Off),
-        (views(true, true, 2), ReasonId::SettingsWrong),
-        (views(true, true, 0), ReasonId::GuardAway),
+        (told(false, false, 0), ReasonId::NotPaired),
+        (told(true, false, 0), ReasonId::Off),
+        (told(true, true, 2), ReasonId::SettingsWrong),
+        (told(true, true, 0), ReasonId::GuardAway),
     ] {
         let readiness = judge(&views);
         assert!(!readiness.ready);

@@ -52,7 +52,7 @@ struct Inside {
 }
 
 /// An action that has ended.
-struct Result {
+struct Finished {
     number: u64,
     place: usize,
     generation: Generation,
@@ -144,7 +144,12 @@ impl Bound {
     }
 
     /// Begins what is due, each on a thread of its own.
-    fn begin(&self, root: &Arc<PathBuf>, on: &tokio::runtime::Handle, done: &mpsc::Sender<Result>) {
+    fn begin(
+        &self,
+        root: &Arc<PathBuf>,
+        on: &tokio::runtime::Handle,
+        done: &mpsc::Sender<Finished>,
+    ) {
         let mut inside = self.inside();
         let due = inside.plan.begin(self.now());
         for (place, verb, generation) in due {
@@ -158,13 +163,13 @@ impl Bound {
                 let ended = ended.unwrap_or_else(|error| Ended::Failed(error.to_string()));
                 let took = began.elapsed();
                 // The task may have ended with the agent.
-                let _ = done.send(Result { number, place, generation, ended, took }).await;
+                let _ = done.send(Finished { number, place, generation, ended, took }).await;
             });
         }
     }
 
     /// Takes in how an action ended, and says it if it is news.
-    fn ended(&self, result: Result) {
+    fn ended(&self, result: Finished) {
         let (now, mut inside) = (self.now(), self.inside());
         if result.number != inside.number {
             return;
@@ -203,9 +208,7 @@ impl Inside {
         match failed {
             Some(seen) => {
                 let why = format!("{} does not run here: {}", seen.name, seen.phase.why());
-                let fits = |(at, letter): &(usize, char)| at + letter.len_utf8() <= MAX_REASON;
-                let short = why.char_indices().take_while(fits).map(|(_, letter)| letter).collect();
-                self.unable = Some((Instant::now(), short));
+                self.unable = Some((Instant::now(), why));
             }
             None if self.plan.seen().all(|seen| !matches!(seen.phase, Phase::Failed { .. })) => {
                 self.unable = None;
@@ -214,9 +217,6 @@ impl Inside {
         }
     }
 }
-
-/// Longest reason that the guard takes, in bytes.
-const MAX_REASON: usize = 200;
 
 /// Starts and stops them until the node is gone.
 pub(super) async fn keep(node: Weak<Node>) {

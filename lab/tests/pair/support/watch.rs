@@ -48,6 +48,24 @@ impl Watch {
         Watch { probes, from: now() }
     }
 
+    /// Watches everything that a client can notice: 1,000 pings a second and VIP, 1,000 routed
+    /// packets a second of each family, and connections. Ends by [`Watch::unharmed`].
+    pub(crate) fn closely(pair: &Pair) -> Watch {
+        let (every, longest) = (Duration::from_millis(1), LONGEST);
+        let order = ProbePlan { ping_every: every, longest, ..ProbePlan::default() };
+        let probes = Probes::start(&order, &pair.lab.hosts()).unwrap();
+        // What the first packets learn is no harm.
+        let_pass(Duration::from_millis(500));
+        Watch { probes, from: now() }
+    }
+
+    /// Ends a close watch: nothing was lost, no connection broke, and never did two answer.
+    pub(crate) fn unharmed(self, pair: &Pair) {
+        let measured = self.end(pair);
+        let lost: u32 = measured.streams.iter().map(|stream| stream.lost).sum();
+        assert_eq!((lost, measured.tcp_broken), (0, 0), "{measured:#?}\n{}", pair.story());
+    }
+
     /// Ends the watch: what was seen. Two nodes that answered fail the test.
     pub(crate) fn end(self, pair: &Pair) -> Measured {
         // So that the questions under way are answered.
