@@ -193,7 +193,8 @@ async fn take_over(node: &Arc<Node>, draft: Draft, serves: bool) -> Result<Vec<S
             drop(word);
         }
     }
-    if !plan.pair.enabled {
+    // Off before and off now: the addresses are the administrator's, whatever is entered.
+    if was && !plan.pair.enabled {
         notes.extend(settle(&plan.pair, &plan.own));
     }
     for (interface, prefix) in &plan.old {

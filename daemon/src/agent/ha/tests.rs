@@ -157,6 +157,18 @@ fn an_interface_with_addresses_from_dhcp_is_refused_as_soon_as_it_is_entered() {
 }
 
 #[test]
+fn settings_that_are_entered_while_it_is_off_take_no_address_away() {
+    alone(async || {
+        let place = Place::new("gw-e", "primary");
+        ip("addr add 10.1.0.9/24 dev lan");
+        let more = ["interface.lan.virtual+=10.1.0.9/24", "heartbeat.interval=0.2"];
+        place.set(None, &more).await.expect("set");
+        let shown = ip("-4 addr show dev lan");
+        assert!(shown.contains("10.1.0.1/24") && shown.contains("10.1.0.9/24"), "{shown}");
+    });
+}
+
+#[test]
 fn turning_on_gives_each_node_its_own_address_and_takes_the_virtual_one_out_of_its_files() {
     alone(async || {
         let place = Place::new("gw-b", "secondary");
