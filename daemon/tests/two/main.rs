@@ -2,6 +2,7 @@
 //! between them: what an administrator types, and what lies on the disks afterwards.
 
 mod failing;
+mod owners;
 mod pairing;
 mod preflight;
 mod settings;

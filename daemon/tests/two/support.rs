@@ -18,7 +18,7 @@ pub(crate) struct Node {
     namespace: String,
     pub(crate) root: PathBuf,
     agent: Option<Child>,
-    profile: &'static str,
+    pub(crate) profile: &'static str,
 }
 
 /// Two of them.

@@ -116,11 +116,11 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     let ends =
         Ends { say, work, waiting: waiting.clone(), belonging: Arc::clone(&belonging), overview };
     let (engine, runner) = engine(state, marks, Arc::clone(&store), ends);
-    let shown =
-        Shown { rules: parts.profile.sections.clone(), translator: parts.translator.clone() };
+    let rules = parts.profile.sections.clone();
+    let shown = Shown { rules: rules.clone(), translator: parts.translator.clone() };
     let worker = Worker {
         known: Known::default(),
-        reader: Reader::new(root, parts.translator, scopes, Arc::clone(&store)),
+        reader: Reader::new(root, parts.translator, scopes, rules, Arc::clone(&store)),
         lines: Lines::default(),
         engine: engine.clone(),
         waiting,

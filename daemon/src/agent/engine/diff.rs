@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use similar::{ChangeTag, TextDiff};
 
 use crate::agent::digest::Digest;
-use crate::agent::manifest::{Change, Entry, Kind, Manifest, Owner, RelPath};
+use crate::agent::manifest::{Change, Entry, Kind, Manifest, RelPath};
 
 /// Files whose lines are shown; of more only the names.
 pub const MAX_FILES: usize = 100;
@@ -154,7 +154,7 @@ fn notes(old: Option<&Entry>, new: Option<&Entry>) -> Vec<String> {
     if old.mode != new.mode {
         notes.push(format!("mode {:04o} → {:04o}", old.mode, new.mode));
     }
-    let owner = |entry: &Entry| format!("{}:{}", name(&entry.user), name(&entry.group));
+    let owner = |entry: &Entry| format!("{}:{}", entry.user, entry.group);
     if owner(old) != owner(new) {
         notes.push(format!("owner {} → {}", owner(old), owner(new)));
     }
@@ -169,13 +169,6 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::Symlink { target } => {
             Some(format!("a link to {}", String::from_utf8_lossy(target).escape_debug()))
         }
-    }
-}
-
-fn name(owner: &Owner) -> String {
-    match owner {
-        Owner::Name(name) => name.clone(),
-        Owner::Number(number) => number.to_string(),
     }
 }
 
@@ -208,6 +201,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::agent::manifest::Owner;
 
     /// Contents by digest, as a store has them.
     #[derive(Default)]

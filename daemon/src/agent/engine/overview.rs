@@ -193,7 +193,10 @@ impl State {
             }
         }
         match standing {
-            Standing::InSync => (SectionState::InSync, String::new()),
+            Standing::InSync => {
+                let remark = one.remark.as_ref().map(|remark| format!("on this node: {remark}"));
+                (SectionState::InSync, remark.unwrap_or_default())
+            }
             Standing::Never => {
                 (SectionState::NeverSynchronised, "the two nodes never had the same".to_owned())
             }

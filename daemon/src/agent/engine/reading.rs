@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::agent::manifest::{Kind, Manifest};
+use crate::agent::profile::{Deviation, Rules};
 use crate::agent::section::Section;
 use crate::agent::store::{Cause, Lineage, NewVersion, Store, StoreError, Version};
 use crate::agent::translate::Translator;
@@ -54,12 +55,34 @@ impl From<StoreError> for ReadError {
 /// What was read.
 #[derive(Debug)]
 pub struct Reading {
-    /// The section as it is.
+    /// The section as it is, with owners and modes as the profile says.
     pub manifest: Manifest,
+    /// Where the disk has others.
+    pub deviations: Vec<Deviation>,
     /// Its version, new or the one that was there.
     pub version: Version,
     /// What does not travel, for people.
     pub problems: Vec<Problem>,
+}
+
+impl Reading {
+    /// The section as it lies on the disk.
+    pub fn on_disk(&self) -> Manifest {
+        let mut manifest = self.manifest.clone();
+        for one in &self.deviations {
+            manifest.insert(one.path.clone(), one.is.clone());
+        }
+        manifest
+    }
+
+    /// Where this node's disk is not as the profile says, in words.
+    pub fn remark(&self) -> Option<String> {
+        let first = self.deviations.first()?;
+        Some(match self.deviations.len() - 1 {
+            0 => format!("{first}: chown or chmod it"),
+            more => format!("{first} (and {more} more): chown or chmod them"),
+        })
+    }
 }
 
 /// Why a new version would come to be, and by whom.
@@ -80,19 +103,23 @@ pub struct Reader {
     root: Root,
     translator: Translator,
     sections: BTreeMap<Section, (Scope, Cache)>,
+    rules: BTreeMap<Section, Rules>,
     store: Arc<Store>,
 }
 
 impl Reader {
-    /// A reader of these sections. One that is not among them is empty.
+    /// A reader of these sections, with the rules of the profile for their owners. One that
+    /// is not among them is empty.
     pub fn new(
         root: Root,
         translator: Translator,
         scopes: BTreeMap<Section, Scope>,
+        rules: BTreeMap<Section, Rules>,
         store: Arc<Store>,
     ) -> Reader {
         let fresh = |(section, scope)| (section, (scope, Cache::default()));
-        Reader { root, translator, sections: scopes.into_iter().map(fresh).collect(), store }
+        let sections = scopes.into_iter().map(fresh).collect();
+        Reader { root, translator, sections, rules, store }
     }
 
     /// Other addresses from now on; contents are read anew where it matters.
@@ -117,7 +144,9 @@ impl Reader {
     /// When it cannot be read as a whole; nothing is noted then.
     pub fn read(&mut self, section: Section, reason: &Reason) -> Result<Reading, ReadError> {
         for _ in 0..ATTEMPTS {
-            let (manifest, problems) = self.look(section)?;
+            let (mut manifest, problems) = self.look(section)?;
+            let rules = self.rules.get(&section);
+            let deviations = rules.map_or_else(Vec::new, |it| it.rule_owners(&mut manifest));
             if !self.keep(section, &manifest)? {
                 continue;
             }
@@ -131,7 +160,7 @@ impl Reader {
                 who: reason.who.clone(),
             };
             let version = self.store.add_version(new, &manifest)?;
-            return Ok(Reading { manifest, version, problems });
+            return Ok(Reading { manifest, deviations, version, problems });
         }
         Err(ReadError::Changing)
     }
@@ -213,7 +242,8 @@ mod tests {
             let scopes = [(Section::Vpn, Scope::new(lists).expect("good lists"))].into();
             let store = Arc::new(Store::open(&self.0.join("store")).expect("a store").0);
             let root = Root::open(&self.0.join("root")).expect("a root");
-            (Reader::new(root, Translator::default(), scopes, Arc::clone(&store)), store)
+            let rules = BTreeMap::new();
+            (Reader::new(root, Translator::default(), scopes, rules, Arc::clone(&store)), store)
         }
     }
 

@@ -21,6 +21,7 @@ use super::state::Input;
 use crate::agent::clock::unix_ms;
 use crate::agent::digest::Digest;
 use crate::agent::manifest::Manifest;
+use crate::agent::profile::Deviation;
 use crate::agent::section::Section;
 use crate::agent::store::{Cause, Lineage, Retention, Store};
 use crate::agent::watch::Watcher;
@@ -106,7 +107,7 @@ pub struct Worker {
 /// What the worker remembers of its readings.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// What each section was when it was read last.
+    /// What each section was when it was read last: its digest, and what lay on the disk.
     last: BTreeMap<Section, (Digest, Manifest)>,
     /// Versions noted since old ones were removed last.
     noted: usize,
@@ -159,14 +160,16 @@ impl Worker {
         match &read {
             Ok(reading) => {
                 self.watcher.watch_all(section, &reading.manifest);
-                let seen = (reading.version.manifest, reading.manifest.clone());
+                let seen = (reading.version.manifest, reading.on_disk());
                 let before = self.known.last.insert(section, seen);
                 let same = before.is_some_and(|(digest, _)| digest == reading.version.manifest);
                 self.known.noted += usize::from(!same);
             }
             Err(_) => drop(self.known.last.remove(&section)),
         }
+        let remark = read.as_ref().ok().and_then(Reading::remark);
         self.engine.tell(Event::Input(Input::Read(section, digest)));
+        self.engine.tell(Event::Input(Input::Remark(section, remark)));
         read
     }
 
@@ -194,7 +197,7 @@ impl Worker {
             Some(known) => known,
             None => {
                 let read = self.read(section, Cause::Replaced, &take.who)?;
-                (read.version.manifest, read.manifest)
+                (read.version.manifest, read.on_disk())
             }
         };
         let wanted = Wanted { section, manifest: wanted, base: Some(digest) };
@@ -207,7 +210,27 @@ impl Worker {
         let store = Arc::clone(&self.store);
         let fetched = self.lines.ask(|line| fetching::fetch(line, &store, wanted, &mut progress));
         let to = fetched.map_err(|no| no.to_string())?.map_err(|error| error.to_string())?;
+        self.is_ruled_alike(section, &to)?;
         Ok(Changing { section, from, to })
+    }
+
+    /// The other node reads its files by the same rules, unless its profile is another: both
+    /// would then never have the same.
+    fn is_ruled_alike(&self, section: Section, to: &Manifest) -> Result<(), String> {
+        match self.ruled(section, to.clone()).1.first() {
+            None => Ok(()),
+            Some(other) => Err(format!(
+                "{other} here, but not on the other node; give both nodes the same appliance \
+                 profile"
+            )),
+        }
+    }
+
+    /// The section with owners and modes as the profile says, and what had others.
+    fn ruled(&self, section: Section, mut to: Manifest) -> (Manifest, Vec<Deviation>) {
+        let rules = self.shown.rules.get(&section);
+        let deviations = rules.map_or_else(Vec::new, |rules| rules.rule_owners(&mut to));
+        (to, deviations)
     }
 
     /// Takes the other node's side into the store and compares.
@@ -285,7 +308,9 @@ impl Worker {
         let section = restore.version.section;
         let to =
             self.store.manifest(&restore.version.manifest).map_err(|error| error.to_string())?;
-        let from = self.read(section, Cause::Changed, OUTSIDE)?.manifest;
+        // It may be older than a rule of the profile.
+        let (to, _) = self.ruled(section, to);
+        let from = self.read(section, Cause::Changed, OUTSIDE)?.on_disk();
         let changing = Changing { section, from, to };
         let applied = (self.apply)(std::slice::from_ref(&changing), &mut |_, _| ());
         let read = self.read(section, Cause::Restored, &restore.who);

@@ -9,6 +9,7 @@ mod path;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 pub use code::{DecodeError, MAX_ENCODED};
 pub use path::{MAX_PATH, PathError, RelPath};
@@ -30,6 +31,15 @@ pub enum Owner {
     Name(String),
     /// A number without a name.
     Number(u32),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Owner::Name(name) => out.write_str(name),
+            Owner::Number(number) => write!(out, "{number}"),
+        }
+    }
 }
 
 /// What lies at a path.

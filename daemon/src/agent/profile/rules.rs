@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::command::Task;
 use super::mask::Secret;
+use super::owners::OwnerRule;
 use super::pattern::Patterns;
 use crate::agent::manifest::RelPath;
 use crate::agent::step::Step;
@@ -46,26 +47,6 @@ impl Rules {
     pub fn keeps_local(&self, path: &RelPath) -> bool {
         self.paths.matches(path) && !self.exclude.matches(path) && self.node_local.matches(path)
     }
-
-    /// What the first rule for this path says of its owner and mode.
-    pub fn owner_rule(&self, path: &RelPath) -> Option<&OwnerRule> {
-        self.owners.iter().find(|rule| rule.files.matches(path))
-    }
-}
-
-/// Owner and mode of some files of a section.
-#[derive(Clone, Debug)]
-pub struct OwnerRule {
-    /// Which files and directories.
-    pub files: Patterns,
-    /// Their user, by name.
-    pub user: Option<String>,
-    /// Their group, by name.
-    pub group: Option<String>,
-    /// Permission bits of the files.
-    pub mode: Option<u16>,
-    /// Permission bits of the directories.
-    pub directory_mode: Option<u16>,
 }
 
 /// A service that runs only on the active.

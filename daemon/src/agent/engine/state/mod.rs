@@ -45,6 +45,8 @@ pub struct Rules {
 pub enum Input {
     /// A section was read from the disk: its manifest, or why not.
     Read(Section, Result<Digest, String>),
+    /// What an operator should know of a section that was read; none when there is nothing.
+    Remark(Section, Option<String>),
     /// The settings, at the start and when they change.
     Rules(Rules),
     /// Whether this node is active, as the guard says; none while it says nothing.
@@ -101,6 +103,8 @@ pub(in crate::agent::engine) struct One {
     /// Why it cannot be read here, or there.
     pub(in crate::agent::engine) problem_here: Option<String>,
     pub(in crate::agent::engine) problem_there: Option<String>,
+    /// What an operator should know of it here, although it can be synchronised.
+    pub(in crate::agent::engine) remark: Option<String>,
     /// The last try that failed: what was to be taken, why, when.
     pub(in crate::agent::engine) failed: Option<Failed>,
 }
@@ -201,6 +205,9 @@ impl State {
         let mut outputs = Vec::new();
         match input {
             Input::Read(section, read) => self.read(now, section, read),
+            Input::Remark(section, remark) => {
+                self.sections.entry(section).or_default().remark = remark;
+            }
             Input::Rules(rules) => self.rules = Some(rules),
             Input::Active(active) => self.active = active,
             Input::Connected => {
