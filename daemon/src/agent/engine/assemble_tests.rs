@@ -268,8 +268,9 @@ fn old_versions_are_removed_and_what_is_there_stays() {
     let kept = Retention::default().versions;
     let store = Arc::clone(a.engine().store());
     for number in 0..=(kept + COLLECT_AFTER) {
-        a.write("etc/vpn/tunnel.conf", &format!("change {number}"));
+        // Before the write: its version may be there at once.
         let head = store.head(Section::Vpn).map(|version| version.number);
+        a.write("etc/vpn/tunnel.conf", &format!("change {number}"));
         a.engine().tell(Event::Changed([Section::Vpn].into()));
         let began = Instant::now();
         while store.head(Section::Vpn).map(|version| version.number) == head {
