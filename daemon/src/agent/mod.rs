@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod apply;
+pub mod callers;
 pub mod calls;
 pub mod channel;
 pub mod clock;

@@ -2,11 +2,11 @@
 //! and has one connection for each stream; a newer one replaces the older.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -15,18 +15,22 @@ use super::link::Inside;
 use super::pump::{NoGreeting, greet, greeted};
 use super::state::Trouble;
 use super::{Greeting, HANDSHAKE_LIMIT, Stream, socket};
+use crate::agent::callers::{Callers, Place};
 
-/// Handshakes at a time; more are turned away. A stranger on the cable can fill them for
-/// [`HANDSHAKE_LIMIT`], and no longer.
-const MAX_HANDSHAKES: usize = 16;
+/// Handshakes at a time: those of the peer, and so many strangers that pushing the peer out
+/// of its place takes that many connections within one handshake of the peer.
+const MAX_HANDSHAKES: usize = 32;
 /// Wait before the port is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Listens for ever; the HA link may come and go.
 pub(super) async fn accept(inside: Arc<Inside>) {
+    // They end with this task, and so with the link: after unpairing nobody stays inside.
+    let mut connections = JoinSet::new();
+    let mut callers = Callers::new(MAX_HANDSHAKES);
     loop {
         let end = match socket::listen(&inside.interface, inside.port) {
-            Ok(listener) => take_all(&inside, &listener).await,
+            Ok(listener) => take_all(&inside, &listener, &mut callers, &mut connections).await,
             Err(error) => error,
         };
         let address = format!("{} port {}", inside.interface, inside.port);
@@ -35,10 +39,13 @@ pub(super) async fn accept(inside: Arc<Inside>) {
     }
 }
 
-async fn take_all(inside: &Arc<Inside>, listener: &TcpListener) -> io::Error {
-    let room = Arc::new(Semaphore::new(MAX_HANDSHAKES));
-    // They end with this task, and so with the link: after unpairing nobody stays inside.
-    let mut connections = JoinSet::new();
+/// Until no connection can be taken; those that stand are left alone by that.
+async fn take_all(
+    inside: &Arc<Inside>,
+    listener: &TcpListener,
+    callers: &mut Callers,
+    connections: &mut JoinSet<()>,
+) -> io::Error {
     loop {
         let (tcp, from) = tokio::select! {
             taken = listener.accept() => match taken {
@@ -47,24 +54,29 @@ async fn take_all(inside: &Arc<Inside>, listener: &TcpListener) -> io::Error {
             },
             Some(_) = connections.join_next() => continue,
         };
-        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else { continue };
-        let inside = Arc::clone(inside);
-        connections.spawn(async move {
-            let shaken = timeout(HANDSHAKE_LIMIT, shake_hands(&inside, tcp)).await;
-            drop(permit);
-            match shaken {
-                Ok(Ok((tls, peer))) => inside.serve(tls, peer).await,
-                Ok(Err(No::Greeting(error))) => {
-                    inside.down(Stream::Control, Trouble::Refused { error });
-                }
-                Ok(Err(No::Stranger(error))) => {
-                    let address = from.ip().to_canonical().to_string();
-                    inside.down(Stream::Control, Trouble::NotThePeer { address, error });
-                }
-                // Somebody who connects and says nothing is not worth a word.
-                Err(_) => {}
-            }
-        });
+        let place = callers.admit(from.ip());
+        connections.spawn(let_in(Arc::clone(inside), tcp, from, place));
+    }
+}
+
+/// One connection, from its first byte to its end.
+async fn let_in(inside: Arc<Inside>, tcp: TcpStream, from: SocketAddr, mut place: Place) {
+    let shaken = tokio::select! {
+        shaken = timeout(HANDSHAKE_LIMIT, shake_hands(&inside, tcp)) => shaken,
+        () = place.lost() => return,
+    };
+    drop(place);
+    match shaken {
+        Ok(Ok((tls, peer))) => inside.serve(tls, peer).await,
+        Ok(Err(No::Greeting(error))) => {
+            inside.down(Stream::Control, Trouble::Refused { error });
+        }
+        Ok(Err(No::Stranger(error))) => {
+            let address = from.ip().to_canonical().to_string();
+            inside.down(Stream::Control, Trouble::NotThePeer { address, error });
+        }
+        // Somebody who connects and says nothing is not worth a word.
+        Err(_) => {}
     }
 }
 

@@ -1,12 +1,17 @@
 //! The dialling end: one task for each stream that tries the peer's addresses again and
 //! again, less often while it fails, for as long as the link lives.
+//!
+//! The addresses are hearsay: anybody on the cable can say that he is the peer. So they are
+//! tried side by side, and whoever takes the call and says nothing delays nobody.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::link::Inside;
@@ -21,85 +26,144 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// A connection that held so long was a good one: the next try comes at once.
 const GOOD: Duration = Duration::from_secs(5);
+/// Addresses that are tried side by side for one stream. The next one takes the place of
+/// the one that has been tried the longest.
+const MAX_TRIES: usize = 16;
+/// Addresses that one stream begins to try between two waits, so that a flood of
+/// announcements is not answered by a flood of calls.
+const MAX_BEGUN: usize = 64;
 
 /// Keeps one stream connected.
 pub(super) async fn dial(inside: Arc<Inside>, stream: Stream) {
     let mut wait = FIRST_WAIT;
     loop {
-        let addresses = inside.addresses.borrow().clone();
-        match first_that_answers(&inside, stream, &addresses).await {
-            Ok((tls, peer)) => {
-                let began = Instant::now();
-                inside.serve(tls, peer).await;
-                if began.elapsed() >= GOOD {
-                    wait = FIRST_WAIT;
-                }
-            }
-            Err(trouble) => inside.down(stream, trouble),
+        let (tls, peer) = until_one_answers(&inside, stream, &mut wait).await;
+        let began = Instant::now();
+        inside.serve(tls, peer).await;
+        if began.elapsed() >= GOOD {
+            wait = FIRST_WAIT;
         }
-        let mut fresh = inside.addresses.clone();
-        tokio::select! {
-            () = sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
-            changed = fresh.changed() => {
-                if changed.is_err() {
-                    // Nobody finds addresses any more; go on with those we have.
-                    sleep(LONGEST_WAIT).await;
-                }
-                wait = FIRST_WAIT;
-            }
-        }
+        sleep(wait).await;
     }
 }
 
 type Tls = tokio_rustls::client::TlsStream<TcpStream>;
 
-async fn first_that_answers(
-    inside: &Inside,
+async fn until_one_answers(
+    inside: &Arc<Inside>,
     stream: Stream,
-    addresses: &[SocketAddr],
-) -> Result<(Tls, Greeting), Trouble> {
-    let mut trouble = Trouble::NotHeard;
-    for address in addresses {
-        match connect(inside, stream, *address).await {
-            Ok(connected) => return Ok(connected),
-            Err(why) => trouble = why,
+    wait: &mut Duration,
+) -> (Tls, Greeting) {
+    let mut heard = inside.addresses.clone();
+    let mut tries = Tries::default();
+    let mut again = Instant::now() + *wait;
+    loop {
+        tries.begin_all(inside, &heard.borrow_and_update().clone());
+        if tries.begun.is_empty() {
+            inside.down(stream, Trouble::NotHeard);
+        }
+        tokio::select! {
+            Some(ended) = tries.tasks.join_next() => match ended {
+                Ok(Ok((address, tls))) => match introduce(inside, stream, address, tls).await {
+                    Ok(connected) => {
+                        inside.proved.send_replace(Some(address));
+                        return connected;
+                    }
+                    Err(trouble) => inside.down(stream, trouble),
+                },
+                Ok(Err(trouble)) => inside.down(stream, trouble),
+                // It made room for another.
+                Err(_) => {}
+            },
+            () = sleep_until(again) => {
+                tries.forget_the_failed();
+                *wait = (*wait * 2).min(LONGEST_WAIT);
+                again = Instant::now() + *wait;
+            }
+            Ok(()) = heard.changed() => *wait = FIRST_WAIT,
         }
     }
-    Err(trouble)
 }
 
-async fn connect(
-    inside: &Inside,
-    stream: Stream,
-    address: SocketAddr,
-) -> Result<(Tls, Greeting), Trouble> {
+/// The addresses that are being tried for one stream.
+#[derive(Default)]
+struct Tries {
+    tasks: JoinSet<Result<(SocketAddr, Tls), Trouble>>,
+    /// The oldest first.
+    running: VecDeque<(SocketAddr, AbortHandle)>,
+    /// Begun since the last wait; each address once.
+    begun: Vec<SocketAddr>,
+}
+
+impl Tries {
+    /// Begins with those that were not begun yet, the one that proved itself before the rest.
+    fn begin_all(&mut self, inside: &Arc<Inside>, heard: &[SocketAddr]) {
+        let proved = *inside.proved.borrow();
+        for address in proved.iter().chain(heard) {
+            if self.begun.len() < MAX_BEGUN && !self.begun.contains(address) {
+                self.make_room(proved);
+                self.begun.push(*address);
+                let task = self.tasks.spawn(connect(Arc::clone(inside), *address));
+                self.running.push_back((*address, task));
+            }
+        }
+    }
+
+    fn make_room(&mut self, proved: Option<SocketAddr>) {
+        self.running.retain(|(_, task)| !task.is_finished());
+        if self.running.len() >= MAX_TRIES {
+            let other = self.running.iter().position(|(address, _)| Some(*address) != proved);
+            if let Some((_, task)) = other.and_then(|at| self.running.remove(at)) {
+                task.abort();
+            }
+        }
+    }
+
+    /// What still runs is not begun a second time.
+    fn forget_the_failed(&mut self) {
+        self.running.retain(|(_, task)| !task.is_finished());
+        self.begun = self.running.iter().map(|(address, _)| *address).collect();
+    }
+}
+
+/// Up to the proof that it is the peer; the greeting goes to one address only.
+async fn connect(inside: Arc<Inside>, address: SocketAddr) -> Result<(SocketAddr, Tls), Trouble> {
     let unreachable = |error: String| Trouble::Unreachable { address: address.to_string(), error };
     let tcp = socket::connect(&inside.interface, address)
         .await
         .map_err(|error| unreachable(error.to_string()))?;
     let late = |_| unreachable(format!("no handshake for {} s", HANDSHAKE_LIMIT.as_secs()));
-    timeout(HANDSHAKE_LIMIT, shake_hands(inside, stream, address, tcp)).await.map_err(late)?
+    let connector = TlsConnector::from(Arc::clone(&inside.client));
+    let shaken = timeout(HANDSHAKE_LIMIT, connector.connect(server_name(), tcp)).await;
+    match shaken.map_err(late)? {
+        Ok(tls) => Ok((address, tls)),
+        Err(error) => Err(not_the_peer(address, &error)),
+    }
 }
 
-async fn shake_hands(
+fn not_the_peer(address: SocketAddr, error: &dyn std::fmt::Display) -> Trouble {
+    Trouble::NotThePeer { address: address.to_string(), error: error.to_string() }
+}
+
+/// The greetings, with the node that has the peer's key.
+async fn introduce(
     inside: &Inside,
     stream: Stream,
     address: SocketAddr,
-    tcp: TcpStream,
+    mut tls: Tls,
 ) -> Result<(Tls, Greeting), Trouble> {
-    let not_the_peer = |error: String| Trouble::NotThePeer { address: address.to_string(), error };
-    let connector = TlsConnector::from(Arc::clone(&inside.client));
-    let mut tls = connector
-        .connect(server_name(), tcp)
-        .await
-        .map_err(|error| not_the_peer(error.to_string()))?;
-    let greeting = greet(&mut tls, &inside.greeting(stream)).await;
-    greeting.map_err(|error| not_the_peer(error.to_string()))?;
-    // With TLS 1.3 a refusal of our certificate arrives only now.
-    let peer = greeted(&mut tls).await.map_err(|no| match no {
-        NoGreeting::Ended(end) => not_the_peer(end.to_string()),
-        NoGreeting::Wrong(error) => Trouble::Refused { error: error.to_string() },
-    })?;
+    let exchange = async {
+        greet(&mut tls, &inside.greeting(stream)).await.map_err(|it| not_the_peer(address, &it))?;
+        // With TLS 1.3 a refusal of our certificate arrives only now.
+        greeted(&mut tls).await.map_err(|no| match no {
+            NoGreeting::Ended(end) => not_the_peer(address, &end),
+            NoGreeting::Wrong(error) => Trouble::Refused { error: error.to_string() },
+        })
+    };
+    let peer = timeout(HANDSHAKE_LIMIT, exchange).await.map_err(|_| Trouble::Unreachable {
+        address: address.to_string(),
+        error: format!("no greeting for {} s", HANDSHAKE_LIMIT.as_secs()),
+    })??;
     let suits = peer.common().and_then(|_| match peer.stream == stream {
         true => Ok(()),
         false => Err(HelloError::Stream(peer.stream)),

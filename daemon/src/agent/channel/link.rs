@@ -68,6 +68,8 @@ pub(super) struct Inside {
     pub(super) interface: String,
     pub(super) port: u16,
     pub(super) addresses: watch::Receiver<Vec<SocketAddr>>,
+    /// Where the peer proved its key last. Tried first, whatever is heard meanwhile.
+    pub(super) proved: watch::Sender<Option<SocketAddr>>,
     pub(super) client: Arc<ClientConfig>,
     pub(super) server: Arc<ServerConfig>,
     node: String,
@@ -101,6 +103,7 @@ impl Link {
             interface: config.interface,
             port: config.port,
             addresses: config.addresses,
+            proved: watch::Sender::new(None),
             node: config.node,
             run: run_id(),
             state: watch::Sender::new(LinkState::default()),
@@ -181,10 +184,10 @@ impl Inside {
     /// Notes that a stream is down, and why.
     pub(super) fn down(&self, stream: Stream, why: Trouble) {
         self.state.send_if_modified(|state| {
-            let refused = matches!(why, Trouble::NotThePeer { .. } | Trouble::Refused { .. });
             let up = state.of(stream) == StreamState::Up;
-            // A stranger who knocks takes nothing from a connection that stands.
-            if up && refused {
+            // Only its own end ends a connection that stands: neither a stranger who knocks
+            // nor a port that takes no further ones.
+            if up && !matches!(why, Trouble::Lost { .. }) {
                 return false;
             }
             state.streams[stream.index()] = StreamState::Down;

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-/// Connections that wait to be taken: one for each stream, and some for strangers.
-const BACKLOG: u32 = 16;
+/// Connections that wait to be taken: one for each stream, and as many of strangers as come
+/// in one turn of the loop that takes them.
+const BACKLOG: u32 = 128;
 /// How long a peer on the same cable may take to answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 

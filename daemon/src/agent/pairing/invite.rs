@@ -1,7 +1,7 @@
 //! The inviting end: shows a code, listens on the HA link while the invitation is open, and
 //! makes the pair with the node that knows the code. A long operation of the agent.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,9 +18,10 @@ use super::code::Code;
 use super::exchange::{Introduction, Inviter, Output, Stop, Terms};
 use super::files::first_settings;
 use super::invitation::{Invitation, LIFE};
-use super::message::{Clear, Reason};
+use super::message::{Clear, MAX_CLEAR, Reason};
 use super::{PORT, wire};
 use crate::agent::api::error::Refusal;
+use crate::agent::callers::{Callers, Place};
 use crate::agent::engine::run::Event;
 use crate::agent::engine::state::Input;
 use crate::agent::finder::Neighbour;
@@ -30,9 +31,13 @@ use crate::agent::node::Node;
 use crate::agent::store::Lineage;
 
 /// Connections that wait to be taken.
-const BACKLOG: u32 = 8;
-/// Conversations at a time; a stranger who only connects can hold no more.
-const MAX_TALKS: usize = 4;
+const BACKLOG: u32 = 128;
+/// Callers at a time who have not proved that they have the code. The next one takes the
+/// place of another, so that a stranger who only connects keeps nobody out.
+const MAX_TALKS: usize = 16;
+/// Callers who came to nothing of whom the operator is told: a flood of them shall not fill
+/// the steps that end with the pair.
+const MAX_TOLD: usize = 20;
 /// How long other pairs are listened for before a pair's number is drawn.
 const LISTEN: Duration = Duration::from_millis(1500);
 
@@ -104,29 +109,41 @@ struct Open {
     began: Instant,
 }
 
+/// How a conversation ended.
+struct Talked {
+    from: IpAddr,
+    had_the_code: bool,
+    made: Result<String, Stop>,
+}
+
 async fn wait(open: &Arc<Open>, listener: &TcpListener, job: &Job) -> Result<String, Refusal> {
-    let mut talks: JoinSet<Result<String, Stop>> = JoinSet::new();
+    let mut talks: JoinSet<Talked> = JoinSet::new();
     let (tell, mut told) = tokio::sync::mpsc::channel::<String>(64);
+    let mut callers = Callers::new(MAX_TALKS);
+    let mut ended_talks = 0;
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                let (mut stream, from) = accepted.map_err(|error| {
+                let (stream, from) = accepted.map_err(|error| {
                     Refusal::machine(format!("waiting for the other node: {error}"))
                 })?;
-                if talks.len() >= MAX_TALKS {
-                    let _ = wire::send(&mut stream, &Clear::Refused(Reason::Busy {}).encode()).await;
-                    continue;
-                }
-                job.step(format!("A node calls from {}.", from.ip()));
+                let place = callers.admit(from.ip());
                 let (open, tell) = (Arc::clone(open), tell.clone());
-                talks.spawn(async move { open.talk(stream, &tell).await });
+                talks.spawn(async move {
+                    let mut place = Some(place);
+                    let made = open.talk(stream, &mut place, &tell).await;
+                    Talked { from: from.ip(), had_the_code: place.is_none(), made }
+                });
             }
             Some(text) = told.recv() => job.step(text),
             Some(ended) = talks.join_next() => match ended {
-                Ok(Ok(peer)) => return Ok(peer),
-                Ok(Err(stop)) => {
-                    job.step(format!("No pair with it: {stop}"));
-                    open.still_open()?;
+                Ok(Talked { made: Ok(peer), .. }) => return Ok(peer),
+                Ok(Talked { from, had_the_code, made: Err(stop) }) => {
+                    ended_talks += 1;
+                    if had_the_code || ended_talks <= MAX_TOLD {
+                        job.step(format!("{from} called. No pair with it: {stop}"));
+                    }
+                    open.still_open(had_the_code)?;
                 }
                 Err(error) => job.step(format!("The conversation broke off: {error}")),
             },
@@ -139,15 +156,16 @@ impl Open {
         Moment::ZERO + self.began.elapsed()
     }
 
-    /// Whether anybody may still try.
-    fn still_open(&self) -> Result<(), Refusal> {
+    /// Whether there can still be a pair, after a conversation ended without one.
+    fn still_open(&self, had_the_code: bool) -> Result<(), Refusal> {
         let invitation = self.invitation.lock().unwrap_or_else(PoisonError::into_inner);
         match invitation.check(self.now()) {
             Err(Reason::WrongCode { .. }) => Err(Refusal::conflict(
                 "the invitation is over: three wrong codes; look who is on the HA link, and \
                  invite again",
             )),
-            Err(Reason::Used {}) => Err(Refusal::conflict(
+            // While the node that has the code is still there, other callers end nothing.
+            Err(Reason::Used {}) if had_the_code => Err(Refusal::conflict(
                 "the invitation is over: its code was used, but no pair came of it; invite again",
             )),
             Ok(()) | Err(_) => Ok(()),
@@ -157,16 +175,21 @@ impl Open {
     async fn talk(
         &self,
         mut stream: TcpStream,
+        place: &mut Option<Place>,
         tell: &tokio::sync::mpsc::Sender<String>,
     ) -> Result<String, Stop> {
         let mut inviter = Inviter::new(self.own.clone(), self.terms.clone());
         let mut peer = String::new();
         loop {
-            let message = wire::receive(&mut stream, inviter.limit()).await?;
+            let message = next(&mut stream, inviter.limit(), place).await?;
             let outcome = {
                 let mut invitation = self.invitation.lock().unwrap_or_else(PoisonError::into_inner);
                 inviter.receive(self.now(), &mut invitation, &message)
             };
+            if outcome.is_ok() && inviter.limit() > MAX_CLEAR {
+                // It has the code: nobody takes its place.
+                *place = None;
+            }
             let mut outputs = said(&mut stream, outcome).await?;
             while let Some(output) = outputs.pop_front() {
                 match output {
@@ -185,6 +208,21 @@ impl Open {
             }
         }
     }
+}
+
+/// The next message, unless the caller's place, if it still needs one, goes to another.
+async fn next(
+    stream: &mut TcpStream,
+    limit: usize,
+    place: &mut Option<Place>,
+) -> Result<Vec<u8>, Stop> {
+    let Some(place) = place else { return wire::receive(stream, limit).await };
+    tokio::select! {
+        message = wire::receive(stream, limit) => return message,
+        () = place.lost() => {}
+    }
+    let _ = wire::send(stream, &Clear::Refused(Reason::Busy {}).encode()).await;
+    Err(Stop::Found(Reason::Busy {}))
 }
 
 /// This node's configuration is the one that has a history from now on, unless it belongs to
