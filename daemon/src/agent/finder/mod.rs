@@ -24,9 +24,9 @@ use super::digest::Digest;
 const CALL: Duration = Duration::from_secs(1);
 /// A node that was not heard for so long has gone.
 pub const GONE_AFTER: Duration = Duration::from_secs(5);
-/// Nodes that are kept for each interface: the peer, and some strangers where a switch
-/// lies between the HA ports.
-pub const MAX_NEIGHBOURS: usize = 16;
+/// Nodes of each [`Kind`] that are kept: some strangers where a switch lies between the HA
+/// ports, and the addresses of the one that is looked for.
+pub const MAX_OF_A_KIND: usize = 16;
 /// After this without a word the sockets are made anew: an interface that went and came
 /// back under its name is another one to the kernel.
 const STALE: Duration = Duration::from_secs(10);
@@ -52,6 +52,18 @@ impl Neighbour {
     }
 }
 
+/// What a node says that it is. Each kind has places of its own, so that a crowd of one
+/// cannot keep out another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The other node of this pair. It may be a lie: the channel asks for the proof.
+    Peer,
+    /// A node with an open invitation.
+    Inviter,
+    /// Neither.
+    Stranger,
+}
+
 /// Listens on one interface, and calls out where it was told what. Ends when dropped.
 #[derive(Debug)]
 pub struct Finder {
@@ -61,12 +73,13 @@ pub struct Finder {
 }
 
 impl Finder {
-    /// Begins on this interface. Must be called inside a tokio runtime.
-    pub fn start(interface: &str, say: Option<Announcement>) -> Finder {
+    /// Begins on this interface, with places for the node that has this certificate. Must be
+    /// called inside a tokio runtime.
+    pub fn start(interface: &str, say: Option<Announcement>, peer: Option<Digest>) -> Finder {
         let (say, saying) = watch::channel(say);
         let (heard, neighbours) = watch::channel(Vec::new());
         let mut task = JoinSet::new();
-        let at = At { interface: interface.to_owned(), saying, heard };
+        let at = At { interface: interface.to_owned(), peer, saying, heard };
         task.spawn(at.run());
         Finder { neighbours, say, _task: task }
     }
@@ -98,6 +111,7 @@ pub fn addresses_of(neighbours: &[Neighbour], certificate: &Digest, port: u16) -
 
 struct At {
     interface: String,
+    peer: Option<Digest>,
     saying: watch::Receiver<Option<Announcement>>,
     heard: watch::Sender<Vec<Neighbour>>,
 }
@@ -164,19 +178,49 @@ impl At {
             return;
         }
         let neighbour = Neighbour::heard(from, &self.interface, said);
-        self.heard.send_if_modified(|known| {
-            if let Some(it) = known.iter_mut().find(|it| it.address == neighbour.address) {
-                let changed = it.said != neighbour.said;
-                *it = neighbour;
-                return changed;
+        self.heard.send_if_modified(|known| self.keep(known, neighbour));
+    }
+
+    /// Whether those that are known changed by this one.
+    fn keep(&self, known: &mut Vec<Neighbour>, neighbour: Neighbour) -> bool {
+        // Whoever sends from another node's address takes nothing from that node's entry.
+        let same = |it: &Neighbour| {
+            it.address == neighbour.address && it.said.certificate == neighbour.said.certificate
+        };
+        if let Some(it) = known.iter_mut().find(|it| same(it)) {
+            let changed = it.said != neighbour.said;
+            *it = neighbour;
+            return changed;
+        }
+        let kind = self.kind(&neighbour);
+        let of_its_kind = known.iter().filter(|it| self.kind(it) == kind).count();
+        if of_its_kind >= MAX_OF_A_KIND {
+            match kind {
+                // More are passed over until one of these has gone.
+                Kind::Inviter | Kind::Stranger => return false,
+                // All but one lie: each is let in, so that the true one is dialled as well.
+                Kind::Peer => self.drop_longest_silent(known, kind),
             }
-            // More are passed over until one of these has gone.
-            let room = known.len() < MAX_NEIGHBOURS;
-            if room {
-                known.push(neighbour);
-            }
-            room
-        });
+        }
+        known.push(neighbour);
+        true
+    }
+
+    fn kind(&self, neighbour: &Neighbour) -> Kind {
+        if self.peer == Some(neighbour.said.certificate) {
+            Kind::Peer
+        } else if neighbour.said.inviting.is_some() {
+            Kind::Inviter
+        } else {
+            Kind::Stranger
+        }
+    }
+
+    fn drop_longest_silent(&self, known: &mut Vec<Neighbour>, kind: Kind) {
+        let of_kind = known.iter().enumerate().filter(|(_, it)| self.kind(it) == kind);
+        if let Some((at, _)) = of_kind.min_by_key(|(_, it)| it.seen) {
+            known.remove(at);
+        }
     }
 
     fn forget(&self) {
@@ -221,15 +265,65 @@ mod tests {
         assert_eq!(texts, ["[fe80::1%3]:8856", "192.0.2.9:8856"]);
     }
 
-    #[tokio::test]
-    async fn a_crowd_of_strangers_fills_a_list_and_no_more() {
+    fn listening(peer: &[u8]) -> (At, watch::Receiver<Vec<Neighbour>>) {
         let (heard, neighbours) = watch::channel(Vec::new());
-        let (_say, saying) = watch::channel(None);
-        let at = At { interface: "ha0".to_owned(), saying, heard };
-        let said = neighbour("192.0.2.9:1", b"stranger").said.encode();
+        // Nothing is called out here; the sender may go.
+        let saying = watch::channel(None).1;
+        let peer = Some(Digest::of(peer));
+        (At { interface: "ha0".to_owned(), peer, saying, heard }, neighbours)
+    }
+
+    /// 200 nodes with this certificate call out, one after the other.
+    fn crowd(at: &At, certificate: &[u8]) {
+        let said = neighbour("192.0.2.9:1", certificate).said.encode();
         for host in 1..=200_u8 {
             at.hear(&said, SocketAddr::from(([192, 0, 2, host], 1)));
         }
-        assert_eq!(neighbours.borrow().len(), MAX_NEIGHBOURS);
+    }
+
+    const PEER: &str = "[fe80::1%3]:1";
+
+    fn peer_calls(at: &At) {
+        at.hear(&neighbour(PEER, b"peer").said.encode(), PEER.parse().expect("an address"));
+    }
+
+    fn peer_is_known(neighbours: &watch::Receiver<Vec<Neighbour>>) -> bool {
+        let known = neighbours.borrow();
+        addresses_of(&known, &Digest::of(b"peer"), 1).contains(&PEER.parse().expect("an address"))
+    }
+
+    #[tokio::test]
+    async fn a_crowd_of_strangers_fills_its_places_and_no_more() {
+        let (at, neighbours) = listening(b"peer");
+        crowd(&at, b"stranger");
+        assert_eq!(neighbours.borrow().len(), MAX_OF_A_KIND);
+    }
+
+    #[tokio::test]
+    async fn a_crowd_that_was_there_first_does_not_keep_the_peer_out() {
+        for certificate in [&b"stranger"[..], b"peer"] {
+            let (at, neighbours) = listening(b"peer");
+            crowd(&at, certificate);
+            peer_calls(&at);
+            assert!(peer_is_known(&neighbours), "{}", String::from_utf8_lossy(certificate));
+            assert!(neighbours.borrow().len() <= 2 * MAX_OF_A_KIND);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_crowd_of_strangers_does_not_keep_an_invitation_out() {
+        let (at, neighbours) = listening(b"peer");
+        crowd(&at, b"stranger");
+        let said = Announcement { inviting: Some(1), ..neighbour(PEER, b"inviter").said };
+        at.hear(&said.encode(), PEER.parse().expect("an address"));
+        assert!(neighbours.borrow().iter().any(|it| it.said.inviting.is_some()));
+    }
+
+    #[tokio::test]
+    async fn a_stranger_that_sends_from_the_peers_address_does_not_hide_it() {
+        let (at, neighbours) = listening(b"peer");
+        peer_calls(&at);
+        at.hear(&neighbour(PEER, b"stranger").said.encode(), PEER.parse().expect("an address"));
+        assert!(peer_is_known(&neighbours));
     }
 }

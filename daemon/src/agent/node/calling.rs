@@ -47,7 +47,8 @@ impl Node {
             return Ok(Calling { finder, before: Some(before) });
         }
         let _inside = self.runtime.enter();
-        Ok(Calling { finder: Arc::new(Finder::start(interface, Some(said))), before: None })
+        let finder = Arc::new(Finder::start(interface, Some(said), None));
+        Ok(Calling { finder, before: None })
     }
 
     /// Who is heard on the HA link; nobody while the settings name none.

@@ -122,7 +122,8 @@ fn finder(node: &Node, settings: &Settings) -> Result<Option<Arc<Finder>>, NodeE
     let Some(pair) = &settings.pair else { return Ok(None) };
     let interface = &pair.ha_link.interface;
     let said = node.announcement_of(settings, interface).map_err(NodeError::Identity)?;
-    Ok(Some(Arc::new(Finder::start(interface, Some(said)))))
+    let peer = settings.peer.as_ref().map(Certificate::digest);
+    Ok(Some(Arc::new(Finder::start(interface, Some(said), peer))))
 }
 
 /// The link of a paired node.
