@@ -1,6 +1,7 @@
 //! Two real agents, each in a network namespace and on a directory of its own, with a cable
 //! between them: what an administrator types, and what lies on the disks afterwards.
 
+mod attack;
 mod failing;
 mod owners;
 mod pairing;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::support::{Begun, Node, SOON, Two, wait};
 
 /// Two agents that know nothing of each other.
-fn fresh() -> Two {
+pub(crate) fn fresh() -> Two {
     let mut two = Two::cabled();
     two.a.write("etc/twinwall/node.toml", "name = \"gw-a\"\ndesignation = \"primary\"\n");
     two.b.write("etc/twinwall/node.toml", "name = \"gw-b\"\ndesignation = \"primary\"\n");
@@ -15,7 +15,7 @@ fn fresh() -> Two {
 }
 
 /// Begins to invite; the code, and the command that goes on.
-fn invite(node: &Node, arguments: &[&str]) -> (String, Begun) {
+pub(crate) fn invite(node: &Node, arguments: &[&str]) -> (String, Begun) {
     let log = node.path("invite.log");
     let inviting = node.begin(arguments, &log);
     let began = Instant::now();
@@ -29,11 +29,9 @@ fn invite(node: &Node, arguments: &[&str]) -> (String, Begun) {
     }
 }
 
-fn in_talks(two: &Two) {
+pub(crate) fn in_talks(two: &Two) {
     for node in [&two.a, &two.b] {
-        wait("the agents talk", || {
-            node.run(&["pair", "status"]).out.contains("talk to each other.")
-        });
+        wait("the agents talk", || node.run(&["pair", "status"]).out.contains("The agents talk"));
     }
 }
 

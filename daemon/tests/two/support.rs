@@ -2,11 +2,13 @@
 //! All of it goes when the test ends, also after a failure.
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use twinwall::agent::identity::Identity;
 use twinwall::agent::identity::peer::write_peer;
 
@@ -56,6 +58,13 @@ impl Two {
     pub(crate) fn paired_by(profile: &'static str) -> Two {
         let mut two = Two::cabled();
         (two.a.profile, two.b.profile) = (profile, profile);
+        two.pair_by_files();
+        two
+    }
+
+    /// Pairs two that run no agent yet, and starts their agents.
+    pub(crate) fn pair_by_files(&mut self) {
+        let two = self;
         let key = "key of the pair 0123456789abcdef".bytes();
         let key: String = key.map(|byte| format!("{byte:02x}")).collect();
         let own = |node: &Node| Identity::load_or_create(&node.root).expect("an identity");
@@ -73,7 +82,6 @@ impl Two {
         two.a.write("var/lib/twinwall/sync.json", marks);
         two.a.start();
         two.b.start();
-        two
     }
 }
 
@@ -97,6 +105,11 @@ impl Node {
             fs::create_dir_all(node.path(below)).expect("made");
         }
         node
+    }
+
+    /// The agent's process.
+    pub(crate) fn agent_id(&self) -> u32 {
+        self.agent.as_ref().expect("an agent runs").id()
     }
 
     pub(crate) fn namespace(&self) -> &str {
@@ -236,9 +249,21 @@ pub(crate) fn wait(what: &str, mut good: impl FnMut() -> bool) {
     }
 }
 
-fn ip(arguments: &[&str]) {
+pub(crate) fn ip(arguments: &[&str]) {
     let status = Command::new("ip").args(arguments).status().expect("ip starts");
     assert!(status.success(), "ip {}", arguments.join(" "));
+}
+
+/// Runs this on a thread in the namespace, for sockets that are to be there.
+pub(crate) fn within<T: Send>(namespace: &str, work: impl FnOnce() -> T + Send) -> T {
+    let path = Path::new("/run/netns").join(namespace);
+    let inside = || {
+        let namespace = fs::File::open(path).expect("the namespace is there");
+        let network = Some(LinkNameSpaceType::Network);
+        move_into_link_name_space(namespace.as_fd(), network).expect("entered");
+        work()
+    };
+    std::thread::scope(|scope| scope.spawn(inside).join().expect("no panic"))
 }
 
 /// Whether a file is there.
