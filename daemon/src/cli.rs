@@ -64,7 +64,7 @@ pub(crate) enum Command {
     /// cannot be asked. On lab and virtual machines 'ha set preflight.override+=NAME' takes
     /// one as it is.
     Preflight(PreflightArgs),
-    /// Show the services that run only on the active node, and how they are here
+    /// Show the services that run only on the active node and the health checks, as they are here
     Services {
         /// Print JSON
         #[arg(long)]

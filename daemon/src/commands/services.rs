@@ -1,9 +1,11 @@
-//! `twinwall services`: the services that run only on the active node.
+//! `twinwall services`: the services that run only on the active node, and the health checks.
 
 use std::path::Path;
 use std::time::Duration;
 
-use twinwall::agent::services::view::{Doing, Phase, ServiceView, ServicesView};
+use twinwall::agent::services::view::{
+    Doing, Health, HealthView, Phase, ServiceView, ServicesView,
+};
 use twinwall::failure::Failure;
 use twinwall_core::explain::span;
 
@@ -23,16 +25,47 @@ fn text(view: &ServicesView) -> String {
     };
     let mut text = format!("{wanted}\n");
     if view.services.is_empty() {
-        return text + "The profile names no service that is bound to the active role.\n";
+        text += "The profile names no service that is bound to the active role.\n";
+    } else {
+        let lines = view.services.iter().map(|one| (one.name.as_str(), state(one)));
+        text += &listed(&lines.collect::<Vec<_>>());
     }
-    let width = view.services.iter().map(|one| one.name.len()).max().unwrap_or(0);
-    text += "\n";
-    for one in &view.services {
-        let line = format!("{:width$}  {}", one.name, state(one));
-        text += line.trim_end();
-        text += "\n";
+    if !view.checks.is_empty() {
+        text += "\nHealth checks:\n";
+        let lines = view.checks.iter().map(|one| (one.section.id(), health(one)));
+        text += &listed(&lines.collect::<Vec<_>>());
     }
     text
+}
+
+/// An empty line, and each name with what is said of it.
+fn listed(lines: &[(&str, String)]) -> String {
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let line = |(name, said): &(&str, String)| {
+        let line = format!("{name:width$}  {said}");
+        format!("{}\n", line.trim_end())
+    };
+    format!("\n{}", lines.iter().map(line).collect::<String>())
+}
+
+fn health(one: &HealthView) -> String {
+    let word = one.health.words();
+    let (times, why) = (one.in_a_row, one.health.why());
+    let said = match &one.health {
+        Health::Unknown | Health::Good => String::new(),
+        Health::Resting | Health::LeftOut { .. } => format!("{why}: "),
+        Health::Doubtful { .. } | Health::Failed { .. } => {
+            format!("failed {times} times, {why}: ")
+        }
+        Health::Recovering { .. } => format!("went well {times} times after it {why}: "),
+    };
+    format!("{word:<10}  {:<14}  {said}{}", lasting(one.since_s), one.command)
+}
+
+/// For how long, in whole seconds.
+fn lasting(seconds: f64) -> String {
+    let whole = Duration::from_secs(Duration::from_secs_f64(seconds.max(0.0)).as_secs());
+    format!("for {}", span(whole))
 }
 
 fn state(one: &ServiceView) -> String {
@@ -43,11 +76,7 @@ fn state(one: &ServiceView) -> String {
     };
     let since = match &one.phase {
         Phase::Unknown | Phase::LeftAlone { .. } => String::new(),
-        Phase::Running | Phase::Stopped | Phase::Failed { .. } => {
-            let whole =
-                Duration::from_secs(Duration::from_secs_f64(one.since_s.max(0.0)).as_secs());
-            format!("for {}", span(whole))
-        }
+        Phase::Running | Phase::Stopped | Phase::Failed { .. } => lasting(one.since_s),
     };
     let tries =
         if one.failures > 1 { format!("failed {} times: ", one.failures) } else { String::new() };
@@ -60,7 +89,7 @@ mod tests {
     use twinwall::agent::section::Section;
 
     #[test]
-    fn each_service_has_a_line_with_its_state_and_the_reason() {
+    fn each_service_and_check_has_a_line_with_its_state_and_the_reason() {
         let one = |name: &str, phase| ServiceView {
             name: name.to_owned(),
             section: Section::Network,
@@ -73,8 +102,20 @@ mod tests {
         };
         let failed = Phase::Failed { why: "it ended with 1".to_owned() };
         let services = vec![one("dnsmasq", Phase::Running), one("radvd", failed)];
-        let view = ServicesView { node: "gw-a".to_owned(), wanted: Some(true), services };
+        let check = |health, in_a_row| HealthView {
+            section: Section::Vpn,
+            command: "swanctl --stats".to_owned(),
+            health,
+            unfit: None,
+            in_a_row,
+            since_s: 5.0,
+        };
+        let why = "ended with 1".to_owned();
+        let checks = vec![check(Health::Good, 0), check(Health::Failed { why }, 3)];
+        let view = ServicesView { node: "gw-a".to_owned(), wanted: Some(true), services, checks };
         let text = text(&view);
+        assert!(text.contains("vpn  good        for 5 s         swanctl --stats\n"), "{text}");
+        assert!(text.contains("failed 3 times, ended with 1: swanctl --stats\n"), "{text}");
         assert!(text.contains("shall run here"), "{text}");
         assert!(
             text.contains("radvd    failed") && text.contains("failed 2 times: it ended"),

@@ -3,6 +3,7 @@
 
 mod attack;
 mod failing;
+mod health;
 mod owners;
 mod pairing;
 mod preflight;

@@ -21,6 +21,8 @@ pub(crate) struct Node {
     pub(crate) root: PathBuf,
     agent: Option<Child>,
     pub(crate) profile: &'static str,
+    /// Whether a guard runs beside the agent.
+    guarded: bool,
 }
 
 /// Two of them.
@@ -56,8 +58,20 @@ impl Two {
 
     /// The same with another profile.
     pub(crate) fn paired_by(profile: &'static str) -> Two {
+        Two::paired_as(profile, false)
+    }
+
+    /// The same with guards, so that one of them becomes active.
+    pub(crate) fn guarded_by(profile: &'static str) -> Two {
+        let guard = Path::new(env!("CARGO_BIN_EXE_twinwall")).with_file_name("twinwall-guard");
+        assert!(guard.exists(), "no {}: cargo build -p twinwall-guard", guard.display());
+        Two::paired_as(profile, true)
+    }
+
+    fn paired_as(profile: &'static str, guarded: bool) -> Two {
         let mut two = Two::cabled();
         (two.a.profile, two.b.profile) = (profile, profile);
+        (two.a.guarded, two.b.guarded) = (guarded, guarded);
         two.pair_by_files();
         two
     }
@@ -96,11 +110,15 @@ const PROFILE: &str = "format = 1\nname = \"test\"\n[appliance]\n\
 const PAIR: &str = "pair_id = 7\n[ha_link]\ninterface = \"ha0\"\n[[interface]]\nname = \"lan\"\n\
     primary = \"10.1.0.2/24\"\nsecondary = \"10.1.0.3/24\"\nvirtual = \"10.1.0.1/24\"\n";
 
+/// Starts what follows as the first process of its own: everything ends with it.
+const ENDING_TOGETHER: [&str; 5] = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+
 impl Node {
     fn new(namespace: &str) -> Node {
         ip(&["netns", "add", namespace]);
         let root = std::env::temp_dir().join(format!("twinwall-{namespace}"));
-        let node = Node { namespace: namespace.to_owned(), root, agent: None, profile: PROFILE };
+        let (namespace, profile) = (namespace.to_owned(), PROFILE);
+        let node = Node { namespace, root, agent: None, profile, guarded: false };
         for below in ["etc/twinwall", "run/twinwall", "var/lib/twinwall"] {
             fs::create_dir_all(node.path(below)).expect("made");
         }
@@ -138,8 +156,12 @@ impl Node {
     pub(crate) fn start(&mut self) {
         self.write("etc/twinwall/profile.toml", self.profile);
         let log = fs::File::create(self.path("agent.log")).expect("a log");
-        let mut command = self.inside();
-        command.arg("agent").stderr(log).stdout(Stdio::null());
+        let mut command = match self.guarded {
+            true => self.inside_by(&ENDING_TOGETHER),
+            false => self.inside(),
+        };
+        command.arg(if self.guarded { "run" } else { "agent" });
+        command.stderr(log).stdout(Stdio::null());
         self.agent = Some(command.spawn().expect("the agent starts"));
         let socket = self.path("run/twinwall/agent.sock");
         wait("the agent answers", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
@@ -188,8 +210,14 @@ impl Node {
 
     /// `twinwall`, in the namespace and on the root of this node.
     fn inside(&self) -> Command {
+        self.inside_by(&[])
+    }
+
+    /// The same, started by another program.
+    fn inside_by(&self, starter: &[&str]) -> Command {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.namespace, env!("CARGO_BIN_EXE_twinwall")]);
+        command.args(["netns", "exec", &self.namespace]).args(starter);
+        command.arg(env!("CARGO_BIN_EXE_twinwall"));
         command.arg("--root").arg(&self.root).stdin(Stdio::null());
         command
     }

@@ -1,4 +1,4 @@
-//! The route of the services that are bound to the active role.
+//! The route of the services that are bound to the active role, and of the health checks.
 
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +11,10 @@ use crate::agent::services::view::ServicesView;
 pub(super) fn routes() -> Vec<Route> {
     vec![Route::new::<ServicesView>(
         (Method::Get, "/api/v1/services"),
-        ("services", "How the services are that run only on the active node"),
+        (
+            "services",
+            "How the services are that run only on the active node, and the health checks",
+        ),
         get(services),
     )]
 }

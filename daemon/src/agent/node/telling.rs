@@ -1,14 +1,19 @@
 //! What the agent tells the guard: facts that keep a node from serving which should not.
 //! They hold for a time and are told again long before it ends, so that the agent may be
 //! away for a while; a guard that was started anew hears them at once.
+//!
+//! A node that says no never serves, whatever happens to the other one. What services and
+//! health checks have to say is therefore told only while the other node is the better one: a
+//! gateway whose mail filter failed is better than none.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::timeout;
 use twinwall_core::api::Request;
+use twinwall_core::beat::{Fitness, RoleWord};
 use twinwall_core::event::Fact;
-use twinwall_core::snapshot::CheckView;
+use twinwall_core::snapshot::{CheckView, Snapshot};
 
 use super::Node;
 use crate::agent::engine::overview::Overview;
@@ -16,10 +21,12 @@ use crate::agent::section::Section;
 
 /// Name of the fact that the core keeps for this: a node that says no never serves.
 const SYNCHRONISED: &str = "synchronised";
-/// Name of the fact about the services bound to the role.
+/// Name of the fact about the services bound to the role and the health checks.
 const SERVICES: &str = "services";
 /// Between two looks when the guard says nothing.
 const LOOK: Duration = Duration::from_secs(1);
+/// By then both nodes have told their guards what follows from a move.
+const SETTLED: Duration = Duration::from_secs(5);
 /// A fact that would end this soon is told again.
 const AGAIN: Duration = Duration::from_secs(300);
 /// How long it holds: an agent that is being upgraded or mended is back by then.
@@ -34,11 +41,10 @@ pub(super) async fn tell(node: Weak<Node>) {
         }
         let Some(node) = node.upgrade() else { return };
         let state = guard.borrow_and_update().clone();
-        let Some(checks) = state.status().map(|status| &status.snapshot.own.checks) else {
-            continue;
-        };
+        let Some(snapshot) = state.status().map(|status| &status.snapshot) else { continue };
+        let checks = &snapshot.own.checks;
         // As the guard keeps them, so that it is seen which ones it has.
-        let facts = [synchronised(&node), services(&node)].into_iter().flatten();
+        let facts = [synchronised(&node), services(&node, snapshot)].into_iter().flatten();
         let facts = facts.map(Fact::shortened);
         for fact in facts.filter(|fact| !is_known(fact, checks)) {
             // Refused or not heard: the guard's next word brings the next try.
@@ -70,15 +76,34 @@ fn synchronised(node: &Arc<Node>) -> Option<Fact> {
     })
 }
 
-/// Whether the services bound to the role keep this node from bearing it.
-fn services(node: &Node) -> Option<Fact> {
-    let objection = node.services().objection()?;
+/// Whether services bound to the role, or health checks, keep this node from bearing it.
+fn services(node: &Node, snapshot: &Snapshot) -> Option<Fact> {
+    let objection = node.services().objection()?.filter(|_| other_is_better(snapshot));
     Some(Fact {
         name: SERVICES.to_owned(),
         good: objection.is_none(),
         reason: objection.unwrap_or_default(),
         holds: HOLDS,
     })
+}
+
+/// Whether the other node can bear the role, or does, where this one should not. While it says
+/// the same of itself nothing moves, and where nobody serves any node is better than none.
+fn other_is_better(snapshot: &Snapshot) -> bool {
+    let (own, peer) = (&snapshot.role, &snapshot.peer);
+    let able = peer.fitness.is_some_and(Fitness::eligible);
+    peer.is_heard()
+        && match own.role {
+            // Right after a move the other one may not have said yet that it is no better.
+            RoleWord::Active => able && own.since >= SETTLED,
+            RoleWord::Releasing => able,
+            RoleWord::Starting | RoleWord::Passive | RoleWord::Claiming => {
+                let serves = |role| {
+                    matches!(role, RoleWord::Active | RoleWord::Claiming | RoleWord::Releasing)
+                };
+                peer.role.is_some_and(serves)
+            }
+        }
 }
 
 /// What is not here of the pair's configuration, in words.
@@ -101,6 +126,8 @@ fn lacks(overview: &Overview) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use twinwall_core::api::Status;
+
     use super::*;
     use crate::agent::engine::marks::Marks;
     use crate::agent::engine::state::State;
@@ -110,6 +137,41 @@ mod tests {
         let missing = missing.iter().copied().collect();
         let marks = Marks { lineage, missing, ..Marks::default() };
         State::new("gw-a".to_owned(), marks, 0).overview()
+    }
+
+    #[test]
+    fn an_objection_is_told_only_while_the_other_node_is_better() {
+        use RoleWord::{Active, Claiming, Passive, Releasing, Starting};
+        let text = include_str!("../../../../core/tests/status/healthy.json");
+        let healthy: Status = serde_json::from_str(text).expect("a status");
+        let long = Duration::from_secs(60);
+        let soon = Duration::from_secs(1);
+        for (role, since, state, peer, fit, better) in [
+            (Active, long, "alive", Passive, true, true),
+            (Active, long, "doubted", Passive, true, true),
+            (Active, soon, "alive", Passive, true, false),
+            (Active, long, "alive", Passive, false, false),
+            (Active, long, "silent", Passive, true, false),
+            (Releasing, soon, "alive", Claiming, true, true),
+            (Passive, long, "alive", Active, false, true),
+            (Passive, soon, "alive", Claiming, true, true),
+            (Passive, long, "alive", Releasing, true, true),
+            // Both wait: whoever says no would wait for ever.
+            (Passive, long, "alive", Passive, true, false),
+            (Starting, soon, "alive", Starting, true, false),
+            (Claiming, soon, "alive", Passive, true, false),
+            (Passive, long, "silent", Active, true, false),
+            (Passive, long, "left", Active, true, false),
+            (Starting, soon, "never_heard", Active, true, false),
+        ] {
+            let mut snapshot = healthy.snapshot.clone();
+            (snapshot.role.role, snapshot.role.since) = (role, since);
+            (snapshot.peer.state, snapshot.peer.role) = (state.to_owned(), Some(peer));
+            let fitness = Fitness { check_failed: !fit, ..Fitness::default() };
+            snapshot.peer.fitness = Some(fitness);
+            let told = format!("{role:?} for {since:?}, the peer {state} {peer:?}, fit: {fit}");
+            assert_eq!(other_is_better(&snapshot), better, "{told}");
+        }
     }
 
     #[test]

@@ -79,6 +79,14 @@ impl Profile {
         units.into_iter().map(|(_, unit)| unit).collect()
     }
 
+    /// Every health check, section by section.
+    pub fn health(&self) -> Vec<(Section, &Task)> {
+        self.sections
+            .iter()
+            .flat_map(|(section, rules)| rules.health.iter().map(|task| (*section, task)))
+            .collect()
+    }
+
     /// Every service that runs only on the active, dependencies first.
     pub fn services(&self) -> Vec<(Section, &Service)> {
         let all = || {

@@ -28,7 +28,7 @@ pub struct Views<'a> {
     pub link: Option<&'a LinkState>,
     /// Prerequisites that are not met and not overridden, in words.
     pub unmet: &'a [String],
-    /// The services bound to the active role, here.
+    /// The services bound to the active role, and the health checks, here.
     pub services: &'a ServicesView,
     /// What the other agent said when it was asked just now.
     pub other: Option<&'a OtherNode>,
@@ -50,6 +50,7 @@ pub fn judge(views: &Views<'_>) -> Readiness {
     } else {
         against.extend(guard(views.guard));
         against.extend(services(views.services));
+        against.extend(checks(views.services));
         against.extend(agents(views));
     }
     against.sort_by_key(|reason| reason.severity);
@@ -183,6 +184,19 @@ fn services(view: &ServicesView) -> Option<Reason> {
     let text =
         format!("Services that do not start or stop as they should here: {}.", failed.join(", "));
     Some(warns(ReasonId::ServiceFailed, text, "'twinwall services' shows their last words"))
+}
+
+/// Health checks because of which this node is unfit. What that means for a failover, the
+/// guard's alarm says.
+fn checks(view: &ServicesView) -> Option<Reason> {
+    let failed = view.checks.iter().filter(|one| one.unfit.is_some());
+    let failed: Vec<String> =
+        failed.map(|one| format!("{} (`{}`)", one.section, one.command)).collect();
+    if failed.is_empty() {
+        return None;
+    }
+    let text = format!("Health checks that fail here: {}.", failed.join(", "));
+    Some(warns(ReasonId::CheckFailed, text, "'twinwall services' shows their last words"))
 }
 
 fn agents(views: &Views<'_>) -> Vec<Reason> {

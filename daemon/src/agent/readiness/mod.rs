@@ -99,6 +99,8 @@ pub enum ReasonId {
     Prerequisites,
     /// A service that is bound to the active role does not run on the active.
     ServiceFailed,
+    /// A health check of the profile fails here.
+    CheckFailed,
     /// The clocks differ.
     Clock,
     /// The nodes run different releases of twinwall.

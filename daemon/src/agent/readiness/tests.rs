@@ -8,7 +8,8 @@ use twinwall_core::beat::{Fitness, RoleWord};
 
 use super::*;
 use crate::agent::guard::GuardState;
-use crate::agent::services::view::ServicesView;
+use crate::agent::section::Section;
+use crate::agent::services::view::{Health, HealthView, ServicesView};
 
 /// The active node of a healthy pair.
 fn healthy() -> Status {
@@ -16,9 +17,9 @@ fn healthy() -> Status {
     serde_json::from_str(text).expect("a status")
 }
 
-/// No service is bound to the role.
+/// No service is bound to the role, and nothing is checked.
 static NO_SERVICES: ServicesView =
-    ServicesView { node: String::new(), wanted: None, services: Vec::new() };
+    ServicesView { node: String::new(), wanted: None, services: Vec::new(), checks: Vec::new() };
 
 /// What is known where high availability is on and nothing but the guard says anything.
 fn views(guard: &GuardState) -> Views<'_> {
@@ -109,6 +110,34 @@ fn nodes_that_are_not_alike_are_a_warning() {
     let readiness = judge(&Views { unmet: &unmet, ..views(&guard) });
     assert_eq!(ids(&readiness), [APART, (ReasonId::Prerequisites, Severity::Warns)]);
     assert!(readiness.against[1].text.contains("model (A here, B there)"));
+}
+
+#[test]
+fn a_health_check_counts_once_it_makes_the_node_unfit() {
+    let guard = GuardState::Says(Arc::new(healthy()));
+    let why = || "it ended with 1".to_owned();
+    let check = |health, unfit| HealthView {
+        section: Section::Vpn,
+        command: "swanctl --stats".to_owned(),
+        health,
+        unfit,
+        in_a_row: 1,
+        since_s: 0.0,
+    };
+    for (check, wanted) in [
+        (check(Health::Good, None), vec![APART]),
+        (check(Health::Doubtful { why: why() }, None), vec![APART]),
+        (
+            check(Health::Failed { why: why() }, Some(why())),
+            vec![(ReasonId::CheckFailed, Severity::Warns), APART],
+        ),
+    ] {
+        let services = ServicesView { checks: vec![check], ..NO_SERVICES.clone() };
+        let readiness = judge(&Views { services: &services, ..views(&guard) });
+        assert_eq!(ids(&readiness), wanted);
+        let named = readiness.against[0].text.contains("vpn (`swanctl --stats`)");
+        assert_eq!(named, wanted.len() == 2, "{readiness:?}");
+    }
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! One action on one service, on a thread that may wait: whether it is ours to touch, and
-//! its command within its limit.
+//! One action on one service, or one health check, on a thread that may wait: whether it is
+//! ours to touch, and its command within its limit.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::plan::{Ended, Verb};
-use crate::agent::profile::Service;
+use crate::agent::profile::{Service, Task};
 use crate::agent::step::{How, Leftovers, Step, StepFailure};
 
 /// There when systemd runs this machine (sd_booted(3)).
@@ -34,6 +34,21 @@ pub(super) fn act(service: &Service, verb: Verb, root: &Path, cancelled: &Atomic
             }
         },
         (Err(failure), Verb::Start | Verb::Stop) => Ended::Failed(failure.to_string()),
+    }
+}
+
+/// Runs a health check; what it leaves behind ends with it.
+pub(super) fn check(task: &Task, root: &Path, cancelled: &AtomicBool) -> Ended {
+    if !task.is_due_below(root) {
+        let program = task.program.display();
+        let why =
+            if task.program.exists() { "what it needs".to_owned() } else { program.to_string() };
+        return Ended::LeftAlone(format!("{why} is not there"));
+    }
+    match task.step.run_until(root, Leftovers::Killed, cancelled) {
+        Ok(_) => Ended::Well,
+        Err(StepFailure { how: How::Cancelled, .. }) => Ended::BrokenOff,
+        Err(failure) => Ended::No(failure.in_short()),
     }
 }
 

@@ -1,15 +1,18 @@
 //! Services that run only on the active node (SPEC R1, R15): started and stopped as the role
 //! moves, in the order of the profile, with limits. The guard never waits for any of it, and
-//! what an older role began never overtakes what a newer one wants. Run by the node's task;
-//! without an agent everything stays as it is.
+//! what an older role began never overtakes what a newer one wants. Beside them the health
+//! checks of the profile. Run by the node's task; without an agent everything stays as it is.
 
 mod act;
+mod health;
+#[cfg(test)]
+mod health_tests;
 mod plan;
 #[cfg(test)]
 mod tests;
 pub mod view;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -19,8 +22,9 @@ use twinwall_core::time::Moment;
 
 use super::guard::GuardState;
 use super::node::{Node, Settings};
-use super::profile::Service;
+use super::profile::{Service, Task};
 use super::section::Section;
+use health::{Checks, turn};
 use plan::{Ended, Generation, Plan, TRIES, Verb, Wanted};
 use view::{Doing, Phase, ServiceView, ServicesView};
 
@@ -29,7 +33,7 @@ use view::{Doing, Phase, ServiceView, ServicesView};
 const UNABLE: Duration = Duration::from_secs(600);
 /// Between two looks when nothing happens.
 const IDLE: Duration = Duration::from_secs(30);
-/// Results that wait for the task: each service has one action at a time.
+/// Results that wait for the task: each service and check has one action at a time.
 const RESULTS: usize = 64;
 
 /// What a node knows of its services.
@@ -43,6 +47,8 @@ pub struct Bound {
 struct Inside {
     services: Vec<(Section, Service)>,
     plan: Plan,
+    tasks: Vec<(Section, Task)>,
+    checks: Checks,
     /// Set when what runs now is not wanted any more; one for each wish.
     cancelled: Arc<AtomicBool>,
     /// Tells results of an older profile from those of this one.
@@ -54,10 +60,19 @@ struct Inside {
 /// An action that has ended.
 struct Finished {
     number: u64,
-    place: usize,
-    generation: Generation,
+    action: Action,
     ended: Ended,
     took: Duration,
+}
+
+/// Carries it out below the root, until the flag is set.
+type Act = Box<dyn FnOnce(&Path, &AtomicBool) -> Ended + Send>;
+
+/// What it was, by its place in the list.
+#[derive(Clone, Copy)]
+enum Action {
+    Service(usize, Generation),
+    Check(usize),
 }
 
 impl Default for Bound {
@@ -65,6 +80,8 @@ impl Default for Bound {
         let inside = Inside {
             services: Vec::new(),
             plan: Plan::new(Moment::ZERO, &[]),
+            tasks: Vec::new(),
+            checks: Checks::default(),
             cancelled: Arc::default(),
             number: 0,
             unable: None,
@@ -95,19 +112,20 @@ impl Bound {
             node: node.to_owned(),
             wanted: inside.plan.wanted().map(|wanted| wanted == Wanted::Running),
             services: inside.plan.seen().zip(&inside.services).map(one).collect(),
+            checks: inside.checks.view(now),
         }
     }
 
-    /// Why this node should not have the role for the sake of its services; `Some(None)`:
+    /// Why this node should not have the role, as its services and checks say; `Some(None)`:
     /// nothing speaks against it. None where there is nothing to say.
     pub fn objection(&self) -> Option<Option<String>> {
         let inside = self.inside();
         inside.plan.wanted()?;
-        if inside.services.is_empty() {
+        if inside.services.is_empty() && inside.checks.is_empty() {
             return None;
         }
         let held = inside.unable.as_ref().filter(|(since, _)| since.elapsed() < UNABLE);
-        Some(held.map(|(_, why)| why.clone()))
+        Some(held.map(|(_, why)| why.clone()).or_else(|| inside.checks.objection()))
     }
 
     fn now(&self) -> Moment {
@@ -118,13 +136,18 @@ impl Bound {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in the services of a profile, where they are others than before.
-    fn read(&self, settings: &Settings) {
+    /// Takes in the services and checks of a profile, where they are others than before.
+    fn read(&self, settings: &Settings, root: &Path) {
         let listed = settings.profile.services();
+        let tasks = settings.profile.health();
         let mut inside = self.inside();
-        if inside.services.iter().map(|(at, it)| (*at, it)).eq(listed.iter().copied()) {
+        let same = inside.services.iter().map(|(at, it)| (*at, it)).eq(listed.iter().copied());
+        if same && inside.tasks.iter().map(|(at, it)| (*at, it)).eq(tasks.iter().copied()) {
             return;
         }
+        let checks = tasks.iter().map(|(at, task)| (*at, task.step.command(root)));
+        inside.checks = Checks::new(self.now(), checks);
+        inside.tasks = tasks.into_iter().map(|(at, it)| (at, it.clone())).collect();
         inside.cancelled.store(true, Ordering::Relaxed);
         inside.cancelled = Arc::default();
         let services: Vec<&Service> = listed.iter().map(|(_, service)| *service).collect();
@@ -138,6 +161,7 @@ impl Bound {
     fn want(&self, wanted: Option<Wanted>) {
         let mut inside = self.inside();
         if inside.plan.want(self.now(), wanted) {
+            inside.checks.role_moved();
             inside.cancelled.store(true, Ordering::Relaxed);
             inside.cancelled = Arc::default();
         }
@@ -150,20 +174,29 @@ impl Bound {
         on: &tokio::runtime::Handle,
         done: &mpsc::Sender<Finished>,
     ) {
-        let mut inside = self.inside();
-        let due = inside.plan.begin(self.now());
-        for (place, verb, generation) in due {
-            let service = inside.services[place].1.clone();
+        let (now, mut inside) = (self.now(), self.inside());
+        let Inside { plan, services, checks, tasks, .. } = &mut *inside;
+        let mut due: Vec<(Action, Act)> = Vec::new();
+        for (place, verb, generation) in plan.begin(now) {
+            let service = services[place].1.clone();
+            let act = move |root: &Path, cut: &AtomicBool| act::act(&service, verb, root, cut);
+            due.push((Action::Service(place, generation), Box::new(act)));
+        }
+        for place in checks.begin(now, |section| turn(section, plan, services)) {
+            let task = tasks[place].1.clone();
+            let act = move |root: &Path, cut: &AtomicBool| act::check(&task, root, cut);
+            due.push((Action::Check(place), Box::new(act)));
+        }
+        for (action, act) in due {
             let (root, cancelled) = (Arc::clone(root), Arc::clone(&inside.cancelled));
             let (number, done) = (inside.number, done.clone());
             on.spawn(async move {
                 let began = Instant::now();
-                let acted = move || act::act(&service, verb, &root, &cancelled);
-                let ended = tokio::task::spawn_blocking(acted).await;
+                let ended = tokio::task::spawn_blocking(move || act(&root, &cancelled)).await;
                 let ended = ended.unwrap_or_else(|error| Ended::Failed(error.to_string()));
                 let took = began.elapsed();
                 // The task may have ended with the agent.
-                let _ = done.send(Finished { number, place, generation, ended, took }).await;
+                let _ = done.send(Finished { number, action, ended, took }).await;
             });
         }
     }
@@ -174,28 +207,36 @@ impl Bound {
         if result.number != inside.number {
             return;
         }
-        let news = inside.plan.ended(now, result.place, result.generation, result.ended);
-        inside.weigh();
-        let Some(seen) = inside.plan.seen().nth(result.place).filter(|_| news) else { return };
-        let why = seen.phase.why();
-        let colon = if why.is_empty() { "" } else { ": " };
-        let took = result.took.as_millis();
-        eprintln!(
-            "twinwall agent: service {} {} after {took} ms{colon}{why}",
-            seen.name,
-            seen.phase.words()
-        );
+        let news = match result.action {
+            Action::Service(place, generation) => {
+                let news = inside.plan.ended(now, place, generation, result.ended);
+                inside.weigh();
+                inside.story(place, result.took).filter(|_| news)
+            }
+            Action::Check(place) => inside.checks.ended(now, place, result.ended),
+        };
+        news.iter().for_each(|news| eprintln!("twinwall agent: {news}"));
     }
 
     /// When something is due if nothing happens before.
     fn due_in(&self) -> Duration {
         let now = self.now();
-        let due = self.inside().plan.deadline(now);
-        due.map_or(IDLE, |at| at.since(now)).min(IDLE)
+        let inside = self.inside();
+        let due = [inside.plan.deadline(now), inside.checks.deadline(now)];
+        due.into_iter().flatten().min().map_or(IDLE, |at| at.since(now)).min(IDLE)
     }
 }
 
 impl Inside {
+    /// How a service is after an action, in a sentence.
+    fn story(&self, place: usize, took: Duration) -> Option<String> {
+        let seen = self.plan.seen().nth(place)?;
+        let (why, took) = (seen.phase.why(), took.as_millis());
+        let colon = if why.is_empty() { "" } else { ": " };
+        let words = seen.phase.words();
+        Some(format!("service {} {words} after {took} ms{colon}{why}", seen.name))
+    }
+
     /// Whether the node can bear the role, as its services say.
     fn weigh(&mut self) {
         if self.plan.wanted() != Some(Wanted::Running) {
@@ -231,7 +272,7 @@ pub(super) async fn keep(node: Weak<Node>) {
         let left = {
             let Some(node) = node.upgrade() else { return };
             let services = node.services();
-            services.read(&settings.borrow_and_update());
+            services.read(&settings.borrow_and_update(), &root);
             let state = guard.borrow_and_update().clone();
             let last = services.inside().plan.wanted();
             services.want(wanted(&settings.borrow(), &state, last));

@@ -158,20 +158,36 @@ impl Step {
 
 impl fmt::Display for StepFailure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "`{}` ", self.command)?;
-        match &self.how {
-            How::Exit(code) => write!(out, "ended with {code}")?,
-            How::Signal(signal) => write!(out, "was ended by signal {signal}")?,
-            How::Limit(limit) => {
-                write!(out, "was not done within {} s and was killed", limit.as_secs_f64())?;
-            }
-            How::Cancelled => out.write_str("was broken off: something newer is wanted")?,
-            How::NotStarted(why) => write!(out, "could not be run: {why}")?,
-        }
+        write!(out, "`{}` {}", self.command, self.how)?;
         if !self.lines.is_empty() {
             write!(out, "; its last words: {}", self.lines.join(" | "))?;
         }
         Ok(())
+    }
+}
+
+impl StepFailure {
+    /// How it failed without the command, where there is room for a few words only: a script
+    /// in the command would take it all.
+    pub fn in_short(&self) -> String {
+        match self.lines.as_slice() {
+            [] => self.how.to_string(),
+            lines => format!("{}: {}", self.how, lines.join(" | ")),
+        }
+    }
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            How::Exit(code) => write!(out, "ended with {code}"),
+            How::Signal(signal) => write!(out, "was ended by signal {signal}"),
+            How::Limit(limit) => {
+                write!(out, "was not done within {} s and was killed", limit.as_secs_f64())
+            }
+            How::Cancelled => out.write_str("was broken off: something newer is wanted"),
+            How::NotStarted(why) => write!(out, "could not be run: {why}"),
+        }
     }
 }
 
