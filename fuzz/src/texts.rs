@@ -32,7 +32,7 @@ pub fn config_node(data: &[u8]) {
 pub fn config_key(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     match config::parse_key("pair.key", &text) {
-        Ok(key) => assert_eq!(config::parse_key("pair.key", &config::key_text(&key)), Ok(key)),
+        Ok(file) => assert_eq!(config::parse_key("pair.key", &file.text()), Ok(file)),
         Err(errors) => assert_helpful(&errors),
     }
 }

@@ -1,6 +1,7 @@
 //! Reads the settings again while the guard runs, on the thread of the client that
-//! asks. Another key comes first, and only while the peer is away: a dead unit was replaced,
-//! and what it knew is of no use any more. Then each step is waited for before the next is
+//! asks. Other keys come first: those by which the peer stays heard at any time, any others
+//! only while it is away (a dead unit was replaced, and what it knew is of no use any more).
+//! Then each step is waited for before the next is
 //! taken:
 //!
 //! 1. the gate holds for the addresses and interfaces of before and of now
@@ -17,9 +18,9 @@ use std::time::Duration;
 
 use twinwall_core::config::{Node, Pair};
 use twinwall_core::ids::BootId;
-use twinwall_core::wire::{PairKey, Session};
+use twinwall_core::wire::{PairKeys, Session};
 
-use crate::beats::{Mail, Reload};
+use crate::beats::{Mail, NewKeys, Reload};
 use crate::cable::HaEnds;
 use crate::gate::GateSpec;
 use crate::gate_keeping::{GateOrders, between, gate_spec};
@@ -49,8 +50,8 @@ pub struct Reached {
     pub ends: Arc<HaEnds>,
     /// What only a restart changes.
     pub fixed: Fixed,
-    /// The heartbeats' key in force.
-    pub key: Mutex<PairKey>,
+    /// The heartbeats' keys in force.
+    pub keys: Mutex<PairKeys>,
 }
 
 /// What holds for a whole run of the guard.
@@ -82,24 +83,25 @@ impl Reached {
         Ok(())
     }
 
-    /// Takes the key over if it is another one.
+    /// Takes the keys over if they are others.
     fn rekey(&self, new: &Settings) -> Result<(), String> {
-        let mut key = self.key.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if *key == new.key {
+        let mut keys = self.keys.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if *keys == new.keys {
             return Ok(());
         }
         let boot = BootId(random().map_err(|error| format!("drawing a number: {error}"))?);
-        let session = session(&new.node, &new.pair, &new.key, boot);
+        let session = session(&new.node, &new.pair, &new.keys, boot);
         let (send, answer) = sync_channel(1);
-        if !self.mail.send(Mail::NewKey(Box::new(session), send)) {
+        let mail = NewKeys { keys: new.keys.clone(), session };
+        if !self.mail.send(Mail::NewKeys(Box::new(mail), send)) {
             return Err(silent());
         }
         if !wait_for(&answer)? {
-            return Err("key file: cannot be changed while the other node is heard; restart the \
-                        guard on both nodes, the passive first"
+            return Err("key file: by these keys the other node would not be heard any more; \
+                        'twinwall pair rotate' changes them on both nodes in steps"
                 .to_owned());
         }
-        *key = new.key.clone();
+        *keys = new.keys.clone();
         Ok(())
     }
 
@@ -172,8 +174,10 @@ impl Fixed {
 }
 
 /// The session of a run, or of a key; `boot` is drawn for it alone.
-pub fn session(node: &Node, pair: &Pair, key: &PairKey, boot: BootId) -> Session {
-    let mut session = Session::new(key, pair.pair_id, node.designation, boot);
+pub fn session(node: &Node, pair: &Pair, keys: &PairKeys, boot: BootId) -> Session {
+    let mut session = Session::new(&keys.key, pair.pair_id, node.designation, boot);
+    // The key in use stays the same, and no peer is heard yet: nothing stands against it.
+    session.rekey(keys);
     session.name_paths(pair.path_tags());
     session
 }

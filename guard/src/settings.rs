@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use twinwall_core::config::{Errors, MAX_FILE, Node, Pair, parse_key, parse_node, parse_pair};
-use twinwall_core::wire::PairKey;
+use twinwall_core::wire::PairKeys;
 
 /// The meaning of the files.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub struct Settings {
     pub node: Node,
     /// `pair.toml`.
     pub pair: Pair,
-    /// The heartbeat key.
-    pub key: PairKey,
+    /// The heartbeat keys.
+    pub keys: PairKeys,
 }
 
 /// Why the files cannot be used.
@@ -86,7 +86,7 @@ pub fn load(root: &Path) -> Result<Settings, SettingsError> {
     let key_file = root.join(node.key_file.trim_start_matches('/'));
     let key =
         parse_key(&key_file.to_string_lossy(), &read(&key_file)?).map_err(SettingsError::Wrong)?;
-    Ok(Settings { node, pair, key: PairKey::from_bytes(key) })
+    Ok(Settings { node, pair, keys: PairKeys::from(&key) })
 }
 
 fn read(file: &Path) -> Result<String, SettingsError> {

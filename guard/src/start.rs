@@ -15,7 +15,7 @@ use twinwall_core::config::{GateMode, Node, Pair};
 use twinwall_core::event::{Event, Order};
 use twinwall_core::ids::BootId;
 use twinwall_core::time::Moment;
-use twinwall_core::wire::{PairKey, Session};
+use twinwall_core::wire::{PairKeys, Session};
 
 use crate::addresses;
 use crate::announce;
@@ -114,7 +114,7 @@ struct Running {
 
 impl Running {
     fn start(root: &Path, settings: Settings, missing: Vec<Missing>) -> io::Result<Running> {
-        let Settings { node, pair, key } = settings;
+        let Settings { node, pair, keys } = settings;
         let (urgent, urgent_in) = mailbox()?;
         let (mail, mail_in) = mailbox()?;
         let journal = Arc::new(Journal::default());
@@ -128,7 +128,7 @@ impl Running {
         let (wanted, mut worker) = addresses::worker(lists)?;
         worker.keep_until(continues.map(|until| Instant::now() + until.since(clock::now())));
         let (links, watch) = LinkWatch::open(&names(&pair)?)?;
-        let (setup, session) = identity(&node, &pair, &key, keeping.is_some())?;
+        let (setup, session) = identity(&node, &pair, &keys, keeping.is_some())?;
         let parts = Parts {
             session,
             setup,
@@ -144,7 +144,7 @@ impl Running {
             notifier: Notifier::from_environment()?,
             ends: Arc::clone(&ends),
         };
-        let (fixed, key) = (Fixed { node: node.clone() }, Mutex::new(key));
+        let (fixed, keys) = (Fixed { node: node.clone() }, Mutex::new(keys));
         let gate = keeping.is_some().then(|| Arc::clone(&orders));
         let to = Reaches { mail: urgent.clone(), wanted: parts.wanted.clone(), gate: gate.clone() };
         let hand_back =
@@ -153,7 +153,7 @@ impl Running {
         links.check();
         threads::start("links", node.realtime, move || work.run(watch))?;
         let (to_beats, cable) = (mail.clone(), Arc::clone(&ends));
-        let reached = Reached { gate, mail: to_beats, links, pairs, ends: cable, fixed, key };
+        let reached = Reached { gate, mail: to_beats, links, pairs, ends: cable, fixed, keys };
         let beats = start_beats(parts, node.realtime, std::mem::take(&mut missing))?;
         start_others(worker, announcer, &pair, &node, &ends, (&urgent, &mail), &orders)?;
         if let Some(keeping) = keeping {
@@ -197,10 +197,10 @@ impl Running {
 }
 
 /// A new run of this node, and its end of the sessions.
-fn identity(node: &Node, pair: &Pair, key: &PairKey, gate: bool) -> io::Result<(Setup, Session)> {
+fn identity(node: &Node, pair: &Pair, keys: &PairKeys, gate: bool) -> io::Result<(Setup, Session)> {
     let boot = BootId(random()?);
     let (name, designation) = (node.name.clone(), node.designation);
-    let session = session(node, pair, key, boot);
+    let session = session(node, pair, keys, boot);
     Ok((Setup { name, designation, boot, pair: pair.clone(), gate }, session))
 }
 

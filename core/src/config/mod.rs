@@ -37,7 +37,7 @@ use crate::ids::Designation;
 pub use digest::{Change, Changed};
 pub use document::MAX_FILE;
 pub use errors::{Errors, MAX_PROBLEMS, Problem};
-pub use key::{KEY_BYTES, key_text, parse_key};
+pub use key::{KEY_BYTES, KeyFile, key_text, parse_key};
 pub use keys::MAX_REQUIRED;
 pub use node::{default_key_file, parse_node};
 pub use pair::parse_pair;

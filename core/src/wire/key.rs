@@ -13,7 +13,7 @@ use hkdf::hmac::Hmac;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::config::KEY_BYTES;
+use crate::config::{KEY_BYTES, KeyFile};
 use crate::ids::{BootId, Designation};
 
 /// Bytes of every key derived: HMAC-SHA256 and ChaCha20-Poly1305 take 32 both.
@@ -41,6 +41,42 @@ impl PairKey {
 impl fmt::Debug for PairKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PairKey(secret)")
+    }
+}
+
+/// The keys that a node holds: mostly one. While keys are being changed it takes a second
+/// one from the peer as well.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PairKeys {
+    /// In use: frames are sealed with it.
+    pub key: PairKey,
+    /// Taken from the peer as well.
+    pub also: Option<PairKey>,
+}
+
+impl From<&KeyFile> for PairKeys {
+    fn from(file: &KeyFile) -> PairKeys {
+        PairKeys { key: PairKey::from_bytes(file.key), also: file.also.map(PairKey::from_bytes) }
+    }
+}
+
+/// All that a session keeps of one pair key.
+pub(super) struct Keyed {
+    pub(super) root: KeyRoot,
+    pub(super) hello_mac: Hmac<Sha256>,
+    /// Tells it from others; says nothing of the key.
+    name: Zeroizing<[u8; KEY_LENGTH]>,
+}
+
+impl Keyed {
+    pub(super) fn new(key: &PairKey, pair_id: u16) -> Keyed {
+        let root = key.root();
+        let name = root.expand(&[b"name"]);
+        Keyed { hello_mac: root.hello_mac(pair_id), root, name }
+    }
+
+    pub(super) fn is_of(&self, other: &Keyed) -> bool {
+        self.name == other.name
     }
 }
 

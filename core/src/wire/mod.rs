@@ -16,6 +16,6 @@ mod tests;
 mod window;
 
 pub use frame::{ETHERTYPE, HELLO_LENGTH, MAX_FRAME, VERSION};
-pub use key::PairKey;
+pub use key::{PairKey, PairKeys};
 pub use refused::Refused;
 pub use session::{ANSWER_GAP, Received, Session};

@@ -14,14 +14,45 @@ pub(super) struct Run {
     /// Number of the first hello that we sent after this run was known to exist.
     /// No earlier run of the peer can have heard it, or a later one.
     pub(super) since: u64,
-    pub(super) seal: ChaCha20Poly1305,
-    pub(super) open: ChaCha20Poly1305,
+    pub(super) ciphers: Ciphers,
+    /// By the key that is taken as well.
+    pub(super) also: Option<Ciphers>,
     pub(super) windows: [Window; MAX_PATHS],
 }
 
+/// The two directions of one run under one pair key.
+pub(super) struct Ciphers {
+    pub(super) seal: ChaCha20Poly1305,
+    pub(super) open: ChaCha20Poly1305,
+}
+
+/// Which of the keys opened something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Under {
+    /// The one in use.
+    Key,
+    /// The one that is taken as well.
+    Also,
+}
+
 impl Run {
-    /// Decrypts into `plain` and gives the length, if `body` is authentic.
-    pub(super) fn open(&self, header: &Header, body: &[u8], plain: &mut [u8]) -> Option<usize> {
+    /// Decrypts into `plain`, if `body` is authentic under one of the keys; the length.
+    pub(super) fn open(
+        &self,
+        header: &Header,
+        body: &[u8],
+        plain: &mut [u8],
+    ) -> Option<(usize, Under)> {
+        let own = self.ciphers.open(header, body, plain).map(|length| (length, Under::Key));
+        own.or_else(|| {
+            let length = self.also.as_ref()?.open(header, body, plain)?;
+            Some((length, Under::Also))
+        })
+    }
+}
+
+impl Ciphers {
+    fn open(&self, header: &Header, body: &[u8], plain: &mut [u8]) -> Option<usize> {
         let (sealed, tag) = body.split_last_chunk::<TAG_LENGTH>()?;
         let buffer = InOutBuf::new(sealed, plain.get_mut(..sealed.len())?).ok()?;
         let nonce = header.nonce().into();

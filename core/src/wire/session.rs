@@ -7,11 +7,16 @@
 //! *candidate*. The first beat sealed for the candidate makes it *current* and
 //! ends the one before. A recorded hello echoes what we sent long ago, so it
 //! earns an answer at the most.
+//!
+//! Keys are changed while runs go on: of a run's boot ids each pair key makes its own ciphers,
+//! and counters and windows stay. What must be so on both nodes before one seals with another
+//! key, or takes one no more, is the caller's to see to (`docs/adr/0014-keys-changed-in-steps.md`).
+
+mod rekey;
 
 use chacha20poly1305::AeadInOut;
 use chacha20poly1305::aead::inout::InOutBuf;
-use hkdf::hmac::{Hmac, Mac};
-use sha2::Sha256;
+use hkdf::hmac::Mac;
 use std::fmt;
 use std::time::Duration;
 
@@ -20,9 +25,9 @@ use super::frame::{
     HEADER_LENGTH, HELLO_LENGTH, HELLO_SIGNED, Header, Hello, Kind, MAC_LENGTH, MAX_FRAME,
     Sighting, TAG_LENGTH,
 };
-use super::key::{KeyRoot, PairKey};
+use super::key::{Keyed, PairKey};
 use super::refused::{Counts, Refused};
-use super::run::Run;
+use super::run::{Run, Under};
 use super::window::{Seen, Window};
 use crate::beat::{Beat, Heard};
 use crate::ids::{BootId, Designation, MAX_PATHS, NameTag, PathId};
@@ -54,8 +59,11 @@ pub struct Session {
     me: Designation,
     pair_id: u16,
     boot: BootId,
-    root: KeyRoot,
-    hello_mac: Hmac<Sha256>,
+    keyed: Keyed,
+    /// Taken from the peer as well, while keys are changed.
+    also: Option<Keyed>,
+    /// The key of the beat that was taken last.
+    peer_uses: Under,
     /// Confirmed by a beat.
     current: Option<Run>,
     /// Proved by a hello, no beat yet.
@@ -79,13 +87,13 @@ impl Session {
     /// when the same process makes a second one (another key, another pair id):
     /// the counters start again, and nonces are unique only within one boot id.
     pub fn new(key: &PairKey, pair_id: u16, me: Designation, boot: BootId) -> Session {
-        let root = key.root();
         Session {
             me,
             pair_id,
             boot,
-            hello_mac: root.hello_mac(pair_id),
-            root,
+            keyed: Keyed::new(key, pair_id),
+            also: None,
+            peer_uses: Under::Key,
             current: None,
             candidate: None,
             last_hello: None,
@@ -138,7 +146,7 @@ impl Session {
             wants_answer: self.last_hello.is_none_or(|last| !self.holds(last.boot)),
         };
         let signed = hello.encode(&self.header(Kind::Hello, path, self.hellos));
-        let mac = self.hello_mac.clone().chain_update(signed).finalize().into_bytes();
+        let mac = self.keyed.hello_mac.clone().chain_update(signed).finalize().into_bytes();
         out[..HELLO_SIGNED].copy_from_slice(&signed);
         out[HELLO_SIGNED..HELLO_LENGTH].copy_from_slice(&mac);
         HELLO_LENGTH
@@ -205,7 +213,8 @@ impl Session {
         let end = HEADER_LENGTH + content.len();
         out[..HEADER_LENGTH].copy_from_slice(&head);
         let buffer = InOutBuf::new(content, &mut out[HEADER_LENGTH..end]).ok()?;
-        let tag = run.seal.encrypt_inout_detached(&header.nonce().into(), &head, buffer).ok()?;
+        let tag =
+            run.ciphers.seal.encrypt_inout_detached(&header.nonce().into(), &head, buffer).ok()?;
         out[end..end + TAG_LENGTH].copy_from_slice(&tag);
         Some(end + TAG_LENGTH)
     }
@@ -232,8 +241,12 @@ impl Session {
         if mac.len() != MAC_LENGTH {
             return Err(Refused::Length);
         }
-        let expected = self.hello_mac.clone().chain_update(signed);
-        expected.verify_slice(mac).map_err(|_| Refused::NotAuthentic)?;
+        let keys = [Some(&self.keyed), self.also.as_ref()];
+        let proves =
+            |it: &Keyed| it.hello_mac.clone().chain_update(signed).verify_slice(mac).is_ok();
+        if !keys.into_iter().flatten().any(proves) {
+            return Err(Refused::NotAuthentic);
+        }
         self.check_path(path, header)?;
         let body = signed.last_chunk().ok_or(Refused::Length)?;
         let hello = Hello::decode(body)?;
@@ -281,16 +294,12 @@ impl Session {
     }
 
     fn derive(&self, peer: BootId) -> Run {
-        let (primary, secondary) = match self.me {
-            Designation::Primary => (self.boot, peer),
-            Designation::Secondary => (peer, self.boot),
-        };
-        let cipher = |sender| self.root.beat_cipher(self.pair_id, primary, secondary, sender);
+        let (ciphers, also) = self.ciphers(peer);
         Run {
             boot: peer,
             since: self.hellos.saturating_add(1),
-            seal: cipher(self.me),
-            open: cipher(self.me.other()),
+            ciphers,
+            also,
             windows: [Window::default(); MAX_PATHS],
         }
     }
@@ -325,11 +334,11 @@ impl Session {
         let opens = |run: &Option<Run>, plain: &mut [u8]| {
             run.as_ref().and_then(|run| run.open(header, body, plain))
         };
-        let (length, run) = match opens(&self.current, &mut plain) {
-            Some(length) => (length, self.current.as_mut()),
+        let ((length, under), run) = match opens(&self.current, &mut plain) {
+            Some(opened) => (opened, self.current.as_mut()),
             None => {
-                let length = opens(&self.candidate, &mut plain).ok_or(Refused::NotAuthentic)?;
-                (length, self.candidate.as_mut())
+                let opened = opens(&self.candidate, &mut plain).ok_or(Refused::NotAuthentic)?;
+                (opened, self.candidate.as_mut())
             }
         };
         let run = run.ok_or(Refused::NotAuthentic)?;
@@ -345,6 +354,7 @@ impl Session {
         }
         let beat = content::decode(&plain[..length]).map_err(Refused::Content)?;
         let boot = run.boot;
+        self.peer_uses = under;
         self.confirm(boot);
         Ok(Received::Beat(Box::new(Heard { path, boot, beat })))
     }

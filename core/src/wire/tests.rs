@@ -2,6 +2,7 @@
 
 mod content;
 mod frames;
+mod rekey;
 
 use std::time::Duration;
 

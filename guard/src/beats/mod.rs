@@ -51,7 +51,7 @@ use arrivals::Frames;
 pub use gatekeeper::Gatekeeper;
 pub use paths::{PathSocket, Paths, group};
 use readiness::{Ready, Source, Waiting};
-pub use reload::{Reload, Replaced};
+pub use reload::{NewKeys, Reload, Replaced};
 
 /// Letters taken in one turn.
 const LETTERS_A_TURN: usize = 16;
@@ -79,9 +79,9 @@ pub enum Mail {
     Record(SyncSender<Recorded>),
     /// Settings that were read again and may be changed live, and where to answer.
     Reload(Box<Reload>, SyncSender<Result<Replaced, ReloadRefused>>),
-    /// Heartbeats under another key from now on, and whether they are: not while the peer is
-    /// heard, which would be lost.
-    NewKey(Box<Session>, SyncSender<bool>),
+    /// Other keys from now on, and whether they were taken: not where a peer that is heard
+    /// would be lost.
+    NewKeys(Box<NewKeys>, SyncSender<bool>),
     /// The gate's table was made anew: open again for what is left of the lease.
     RestoreGate,
     /// The protections that are missing.
@@ -338,8 +338,8 @@ impl Beats {
                 // The client may have given up.
                 let _ = answer.try_send(result);
             }
-            Mail::NewKey(session, answer) => {
-                let _ = answer.try_send(self.rekey(*session));
+            Mail::NewKeys(new, answer) => {
+                let _ = answer.try_send(self.rekey(*new));
             }
             Mail::RestoreGate => self.parts.gate.restore(),
             Mail::Missing(missing) => self.missing = missing,

@@ -9,7 +9,7 @@ use twinwall_core::config::Pair;
 use twinwall_core::event::Event;
 use twinwall_core::ids::InterfaceId;
 use twinwall_core::node::ReloadRefused;
-use twinwall_core::wire::Session;
+use twinwall_core::wire::{PairKeys, Session};
 
 use super::Beats;
 use crate::addresses::Lists;
@@ -27,6 +27,14 @@ pub struct Reload {
     pub applied: SyncSender<()>,
     /// For the ping targets.
     pub pinger: Option<Pinger>,
+}
+
+/// Other keys, and a session under them that knows no peer.
+pub struct NewKeys {
+    /// The keys.
+    pub keys: PairKeys,
+    /// For a peer that has the old ones no more.
+    pub session: Session,
 }
 
 /// What the beat thread holds no more; closing it is the other thread's.
@@ -53,13 +61,17 @@ impl Beats {
         Ok(Replaced { pinger })
     }
 
-    /// A session under another key takes the place of the one that there is, unless the peer
-    /// is heard. Who has only the old key is a stranger from now on.
-    pub(super) fn rekey(&mut self, session: Session) -> bool {
+    /// Takes other keys over. Where the peer stays heard by them its run goes on; else a new
+    /// session takes the place of the one that there is, unless the peer is heard: who has
+    /// only the old key is a stranger from then on.
+    pub(super) fn rekey(&mut self, new: NewKeys) -> bool {
+        if self.parts.session.rekey(&new.keys) {
+            return true;
+        }
         if self.core.snapshot(clock::now()).peer.is_heard() {
             return false;
         }
-        self.parts.session = session;
+        self.parts.session = new.session;
         true
     }
 

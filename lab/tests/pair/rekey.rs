@@ -1,5 +1,5 @@
-//! Another key of the heartbeats: not while the other node would be lost by it, and at once
-//! when that one is dead and was replaced.
+//! Other keys of the heartbeats: in steps while both nodes live, not where the other one would
+//! be lost by it, and at once when that one is dead and was replaced.
 
 use twinwall_core::api::{Answer, Request};
 use twinwall_core::beat::RoleWord;
@@ -7,8 +7,57 @@ use twinwall_lab::clock::now;
 
 use crate::support::{Files, Pair, in_lab};
 
+/// The new key.
+fn new(old: &str) -> String {
+    old.replace("6c61", "6c62")
+}
+
+/// Both nodes, the given one first, hold these keys from now on.
+fn step(pair: &mut Pair, first: usize, keys: &str) {
+    for node in [first, 1 - first] {
+        pair.rewrite(node, |files| keys.clone_into(&mut files.key));
+        assert_eq!(pair.ask(node, &Request::Reload {}), Answer::Done);
+    }
+}
+
+#[test]
+fn keys_are_changed_in_steps_while_both_go_on_and_a_guard_dies_in_between() {
+    in_lab(|| {
+        let mut pair = Pair::boot();
+        let active = pair.settle();
+        let before = now();
+        let mut old = String::new();
+        pair.rewrite(active, |files| old.clone_from(&files.key));
+        let new = new(&old);
+        step(&mut pair, active, &format!("{old}{new}"));
+        step(&mut pair, 1 - active, &format!("{new}{old}"));
+        assert_eq!(pair.settle(), active);
+        assert_eq!(pair.role_changes(before), 0, "{}", pair.story());
+
+        // A new run of the passive's guard knows the steps from its file alone.
+        pair.kill(1 - active);
+        pair.lab.gateways[1 - active].start().unwrap();
+        assert_eq!(pair.settle(), active);
+        let met = now();
+        step(&mut pair, active, &new);
+        assert_eq!(pair.settle(), active);
+        assert_eq!(pair.role_changes(met), 0, "{}", pair.story());
+
+        // The old key is worth nothing any more.
+        pair.kill(1 - active);
+        pair.rewrite(1 - active, |files| files.key.clone_from(&old));
+        pair.lab.gateways[1 - active].start().unwrap();
+        let strange = |name: &str| name == "not_authentic";
+        pair.await_status(active, "a stranger calls", |status| {
+            let refused = status.guard.refused_frames.iter();
+            !status.snapshot.peer.is_heard() && refused.map(|it| it.name.as_str()).any(strange)
+        });
+        assert!(!pair.status(1 - active).snapshot.peer.is_heard());
+    });
+}
+
 fn another(files: &mut Files) {
-    files.key = files.key.replace("6c61", "6c62");
+    files.key = new(&files.key);
 }
 
 #[test]
@@ -20,7 +69,7 @@ fn a_new_key_is_taken_while_the_peer_is_dead_and_the_old_one_is_worth_nothing_th
         pair.rewrite(active, another);
         match pair.ask(active, &Request::Reload {}) {
             Answer::Error { message } => {
-                assert!(message.contains("while the other node is heard"), "{message}");
+                assert!(message.contains("would not be heard any more"), "{message}");
             }
             other => panic!("{other:?}"),
         }
