@@ -219,6 +219,38 @@ fn with_a_backstop_addresses_end_by_themselves_unless_renewed() {
 }
 
 #[test]
+fn settings_that_are_read_again_and_again_do_not_keep_addresses_from_being_renewed() {
+    alone(|| {
+        lan0();
+        let with_end = || Lists {
+            backstop: Some(Duration::from_secs(2)),
+            ..lists(&[vip("10.0.0.1/24", false), vip("fd00::1/64", false)])
+        };
+        let (wanted, worker) = worker(with_end()).expect("opens");
+        let (tell, told) = mpsc::channel();
+        let thread = namespace_thread(move || {
+            let mut report = |report: Report<'_>| {
+                if let Report::Restored { found, .. } = report {
+                    tell.send(found.missing).expect("the test waits");
+                }
+            };
+            worker.run(&mut report).expect("runs");
+        });
+        // A third of the life is 0.7 s: longer than between two readings.
+        for generation in 1..14 {
+            wanted.alive();
+            wanted.replace(with_end(), None);
+            wanted.want(Desired { generation: Generation(generation), addresses: true });
+            std::thread::sleep(Duration::from_millis(400));
+            assert_eq!(held().len(), 2, "after reading {generation}");
+        }
+        assert_eq!(told.try_iter().count(), 0, "they never went away");
+        wanted.stop();
+        thread.join().expect("ends");
+    });
+}
+
+#[test]
 fn own_addresses_are_all_but_the_vips() {
     alone(|| {
         lan0();

@@ -178,7 +178,9 @@ impl Worker {
         }
         self.taken = word;
         let outcome = self.apply(report);
-        self.renew_at = self.next_renewal(Instant::now()).filter(|_| self.present());
+        let next = self.next_renewal(Instant::now()).filter(|_| self.present());
+        // Those that stayed where they were go on with the life that they have.
+        self.renew_at = next.map(|next| self.renew_at.map_or(next, |due| due.min(next)));
         report(Report::Applied { generation: Generation(word >> 1), outcome: &outcome });
         self.tell_own(report);
     }
