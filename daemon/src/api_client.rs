@@ -120,6 +120,11 @@ impl Api {
             .and_then(|()| stream.write_all(body))
             .and_then(|()| stream.take(MAX_ANSWER).read_to_end(&mut answer))
             .map_err(|error| self.broken(&error))?;
+        if answer.is_empty() {
+            return Err(Failure::unreachable(format!(
+                "the agent ended before it answered; {START}, and ask again"
+            )));
+        }
         parted(&answer).ok_or_else(|| self.nonsense("what is no HTTP"))
     }
 

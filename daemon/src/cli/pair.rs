@@ -20,6 +20,11 @@ pub(crate) enum Pair {
         #[arg(long)]
         here: bool,
     },
+    /// Change the keys and certificates of both nodes, without interruption
+    ///
+    /// In three steps, of which each keeps heartbeats and connections: a change that is cut off
+    /// goes on by itself when both nodes are there again. The old keys are worth nothing then.
+    Rotate,
     /// Put a new unit in the place of the other node, which is dead
     ///
     /// The dead one is forgotten as soon as the new one has joined. The new one takes this

@@ -7,6 +7,7 @@ use twinwall::agent::api::pairing::{InviteOrder, JoinOrder, UnpairOrder};
 use twinwall::agent::api::sync::Taken;
 use twinwall::agent::jobs::JobView;
 use twinwall::agent::pairing::files::Card;
+use twinwall::agent::pairing::rotate::Step;
 use twinwall::agent::pairing::view::{Heard, PairView};
 use twinwall::failure::Failure;
 use twinwall_core::ids::Designation;
@@ -28,6 +29,10 @@ pub(super) fn pair(root: &Path, order: &Pair) -> Result<(), Failure> {
             if args.json { print_json(&view) } else { print(&text(&view)) }
         }
         Pair::Unpair { here } => unpair(&api, *here),
+        Pair::Rotate => {
+            let job: JobView = api.post("/api/v1/pair/rotate", &())?;
+            api.follow(&job).map(drop)
+        }
         Pair::Replace { interface } => {
             let interface = interface.clone();
             follow(&api, &InviteOrder { interface, designation: None, replace: true })
@@ -114,6 +119,11 @@ fn text(view: &PairView) -> String {
         (Some(why), false) => text += &format!("The agents do not talk to each other: {why}\n"),
         (None, false) => text += "The agents do not talk to each other.\n",
     }
+    text += match view.rotation {
+        Some(Step::Staged) => "Keys are being changed (1 of 3 steps done on this node).\n",
+        Some(Step::Used) => "Keys are being changed (2 of 3 steps done on this node).\n",
+        None => "",
+    };
     text + &heard(&view.heard)
 }
 

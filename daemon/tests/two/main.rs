@@ -7,6 +7,7 @@ mod health;
 mod owners;
 mod pairing;
 mod preflight;
+mod rotate;
 mod settings;
 mod support;
 mod sync;

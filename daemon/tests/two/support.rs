@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use twinwall::agent::identity::Identity;
-use twinwall::agent::identity::peer::write_peer;
+use twinwall::agent::identity::peer::{Peer, write_peer};
 
 /// Generous: the machine may be busy.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -72,28 +72,31 @@ impl Two {
         let mut two = Two::cabled();
         (two.a.profile, two.b.profile) = (profile, profile);
         (two.a.guarded, two.b.guarded) = (guarded, guarded);
-        two.pair_by_files();
+        two.pair_by_files(true);
         two
     }
 
-    /// Pairs two that run no agent yet, and starts their agents.
-    pub(crate) fn pair_by_files(&mut self) {
+    /// Pairs two that run no agent yet, and starts their agents. The primary has the history,
+    /// and dials.
+    pub(crate) fn pair_by_files(&mut self, a_is_primary: bool) {
         let two = self;
         let key = "key of the pair 0123456789abcdef".bytes();
         let key: String = key.map(|byte| format!("{byte:02x}")).collect();
         let own = |node: &Node| Identity::load_or_create(&node.root).expect("an identity");
         let (a, b) = (own(&two.a), own(&two.b));
-        write_peer(&two.a.root, b.certificate()).expect("written");
-        write_peer(&two.b.root, a.certificate()).expect("written");
-        for (node, designation) in [(&two.a, "primary"), (&two.b, "secondary")] {
+        write_peer(&two.a.root, &Peer::of(b.certificate().clone())).expect("written");
+        write_peer(&two.b.root, &Peer::of(a.certificate().clone())).expect("written");
+        for (node, name) in [(&two.a, "gw-a"), (&two.b, "gw-b")] {
             node.write("etc/twinwall/pair.key", &key);
             node.write("etc/twinwall/pair.toml", PAIR);
-            let name = if designation == "primary" { "gw-a" } else { "gw-b" };
+            let is_primary = (name == "gw-a") == a_is_primary;
+            let designation = if is_primary { "primary" } else { "secondary" };
             let text = format!("name = \"{name}\"\ndesignation = \"{designation}\"\n");
             node.write("etc/twinwall/node.toml", &text);
         }
         let marks = r#"{"lineage":"00000000000000000000000000000001"}"#;
-        two.a.write("var/lib/twinwall/sync.json", marks);
+        let primary = if a_is_primary { &two.a } else { &two.b };
+        primary.write("var/lib/twinwall/sync.json", marks);
         two.a.start();
         two.b.start();
     }

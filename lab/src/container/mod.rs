@@ -71,6 +71,14 @@ impl Container {
         Ok(container)
     }
 
+    /// Puts another unit in its place, which is off: the disk is as `image` again.
+    pub fn replace(&mut self, image: &Path) -> Result<()> {
+        let folders = (2..).map(|unit| Path::new(TREES).join(format!("{}-{unit}", self.name)));
+        let folder = folders.into_iter().find(|folder| !folder.exists()).expect("one of them");
+        self.disk = Disk::over(image, &folder)?;
+        self.make_folder("var/log/journal")
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name

@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 mod install;
+mod keys;
 mod reboot;
 mod remove;
 mod services;

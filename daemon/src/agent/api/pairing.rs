@@ -21,7 +21,7 @@ use crate::agent::node::Node;
 use crate::agent::pairing::code::Code;
 use crate::agent::pairing::files::{Card, card, import};
 use crate::agent::pairing::view::{PairView, view};
-use crate::agent::pairing::{invite, join, unpair};
+use crate::agent::pairing::{invite, join, rotate, unpair};
 
 /// An order to invite.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -77,6 +77,11 @@ pub(super) fn routes() -> Vec<Route> {
             post(joins),
         )
         .takes::<JoinOrder>(),
+        Route::new::<JobView>(
+            (Method::Post, "/api/v1/pair/rotate"),
+            ("rotate", "Change the keys and certificates of both nodes, or go on with that"),
+            post(rotates),
+        ),
         Route::new::<Taken>(
             (Method::Post, "/api/v1/pair/unpair"),
             ("unpair", "Forget the other node and the common key, on both nodes"),
@@ -147,6 +152,21 @@ async fn joins(
     runtime.spawn(async move {
         let made = join::join(&node, &wanted, &job).await;
         end(&node, job, made).await;
+    });
+    Ok(Json(view))
+}
+
+async fn rotates(
+    State(shared): State<Shared>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+) -> Result<Json<JobView>, Refusal> {
+    let node = shared.node;
+    let job = node.jobs().begin(rotate::TITLE, &caller.who, true)?;
+    let view = job.view();
+    let runtime = node.runtime().clone();
+    runtime.spawn(async move {
+        let ended = rotate::rotate(&node, &job).await;
+        job.finish(ended);
     });
     Ok(Json(view))
 }

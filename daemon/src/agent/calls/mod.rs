@@ -1,7 +1,7 @@
 //! What the two agents ask each other beside the synchronisation: one question, one answer,
 //! over the control stream. The control thread hands in what comes; API and jobs ask.
-//! Nothing here waits for a disk. With a connection all open questions end; one that changes
-//! nothing there is asked again on the next connection, no other is ever asked twice.
+//! Nothing here waits for a disk. With a connection all open questions end; one that
+//! changes nothing the second time is asked again on the next connection, no other ever.
 
 mod frame;
 mod question;
@@ -70,7 +70,7 @@ impl Calls {
             self.back_in_a_moment().await;
             let left = until.saturating_duration_since(Instant::now());
             match self.call_once(call.clone(), left).await {
-                Err(Unanswered::Lost) if call.changes_nothing() => {}
+                Err(Unanswered::Lost) if call.may_be_repeated() => {}
                 Err(Unanswered::Lost) => break,
                 Err(Unanswered::Refused(refusal)) => return Err(refusal),
                 Ok(reply) => return Ok(reply),

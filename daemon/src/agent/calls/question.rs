@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use twinwall_core::ids::Designation;
 
 use crate::agent::ha::{Draft, Said};
+use crate::agent::pairing::rotate;
 use crate::agent::preflight::Facts;
 use crate::agent::settings::Version;
 
@@ -33,17 +34,24 @@ pub enum Call {
     Facts {},
     /// Forget this node and the common key.
     Unpair {},
+    /// A step of changing the pair's keys.
+    Rotate {
+        /// Which.
+        question: rotate::Question,
+    },
 }
 
 impl Call {
-    /// Whether it may be asked again when nobody knows whether it was heard.
-    pub fn changes_nothing(&self) -> bool {
+    /// Whether it may be asked again when nobody knows whether it was heard: a second time
+    /// it changes nothing.
+    pub fn may_be_repeated(&self) -> bool {
         match self {
             Call::About {}
             | Call::SettingsState {}
             | Call::SettingsCheck { .. }
             | Call::SettingsText {}
-            | Call::Facts {} => true,
+            | Call::Facts {}
+            | Call::Rotate { .. } => true,
             Call::SettingsTake { .. } | Call::Unpair {} => false,
         }
     }
@@ -71,6 +79,11 @@ pub enum Reply {
     },
     /// To [`Call::Facts`].
     Facts(Box<Facts>),
+    /// To a change of keys: this node's next certificate (PEM).
+    Certificate {
+        /// The text.
+        pem: String,
+    },
     /// It was done.
     Done,
 }

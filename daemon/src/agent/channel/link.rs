@@ -15,15 +15,18 @@ use super::hello::{Greeting, VERSIONS};
 use super::pump::pump;
 use super::state::{LinkState, StreamState, Trouble};
 use super::{Stream, accept, dial};
-use crate::agent::identity::{Certificate, Identity, client_config, server_config};
+use crate::agent::identity::peer::Peer;
+use crate::agent::identity::{Identity, client_config, server_config};
 
 /// What a link is made from.
 #[derive(Debug)]
 pub struct LinkConfig {
     /// This node's key.
     pub identity: Identity,
-    /// The one certificate that is taken for the peer.
-    pub peer: Certificate,
+    /// What is taken for the peer.
+    pub peer: Peer,
+    /// Whether this node dials: the primary does, the other one listens.
+    pub dials: bool,
     /// This node's name for people.
     pub node: String,
     /// The HA link's interface; nothing is reachable by another one.
@@ -92,9 +95,8 @@ impl Link {
     /// # Errors
     /// When these keys can make no link.
     pub fn open(config: LinkConfig) -> Result<Link, LinkError> {
-        let own = config.identity.certificate().digest();
-        let peer = config.peer.digest();
-        if own == peer {
+        let own = config.identity.certificate();
+        if config.peer.certificates().any(|it| it == own) {
             return Err(LinkError::Myself);
         }
         let inside = Arc::new(Inside {
@@ -110,7 +112,7 @@ impl Link {
             slots: Default::default(),
         });
         let mut tasks = JoinSet::new();
-        if own < peer {
+        if config.dials {
             for stream in Stream::ALL {
                 tasks.spawn(dial::dial(Arc::clone(&inside), stream));
             }

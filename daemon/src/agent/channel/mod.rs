@@ -2,7 +2,7 @@
 //! configuration, flows and logs, so that a log never delays a flow. The engine opens it
 //! with what pairing left; it carries frames and decides nothing about their content.
 //!
-//! - **Who dials.** The node whose certificate has the lower digest; the other listens,
+//! - **Who dials.** The primary; the secondary listens,
 //!   on the HA link only. Both go on for ever, whichever restarts.
 //! - **Lost connections.** The engine gets a new [`Connection`] with
 //!   [`Link::connection`]; what was queued in the old one and not yet read by the peer is

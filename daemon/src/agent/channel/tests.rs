@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::*;
+use crate::agent::identity::peer::Peer;
 use crate::agent::identity::{Identity, client_config, server_name};
 
 /// Generous: the machine may be busy.
@@ -23,29 +24,25 @@ fn port() -> u16 {
     base + NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// The identity that dials, then the one that listens.
+/// Two identities.
 fn two() -> (Identity, Identity) {
     let make = || Identity::generate().expect("an identity");
-    let (one, other) = (make(), make());
-    if one.certificate().digest() < other.certificate().digest() {
-        (one, other)
-    } else {
-        (other, one)
-    }
+    (make(), make())
 }
 
 fn copy(of: &Identity) -> Identity {
     Identity::from_pem(of.pem_for_tests().as_bytes()).expect("the same identity")
 }
 
-fn link(own: &Identity, peer: &Identity, port: u16) -> Link {
+fn link(own: &Identity, peer: &Identity, dials: bool, port: u16) -> Link {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let (sender, addresses) = watch::channel(vec![address]);
     // The finder lives as long as the agent.
     std::mem::forget(sender);
     Link::open(LinkConfig {
         identity: copy(own),
-        peer: peer.certificate().clone(),
+        peer: Peer::of(peer.certificate().clone()),
+        dials,
         node: "gw".to_owned(),
         interface: "lo".to_owned(),
         port,
@@ -67,8 +64,9 @@ async fn trouble(link: &Link, matching: impl Fn(&Trouble) -> bool) -> String {
 
 #[tokio::test]
 async fn each_stream_has_a_connection_of_its_own_and_messages_arrive_in_order() {
-    let ((low, high), port) = (two(), port());
-    let (dialler, listener) = (link(&low, &high, port), link(&high, &low, port));
+    let ((primary, secondary), port) = (two(), port());
+    let (dialler, listener) =
+        (link(&primary, &secondary, true, port), link(&secondary, &primary, false, port));
     for stream in Stream::ALL {
         let here = next(&dialler, stream).await;
         let mut there = next(&listener, stream).await;
@@ -88,21 +86,21 @@ async fn each_stream_has_a_connection_of_its_own_and_messages_arrive_in_order() 
 
 #[tokio::test]
 async fn after_a_restart_of_either_end_there_is_a_new_connection() {
-    let ((low, high), port) = (two(), port());
-    let dialler = link(&low, &high, port);
-    let listener = link(&high, &low, port);
+    let ((primary, secondary), port) = (two(), port());
+    let dialler = link(&primary, &secondary, true, port);
+    let listener = link(&secondary, &primary, false, port);
     let mut first = next(&dialler, Stream::Control).await;
     // Whoever still holds a connection of a link that is gone holds a dead one.
     let mut held = next(&listener, Stream::Control).await;
     drop(listener);
     assert!(timeout(SOON, held.recv()).await.expect("it ends").is_none());
     assert!(timeout(SOON, first.recv()).await.expect("it ends").is_none());
-    let listener = link(&high, &low, port);
+    let listener = link(&secondary, &primary, false, port);
     let _second = next(&dialler, Stream::Control).await;
     let mut there = next(&listener, Stream::Control).await;
     drop(dialler);
     assert!(timeout(SOON, there.recv()).await.expect("it ends").is_none());
-    let dialler = link(&low, &high, port);
+    let dialler = link(&primary, &secondary, true, port);
     let here = next(&dialler, Stream::Control).await;
     let mut there = next(&listener, Stream::Control).await;
     here.send(b"again".to_vec()).expect("queued");
@@ -111,8 +109,9 @@ async fn after_a_restart_of_either_end_there_is_a_new_connection() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_read_fills_its_queue_and_blocks_nobody() {
-    let ((low, high), port) = (two(), port());
-    let (dialler, listener) = (link(&low, &high, port), link(&high, &low, port));
+    let ((primary, secondary), port) = (two(), port());
+    let (dialler, listener) =
+        (link(&primary, &secondary, true, port), link(&secondary, &primary, false, port));
     let here = next(&dialler, Stream::Logs).await;
     let _there = next(&listener, Stream::Logs).await;
     let other = next(&dialler, Stream::Control).await;
@@ -126,15 +125,13 @@ async fn a_peer_that_does_not_read_fills_its_queue_and_blocks_nobody() {
 
 #[tokio::test]
 async fn a_stranger_gets_in_at_neither_end() {
-    let ((low, high), port) = (two(), port());
-    // One whom the lower of the two would dial.
-    let stranger = std::iter::repeat_with(|| Identity::generate().expect("an identity"))
-        .find(|it| it.certificate().digest() > low.certificate().digest())
-        .expect("one of them");
-    let listener = link(&high, &low, port);
+    let ((primary, secondary), port) = (two(), port());
+    let stranger = Identity::generate().expect("an identity");
+    let listener = link(&secondary, &primary, false, port);
     // He knows the listener's certificate, but is not the one pinned there: as a node
     // whose key was revoked by pairing with another one.
-    let config = client_config(&stranger, high.certificate()).expect("settings");
+    let config =
+        client_config(&stranger, &Peer::of(secondary.certificate().clone())).expect("settings");
     let tcp = connect(port).await;
     let tls = TlsConnector::from(config).connect(server_name(), tcp).await;
     let refused = match tls {
@@ -146,8 +143,8 @@ async fn a_stranger_gets_in_at_neither_end() {
     assert!(told.contains("is not the other node of this pair"), "{told}");
     drop(listener);
     // In the middle: he listens where the peer should be.
-    let dialler = link(&low, &stranger, port);
-    let _real = link(&high, &low, port);
+    let dialler = link(&primary, &stranger, true, port);
+    let _real = link(&secondary, &primary, false, port);
     trouble(&dialler, |it| matches!(it, Trouble::NotThePeer { .. } | Trouble::Unreachable { .. }))
         .await;
     assert!(!dialler.state().borrow().is_up());
@@ -165,8 +162,8 @@ async fn connect(port: u16) -> TcpStream {
 
 #[tokio::test]
 async fn clear_text_and_earlier_tls_are_refused() {
-    let ((low, high), port) = (two(), port());
-    let listener = link(&high, &low, port);
+    let ((primary, secondary), port) = (two(), port());
+    let listener = link(&secondary, &primary, false, port);
     let mut tcp = connect(port).await;
     tcp.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("written");
     let mut answer = Vec::new();
@@ -186,9 +183,10 @@ async fn clear_text_and_earlier_tls_are_refused() {
 
 #[tokio::test]
 async fn the_peer_itself_cannot_send_what_is_too_long() {
-    let ((low, high), port) = (two(), port());
-    let listener = link(&high, &low, port);
-    let config = client_config(&low, high.certificate()).expect("settings");
+    let ((primary, secondary), port) = (two(), port());
+    let listener = link(&secondary, &primary, false, port);
+    let config =
+        client_config(&primary, &Peer::of(secondary.certificate().clone())).expect("settings");
     let tcp = connect(port).await;
     let mut tls = TlsConnector::from(config).connect(server_name(), tcp).await.expect("the peer");
     let greeting = br#"{"versions":{"least":1,"most":1},"stream":"control","node":"a","release":"1","run":"0"}"#;
@@ -209,7 +207,8 @@ fn a_cloned_disk_is_noticed() {
     let (_, addresses) = watch::channel(Vec::new());
     let opened = Link::open(LinkConfig {
         identity: copy(&own),
-        peer: own.certificate().clone(),
+        peer: Peer::of(own.certificate().clone()),
+        dials: true,
         node: String::new(),
         interface: "lo".to_owned(),
         port: port(),

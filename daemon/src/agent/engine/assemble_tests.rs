@@ -163,7 +163,8 @@ fn node(
     let _inside = runtime.enter();
     let link = Link::open(LinkConfig {
         identity,
-        peer,
+        peer: crate::agent::identity::peer::Peer::of(peer),
+        dials: at == 0,
         node: format!("gw-{at}"),
         interface: "lo".to_owned(),
         port,

@@ -73,9 +73,9 @@ pub struct Finder {
 }
 
 impl Finder {
-    /// Begins on this interface, with places for the node that has this certificate. Must be
+    /// Begins on this interface, with places for the node that has one of these certificates. Must be
     /// called inside a tokio runtime.
-    pub fn start(interface: &str, say: Option<Announcement>, peer: Option<Digest>) -> Finder {
+    pub fn start(interface: &str, say: Option<Announcement>, peer: Vec<Digest>) -> Finder {
         let (say, saying) = watch::channel(say);
         let (heard, neighbours) = watch::channel(Vec::new());
         let mut task = JoinSet::new();
@@ -95,9 +95,13 @@ impl Finder {
     }
 }
 
-/// Where the node with this certificate may be, IPv6 first.
-pub fn addresses_of(neighbours: &[Neighbour], certificate: &Digest, port: u16) -> Vec<SocketAddr> {
-    let its = neighbours.iter().filter(|it| it.said.certificate == *certificate);
+/// Where the node with one of these certificates may be, IPv6 first.
+pub fn addresses_of(
+    neighbours: &[Neighbour],
+    certificates: &[Digest],
+    port: u16,
+) -> Vec<SocketAddr> {
+    let its = neighbours.iter().filter(|it| certificates.contains(&it.said.certificate));
     let mut addresses: Vec<SocketAddr> = its
         .map(|it| {
             let mut address = it.address;
@@ -111,7 +115,7 @@ pub fn addresses_of(neighbours: &[Neighbour], certificate: &Digest, port: u16) -
 
 struct At {
     interface: String,
-    peer: Option<Digest>,
+    peer: Vec<Digest>,
     saying: watch::Receiver<Option<Announcement>>,
     heard: watch::Sender<Vec<Neighbour>>,
 }
@@ -207,7 +211,7 @@ impl At {
     }
 
     fn kind(&self, neighbour: &Neighbour) -> Kind {
-        if self.peer == Some(neighbour.said.certificate) {
+        if self.peer.contains(&neighbour.said.certificate) {
             Kind::Peer
         } else if neighbour.said.inviting.is_some() {
             Kind::Inviter
@@ -260,7 +264,7 @@ mod tests {
             neighbour("192.0.2.1:1", b"stranger"),
             neighbour("[fe80::1%3]:1", b"peer"),
         ];
-        let addresses = addresses_of(&known, &Digest::of(b"peer"), 8856);
+        let addresses = addresses_of(&known, &[Digest::of(b"peer")], 8856);
         let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         assert_eq!(texts, ["[fe80::1%3]:8856", "192.0.2.9:8856"]);
     }
@@ -269,7 +273,7 @@ mod tests {
         let (heard, neighbours) = watch::channel(Vec::new());
         // Nothing is called out here; the sender may go.
         let saying = watch::channel(None).1;
-        let peer = Some(Digest::of(peer));
+        let peer = vec![Digest::of(peer)];
         (At { interface: "ha0".to_owned(), peer, saying, heard }, neighbours)
     }
 
@@ -289,7 +293,7 @@ mod tests {
 
     fn peer_is_known(neighbours: &watch::Receiver<Vec<Neighbour>>) -> bool {
         let known = neighbours.borrow();
-        addresses_of(&known, &Digest::of(b"peer"), 1).contains(&PEER.parse().expect("an address"))
+        addresses_of(&known, &[Digest::of(b"peer")], 1).contains(&PEER.parse().expect("an address"))
     }
 
     #[tokio::test]

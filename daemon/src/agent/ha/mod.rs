@@ -134,6 +134,7 @@ async fn ask_state(node: &Node) -> Result<Said, Refusal> {
         Reply::SettingsState(said) => Ok(said),
         Reply::About(_)
         | Reply::Facts(_)
+        | Reply::Certificate { .. }
         | Reply::Done
         | Reply::SettingsDone { .. }
         | Reply::SettingsText { .. } => Err(nonsense()),

@@ -142,6 +142,7 @@ pub(super) async fn take_there(node: &Node, draft: &Draft) -> Result<Vec<String>
             Ok(Reply::SettingsDone { notes }) => return Ok(notes),
             Ok(
                 Reply::About(_)
+                | Reply::Certificate { .. }
                 | Reply::Done
                 | Reply::Facts(_)
                 | Reply::SettingsState(_)

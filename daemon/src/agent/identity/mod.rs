@@ -5,6 +5,7 @@
 //! Certificates are pinned byte for byte; names and dates in them mean nothing, since
 //! clocks are wrong exactly after power cuts.
 
+mod next;
 pub mod peer;
 pub mod private;
 #[cfg(test)]
@@ -49,12 +50,21 @@ impl Certificate {
         Ok(Certificate(der))
     }
 
+    /// Takes the text of one certificate.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn from_pem(pem: &str) -> Result<Certificate, IdentityError> {
+        let der = CertificateDer::from_pem_slice(pem.as_bytes());
+        Certificate::decode(der.map_err(|_| IdentityError::NotACertificate)?.as_ref())
+    }
+
     /// The bytes (DER).
     pub fn der(&self) -> &[u8] {
         self.0.as_ref()
     }
 
-    /// Its name: of two nodes, the one with the lower digest dials.
+    /// Its name.
     pub fn digest(&self) -> Digest {
         Digest::of(self.der())
     }

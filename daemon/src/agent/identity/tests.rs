@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 
+use super::peer::Peer;
 use super::*;
 
 /// A directory that goes when the test ends.
@@ -111,8 +112,9 @@ fn handshake(
     dialler: (&Identity, &Certificate),
     listener: (&Identity, &Certificate),
 ) -> Result<(), String> {
-    let client = client_config(dialler.0, dialler.1).map_err(|error| error.to_string())?;
-    let server = server_config(listener.0, listener.1).map_err(|error| error.to_string())?;
+    let of = |certificate: &Certificate| Peer::of(certificate.clone());
+    let client = client_config(dialler.0, &of(dialler.1)).map_err(|error| error.to_string())?;
+    let server = server_config(listener.0, &of(listener.1)).map_err(|error| error.to_string())?;
     shake(client, server)
 }
 
@@ -144,15 +146,32 @@ fn only_the_two_pinned_certificates_shake_hands() {
 }
 
 #[test]
+fn a_next_certificate_is_taken_as_well_until_it_is_the_only_one() {
+    let [a, next, b] = [0; 3].map(|_| Identity::generate().expect("a key"));
+    let both =
+        Peer { certificate: a.certificate().clone(), next: Some(next.certificate().clone()) };
+    let of_b = Peer::of(b.certificate().clone());
+    let shakes = |own: &Identity, pinned: &Peer| {
+        let (client, server) = (client_config(own, &of_b), server_config(&b, pinned));
+        shake(client.expect("settings"), server.expect("settings"))
+    };
+    assert_eq!((shakes(&a, &both), shakes(&next, &both)), (Ok(()), Ok(())));
+    let only = Peer::of(next.certificate().clone());
+    assert_eq!(shakes(&next, &only), Ok(()));
+    assert!(shakes(&a, &only).expect_err("the former one").starts_with("listener:"));
+}
+
+#[test]
 fn showing_the_pinned_certificate_without_its_key_is_refused() {
     let [a, b, thief] = [0; 3].map(|_| Identity::generate().expect("a key"));
     let forged = Identity { certificate: a.certificate().clone(), key: thief.key.clone_key() };
     assert!(!tls::fits(&forged), "our own settings take no such pair");
     let signing = rustls::crypto::ring::sign::any_eddsa_type(&forged.key).expect("a key");
     let shown = CertifiedKey::new(vec![forged.certificate.0.clone()], signing);
-    let mut client = (*client_config(&thief, b.certificate()).expect("settings")).clone();
+    let mut client =
+        (*client_config(&thief, &Peer::of(b.certificate().clone())).expect("settings")).clone();
     client.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(shown));
-    let server = server_config(&b, a.certificate()).expect("settings");
+    let server = server_config(&b, &Peer::of(a.certificate().clone())).expect("settings");
     let refused = shake(Arc::new(client), server).expect_err("the proof is of another key");
     assert!(refused.starts_with("listener:"), "{refused}");
 }

@@ -1,5 +1,5 @@
-//! TLS 1.3 where each side takes exactly one certificate from the other: the pinned one.
-//! The channel makes its connections with these settings. No names, no dates, no
+//! TLS 1.3 where each side takes exactly one certificate from the other, the pinned one; while
+//! that is being changed, the next one as well. The channel makes its connections with these settings. No names, no dates, no
 //! authorities, no earlier versions, no resumption: a key that is revoked is out at once.
 
 use std::sync::Arc;
@@ -15,7 +15,8 @@ use rustls::{
     SignatureScheme,
 };
 
-use super::{Certificate, Identity};
+use super::Identity;
+use super::peer::Peer;
 
 /// Protocol name in the TLS handshake; something else on this port fails early.
 const ALPN: &[u8] = b"twinwall";
@@ -24,7 +25,7 @@ const ALPN: &[u8] = b"twinwall";
 ///
 /// # Errors
 /// When the identity's key does not fit its certificate.
-pub fn server_config(own: &Identity, peer: &Certificate) -> Result<Arc<ServerConfig>, Error> {
+pub fn server_config(own: &Identity, peer: &Peer) -> Result<Arc<ServerConfig>, Error> {
     let pin = Arc::new(Pin::new(peer));
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&pin.provider))
         .with_protocol_versions(&[&TLS13])?
@@ -39,7 +40,7 @@ pub fn server_config(own: &Identity, peer: &Certificate) -> Result<Arc<ServerCon
 ///
 /// # Errors
 /// When the identity's key does not fit its certificate.
-pub fn client_config(own: &Identity, peer: &Certificate) -> Result<Arc<ClientConfig>, Error> {
+pub fn client_config(own: &Identity, peer: &Peer) -> Result<Arc<ClientConfig>, Error> {
     let pin = Arc::new(Pin::new(peer));
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&pin.provider))
         .with_protocol_versions(&[&TLS13])?
@@ -59,27 +60,27 @@ pub fn server_name() -> ServerName<'static> {
 
 /// Whether the key belongs to the certificate.
 pub(super) fn fits(identity: &Identity) -> bool {
-    server_config(identity, &identity.certificate).is_ok()
+    server_config(identity, &Peer::of(identity.certificate.clone())).is_ok()
 }
 
 fn key(own: &Identity) -> PrivateKeyDer<'static> {
     PrivateKeyDer::Pkcs8(own.key.clone_key())
 }
 
-/// Takes one certificate, and a proof of its key by Ed25519.
+/// Takes the pinned certificates, and a proof of the key by Ed25519.
 #[derive(Debug)]
 struct Pin {
-    certificate: CertificateDer<'static>,
+    peer: Peer,
     provider: Arc<CryptoProvider>,
 }
 
 impl Pin {
-    fn new(peer: &Certificate) -> Pin {
-        Pin { certificate: peer.0.clone(), provider: Arc::new(ring::default_provider()) }
+    fn new(peer: &Peer) -> Pin {
+        Pin { peer: peer.clone(), provider: Arc::new(ring::default_provider()) }
     }
 
     fn check(&self, shown: &CertificateDer<'_>) -> Result<(), Error> {
-        if shown.as_ref() == self.certificate.as_ref() {
+        if self.peer.certificates().any(|pinned| shown.as_ref() == pinned.der()) {
             return Ok(());
         }
         Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))

@@ -8,7 +8,7 @@ use crate::agent::api::error::Refusal;
 use crate::agent::calls::{About, Answering, Call, Reply};
 use crate::agent::clock::unix_ms;
 use crate::agent::ha::{self, Question};
-use crate::agent::pairing::unpair;
+use crate::agent::pairing::{rotate, unpair};
 use crate::agent::preflight;
 
 pub(super) fn by(node: Weak<Node>) -> Box<Answering> {
@@ -29,6 +29,7 @@ async fn answer(node: &Arc<Node>, call: Call) -> Result<Reply, Refusal> {
         Call::SettingsTake { draft } => ha::answer(node, Question::Take(draft)).await,
         Call::SettingsText {} => ha::answer(node, Question::Text).await,
         Call::Facts {} => Ok(Reply::Facts(Box::new(preflight::here(node).await))),
+        Call::Rotate { question } => rotate::answer(node, question).await,
         Call::Unpair {} => unpair::told(node).map(|()| Reply::Done),
     }
 }

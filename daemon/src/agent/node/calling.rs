@@ -47,7 +47,7 @@ impl Node {
             return Ok(Calling { finder, before: Some(before) });
         }
         let _inside = self.runtime.enter();
-        let finder = Arc::new(Finder::start(interface, Some(said), None));
+        let finder = Arc::new(Finder::start(interface, Some(said), Vec::new()));
         Ok(Calling { finder, before: None })
     }
 
@@ -84,7 +84,7 @@ impl Node {
 /// Keeps the channel told where the peer may be. Must be called inside a tokio runtime.
 pub(super) fn tell_addresses(
     finder: &Finder,
-    peer: Digest,
+    peer: Vec<Digest>,
     tasks: &mut JoinSet<()>,
 ) -> watch::Receiver<Vec<SocketAddr>> {
     let (tell, addresses) = watch::channel(Vec::new());

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
+use twinwall_core::ids::Designation;
 
 use crate::agent::apply::Journal;
 use crate::agent::calls::Calls;
@@ -12,7 +13,8 @@ use crate::agent::digest::Digest;
 use crate::agent::engine::assemble::{self, Parts, Running, scopes};
 use crate::agent::engine::run::Engine;
 use crate::agent::finder::Finder;
-use crate::agent::identity::{Certificate, Identity};
+use crate::agent::identity::Identity;
+use crate::agent::identity::peer::Peer;
 use crate::agent::profile::Profile;
 use crate::agent::tree::Root;
 
@@ -37,7 +39,9 @@ struct Basis {
     name: String,
     profile: Digest,
     translator: Digest,
-    peer: Option<Digest>,
+    peer: Vec<Digest>,
+    own: Option<Digest>,
+    designation: Option<Designation>,
     interface: Option<String>,
     pair_id: Option<u16>,
 }
@@ -110,7 +114,9 @@ impl Basis {
             name: settings.name.clone(),
             profile: settings.profile_digest,
             translator: settings.translator().fingerprint(),
-            peer: settings.peer.as_ref().map(Certificate::digest),
+            peer: settings.peer.as_ref().map(Peer::digests).unwrap_or_default(),
+            own: settings.own,
+            designation: settings.designation(),
             interface,
             pair_id: settings.pair.as_ref().map(|pair| pair.pair_id),
         }
@@ -122,7 +128,7 @@ fn finder(node: &Node, settings: &Settings) -> Result<Option<Arc<Finder>>, NodeE
     let Some(pair) = &settings.pair else { return Ok(None) };
     let interface = &pair.ha_link.interface;
     let said = node.announcement_of(settings, interface).map_err(NodeError::Identity)?;
-    let peer = settings.peer.as_ref().map(Certificate::digest);
+    let peer = settings.peer.as_ref().map(Peer::digests).unwrap_or_default();
     Ok(Some(Arc::new(Finder::start(interface, Some(said), peer))))
 }
 
@@ -136,13 +142,15 @@ fn link(
     let (Some(peer), Some(pair), Some(finder)) = (&settings.peer, &settings.pair, finder) else {
         return Ok(None);
     };
+    let Some(designation) = settings.designation() else { return Ok(None) };
     let config = LinkConfig {
         identity: Identity::load_or_create(&node.root).map_err(NodeError::Identity)?,
         peer: peer.clone(),
+        dials: designation == Designation::Primary,
         node: settings.name.clone(),
         interface: pair.ha_link.interface.clone(),
         port: PORT,
-        addresses: tell_addresses(finder, peer.digest(), telling),
+        addresses: tell_addresses(finder, peer.digests(), telling),
     };
     Link::open(config).map(|link| Some(Arc::new(link))).map_err(NodeError::Link)
 }

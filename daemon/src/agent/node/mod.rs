@@ -34,6 +34,7 @@ use super::ha::{self, Ha};
 use super::identity::IdentityError;
 use super::jobs::Jobs;
 use super::machine::Machine;
+use super::pairing::rotate;
 use super::preflight;
 use super::services::{self, Bound};
 use super::settings::HistoryError;
@@ -61,6 +62,8 @@ pub struct Node {
     machine: Machine,
     /// Held while kernel settings are changed.
     tuning: Mutex<()>,
+    /// Held during one step of a change of keys.
+    rotating: tokio::sync::Mutex<()>,
     calls: Calls,
     jobs: Jobs,
     ha: Ha,
@@ -155,6 +158,7 @@ impl Node {
                 follower: Mutex::new(follower),
                 machine,
                 tuning: Mutex::default(),
+                rotating: tokio::sync::Mutex::default(),
                 calls,
                 jobs: Jobs::default(),
                 ha,
@@ -179,6 +183,7 @@ impl Node {
         self.runtime.spawn(ha::keep(Arc::downgrade(self)));
         self.runtime.spawn(telling::tell(Arc::downgrade(self)));
         self.runtime.spawn(services::keep(Arc::downgrade(self)));
+        self.runtime.spawn(rotate::keep(Arc::downgrade(self)));
     }
 
     /// Below which everything lies.
@@ -245,6 +250,11 @@ impl Node {
     /// How the link to the other node's agent is; none on a node that is not paired.
     pub fn link(&self) -> Option<LinkState> {
         self.inside().as_ref().and_then(Inside::link_state)
+    }
+
+    /// Held during one step of a change of the pair's keys.
+    pub fn rotating(&self) -> &tokio::sync::Mutex<()> {
+        &self.rotating
     }
 
     /// Long operations.

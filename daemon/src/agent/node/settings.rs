@@ -9,8 +9,8 @@ use twinwall_core::ids::Designation;
 
 use crate::agent::digest::Digest;
 use crate::agent::engine::state::Rules;
-use crate::agent::identity::Certificate;
-use crate::agent::identity::peer::read_peer;
+use crate::agent::identity::Identity;
+use crate::agent::identity::peer::{Peer, read_peer};
 use crate::agent::profile::{FILE, Profile, REFERENCE, REFERENCE_NAME, parse_profile};
 use crate::agent::translate::{AddressPair, Translator};
 use crate::files;
@@ -28,8 +28,10 @@ pub struct Settings {
     pub profile: Profile,
     /// Tells two profiles apart.
     pub profile_digest: Digest,
-    /// The certificate of the other node; none before pairing.
-    pub peer: Option<Certificate>,
+    /// What the other node proves; none before pairing.
+    pub peer: Option<Peer>,
+    /// The digest of this node's own certificate, where that is read: on a paired node.
+    pub own: Option<Digest>,
     /// What is wrong, as it is shown. Files that are absent are no problem here.
     pub problems: Vec<Problem>,
 }
@@ -49,8 +51,11 @@ impl Settings {
             problems.push(files::problem(&path, wrong, "pair the nodes again".to_owned()));
             None
         });
+        let own = peer.as_ref().and_then(|_| Identity::load_or_create(root).ok());
+        let own = own.map(|identity| identity.certificate().digest());
         let name = read.node.as_ref().map(|node| node.name.clone()).unwrap_or_else(machine_name);
-        Settings { name, node: read.node, pair: read.pair, profile, profile_digest, peer, problems }
+        let (node, pair) = (read.node, read.pair);
+        Settings { name, node, pair, profile, profile_digest, peer, own, problems }
     }
 
     /// This node's fixed part in the pair.

@@ -6,8 +6,6 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml_edit::{DocumentMut, value};
@@ -15,7 +13,8 @@ use twinwall_core::config::{default_key_file, key_text, parse_node, parse_pair};
 use twinwall_core::ids::Designation;
 
 use super::exchange::{Agreed, Stop};
-use crate::agent::identity::peer::{remove_peer, write_peer};
+use super::rotate;
+use crate::agent::identity::peer::{Peer, remove_peer, write_peer};
 use crate::agent::identity::{Certificate, certificate_pem, private};
 use crate::files::{self, NODE, PAIR};
 
@@ -58,7 +57,9 @@ pub fn keep(root: &Path, name: &str, agreed: &Agreed) -> Result<(), Stop> {
     write(&key_file, &key_text(&agreed.key))?;
     write(PAIR, &agreed.settings)?;
     write(NODE, &node)?;
-    write_peer(root, &agreed.peer).map_err(|error| Stop::NotKept(error.to_string()))
+    rotate::forget(root).map_err(|error| Stop::NotKept(error.to_string()))?;
+    let peer = Peer::of(agreed.peer.clone());
+    write_peer(root, &peer).map_err(|error| Stop::NotKept(error.to_string()))
 }
 
 /// Other settings than the new ones are kept under another name.
@@ -102,6 +103,7 @@ fn node_text(root: &Path, name: &str, designation: Designation) -> Result<String
 /// When the disk does not take it.
 pub fn forget(root: &Path) -> io::Result<()> {
     remove_peer(root)?;
+    rotate::forget(root)?;
     let key = files::key_file(root).unwrap_or_else(|_| root.join(default_key_file()));
     private::remove(&key)
 }
@@ -118,12 +120,12 @@ pub fn card(node: &str, certificate: &Certificate) -> Card {
 /// What is wrong with it.
 pub fn import(root: &Path, own: &Certificate, card: &Card) -> Result<(), String> {
     let none = || "the card holds no certificate; make it with 'twinwall pair export'".to_owned();
-    let der = CertificateDer::from_pem_slice(card.certificate.as_bytes()).map_err(|_| none())?;
-    let peer = Certificate::decode(der.as_ref()).map_err(|_| none())?;
+    let peer = Certificate::from_pem(&card.certificate).map_err(|_| none())?;
     if peer == *own {
         return Err("this is this node's own card; import the other node's".to_owned());
     }
-    write_peer(root, &peer).map_err(|error| error.to_string())
+    rotate::forget(root).map_err(|error| error.to_string())?;
+    write_peer(root, &Peer::of(peer)).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -153,7 +155,7 @@ mod tests {
         let text = |path: &str| fs::read_to_string(root.join(path)).expect("a file");
         assert_eq!(text(NODE), node.replace("primary", "secondary"));
         assert_eq!(text(BEFORE), "# of an earlier pair\n");
-        assert_eq!(read_peer(&root).expect("read"), Some(peer));
+        assert_eq!(read_peer(&root).expect("read"), Some(Peer::of(peer)));
         assert!(files::read_settings(&root).problems.is_empty());
 
         forget(&root).expect("forgotten");

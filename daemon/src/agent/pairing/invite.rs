@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::rand::{GetRandomFlags, getrandom};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -19,7 +18,7 @@ use super::exchange::{Introduction, Inviter, Output, Stop, Terms};
 use super::files::first_settings;
 use super::invitation::{Invitation, LIFE};
 use super::message::{Clear, MAX_CLEAR, Reason};
-use super::{PORT, wire};
+use super::{PORT, random, wire};
 use crate::agent::api::error::Refusal;
 use crate::agent::callers::{Callers, Place};
 use crate::agent::engine::run::Event;
@@ -297,11 +296,4 @@ fn listen(interface: &str) -> std::io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind((Ipv6Addr::UNSPECIFIED, PORT).into())?;
     socket.listen(BACKLOG)
-}
-
-fn random<const N: usize>() -> Result<[u8; N], Refusal> {
-    let mut bytes = [0; N];
-    getrandom(&mut bytes, GetRandomFlags::empty())
-        .map_err(|error| Refusal::machine(format!("no random numbers: {error}")))?;
-    Ok(bytes)
 }

@@ -110,7 +110,8 @@ async fn look(named: Option<&str>) -> Result<Neighbour, Refusal> {
         return Err(Refusal::invalid(wrong));
     }
     let listening = interfaces.iter().take(MAX_INTERFACES);
-    let finders: Vec<Finder> = listening.map(|name| Finder::start(name, None, None)).collect();
+    let finders: Vec<Finder> =
+        listening.map(|name| Finder::start(name, None, Vec::new())).collect();
     let began = Instant::now();
     let mut wrong = None;
     while began.elapsed() < LOOK {

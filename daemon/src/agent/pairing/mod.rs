@@ -13,9 +13,21 @@ pub mod invite;
 pub mod join;
 mod keys;
 pub mod message;
+pub mod rotate;
 pub mod unpair;
 pub mod view;
 mod wire;
 
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::agent::api::error::Refusal;
+
 /// TCP port of an open invitation, on the HA link only.
 pub const PORT: u16 = 8857;
+
+fn random<const N: usize>() -> Result<[u8; N], Refusal> {
+    let mut bytes = [0; N];
+    getrandom(&mut bytes, GetRandomFlags::empty())
+        .map_err(|error| Refusal::machine(format!("no random numbers: {error}")))?;
+    Ok(bytes)
+}

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use twinwall_core::ids::Designation;
 
 use crate::agent::finder::Neighbour;
+use crate::agent::identity::peer::Peer;
 use crate::agent::node::Node;
+use crate::agent::pairing::rotate::{self, Step};
 
 /// How the pairing stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +22,8 @@ pub struct PairView {
     pub interface: Option<String>,
     /// The other node; none before pairing.
     pub peer: Option<PeerCard>,
+    /// How far a change of keys is that is not done on this node.
+    pub rotation: Option<Step>,
     /// Who is heard on the HA link now.
     pub heard: Vec<Heard>,
 }
@@ -55,16 +59,16 @@ pub struct Heard {
 /// How it stands on this node.
 pub fn view(node: &Node) -> PairView {
     let settings = node.settings();
-    let pinned = settings.peer.as_ref().map(|peer| peer.digest());
+    let pinned = settings.peer.as_ref().map(Peer::digests).unwrap_or_default();
     let link = node.link();
-    let peer = pinned.map(|digest| PeerCard {
+    let peer = pinned.first().map(|digest| PeerCard {
         name: link.as_ref().and_then(|link| link.peer.as_ref()).map(|it| it.node.clone()),
         certificate: digest.short(),
         connected: link.as_ref().is_some_and(|link| link.is_up()),
         trouble: trouble(node, link.as_ref()),
     });
     let heard = |it: Neighbour| Heard {
-        is_peer: pinned == Some(it.said.certificate),
+        is_peer: pinned.contains(&it.said.certificate),
         node: it.said.node,
         here: it.heard_on,
         there: it.said.interface,
@@ -76,6 +80,7 @@ pub fn view(node: &Node) -> PairView {
         pair_id: settings.pair.as_ref().map(|pair| pair.pair_id),
         interface: settings.pair.as_ref().map(|pair| pair.ha_link.interface.clone()),
         peer,
+        rotation: rotate::record(node.root()).ok().flatten().map(|record| record.step),
         heard: node.neighbours().into_iter().map(heard).collect(),
     }
 }

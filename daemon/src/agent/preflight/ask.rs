@@ -9,6 +9,8 @@ use super::{Compared, KernelSetting, Preflight, read};
 use crate::agent::api::error::Refusal;
 use crate::agent::calls::{Call, Reply};
 use crate::agent::clock::{difference, unix_ms};
+use crate::agent::finder::Neighbour;
+use crate::agent::identity::peer::Peer;
 use crate::agent::node::{Node, Settings};
 use crate::agent::sysctls::SysctlView;
 
@@ -78,19 +80,18 @@ pub async fn here(node: &Arc<Node>) -> Facts {
 /// started to listen, is waited for.
 async fn ha_port(node: &Node, settings: &Settings) -> Option<HaPort> {
     let pair = settings.pair.as_ref()?;
-    let peer = settings.peer.as_ref().map(|certificate| certificate.digest());
+    let peer = settings.peer.as_ref().map(Peer::digests).unwrap_or_default();
     let began = Instant::now();
     loop {
         let heard = node.neighbours();
-        let from = |peer| heard.iter().find(|one| Some(one.said.certificate) == peer);
-        let reaches = peer.and_then(|peer| from(Some(peer))).map(|one| one.said.interface.clone());
-        if reaches.is_none() && peer.is_some() && began.elapsed() < HEARD {
+        let is_peer = |one: &&Neighbour| peer.contains(&one.said.certificate);
+        let reaches = heard.iter().find(is_peer).map(|one| one.said.interface.clone());
+        if reaches.is_none() && !peer.is_empty() && began.elapsed() < HEARD {
             tokio::time::sleep(LOOK).await;
             continue;
         }
-        let strange = heard.iter().filter(|one| {
-            one.said.pair_id == Some(pair.pair_id) && Some(one.said.certificate) != peer
-        });
+        let strange =
+            heard.iter().filter(|one| one.said.pair_id == Some(pair.pair_id) && !is_peer(one));
         let strangers = strange.map(|one| one.said.node.clone()).take(MAX_STRANGERS).collect();
         return Some(HaPort { name: pair.ha_link.interface.clone(), reaches, strangers });
     }

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use rustls::{ClientConnection, StreamOwned};
 use twinwall::agent::channel::{HANDSHAKE_LIMIT, PORT, Stream};
+use twinwall::agent::identity::peer::Peer;
 use twinwall::agent::identity::{Certificate, Identity, client_config, server_name};
 
 use super::stranger::{Silent, call, during, noise, say};
-use super::{A, Before, dials, identity, two};
+use super::{A, Before, identity, paired, two};
 use crate::pairing::{in_talks, invite};
 use crate::support::{Node, Two, wait, within};
 
@@ -23,8 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A pair that talks; `a` listens.
 fn talking() -> Two {
-    let mut two = two(false);
-    two.pair_by_files();
+    let two = paired(false);
     in_talks(&two);
     two
 }
@@ -49,7 +49,7 @@ fn connections(node: &Node) -> BTreeSet<String> {
 
 /// Whether the node at `a` takes the bearer of this identity for its peer.
 fn lets_in(dialler: &Node, own: &Identity, listener: &Certificate) -> bool {
-    let config = client_config(own, listener).expect("an identity");
+    let config = client_config(own, &Peer::of(listener.clone())).expect("an identity");
     within(dialler.namespace(), || {
         let Some(tcp) = call(A, PORT) else { return false };
         tcp.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
@@ -200,20 +200,19 @@ fn pair(two: &Two, inviting: &[&str]) {
 
 #[test]
 fn a_key_that_was_unpaired_or_replaced_does_not_open_the_channel_again() {
-    let mut two = two(false);
+    let mut two = two();
     for (node, name) in [(&mut two.a, "gw-a"), (&mut two.b, "gw-b")] {
         let text = format!("name = \"{name}\"\ndesignation = \"primary\"\n");
         node.write("etc/twinwall/node.toml", &text);
         node.start();
     }
-    pair(&two, &["pair", "invite", "--interface", "ha0"]);
+    pair(&two, &["pair", "invite", "--interface", "ha0", "--secondary"]);
     let (listener, former) = (identity(&two.a), identity(&two.b));
     two.b.kill();
     missed(&two);
     assert!(lets_in(&two.b, &former, listener.certificate()), "it is the peer so far");
 
     two.b.reborn("gw-c");
-    dials(&two.b, &two.a);
     two.b.start();
     pair(&two, &["pair", "replace"]);
     assert!(!lets_in(&two.b, &former, listener.certificate()), "it was replaced");

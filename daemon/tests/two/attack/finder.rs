@@ -6,7 +6,7 @@ use twinwall::agent::digest::Digest;
 use twinwall::agent::finder::{Announcement, MAX_ANNOUNCEMENT, VERSION};
 
 use super::stranger::{during, noise, send_from};
-use super::{A, B, Before, identity, two};
+use super::{A, B, Before, identity, paired};
 use crate::pairing::in_talks;
 use crate::support::Two;
 
@@ -40,8 +40,7 @@ fn crowd_calls(certificate: impl Fn(u8) -> Digest) {
 
 /// The crowd is there before the peer, and `a`, which dials, has heard nothing else.
 fn the_peer_comes_after(certificate: impl Fn(u8, &Two) -> Digest + Sync) {
-    let mut two = two(true);
-    two.pair_by_files();
+    let mut two = paired(true);
     two.b.kill();
     two.a.kill();
     let namespace = two.b.namespace().to_owned();
@@ -78,8 +77,7 @@ fn a_stranger_that_speaks_from_the_peers_address_does_not_hide_the_peer() {
 }
 
 fn the_peer_comes_after_a_liar() {
-    let mut two = two(true);
-    two.pair_by_files();
+    let mut two = paired(true);
     two.b.kill();
     let namespace = two.b.namespace().to_owned();
     let lie = says(Digest::of(b"stranger"), 1);
@@ -95,8 +93,7 @@ fn the_peer_comes_after_a_liar() {
 
 #[test]
 fn a_flood_of_garbage_leaves_the_agent_well_and_the_channel_up() {
-    let mut two = two(true);
-    two.pair_by_files();
+    let mut two = paired(true);
     in_talks(&two);
     let before = Before::of(&two.a);
     let namespace = two.b.namespace().to_owned();

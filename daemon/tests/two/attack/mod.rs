@@ -11,7 +11,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use stranger::STRANGER;
-use twinwall::agent::identity::{DIRECTORY, Identity};
+use twinwall::agent::identity::Identity;
 
 use crate::support::{Node, Two, ip};
 
@@ -23,32 +23,18 @@ const ANSWER: Duration = Duration::from_secs(5);
 const A: [u8; 4] = [192, 0, 2, 1];
 const B: [u8; 4] = [192, 0, 2, 2];
 
-/// Two nodes with addresses on the HA link, of which `a` will be the one that is dialled, or
-/// the one that dials. No agent runs.
-fn two(a_dials: bool) -> Two {
+/// Two nodes with addresses on the HA link. No agent runs.
+fn two() -> Two {
     let two = Two::cabled();
     address(&two);
-    // Half of all keys are lower than this one, so that the other is soon found.
-    while identity(if a_dials { &two.b } else { &two.a }).certificate().digest().0[0] < 128 {
-        forget(if a_dials { &two.b } else { &two.a });
-    }
-    if a_dials {
-        dials(&two.a, &two.b)
-    } else {
-        dials(&two.b, &two.a)
-    }
     two
 }
 
-/// Gives the node a key by which it dials the other one.
-fn dials(node: &Node, other: &Node) {
-    while identity(node).certificate().digest() > identity(other).certificate().digest() {
-        forget(node);
-    }
-}
-
-fn forget(node: &Node) {
-    fs::remove_dir_all(node.path(DIRECTORY)).expect("removed");
+/// The same, paired by files: `a` is the one that dials, or the one that is dialled.
+fn paired(a_dials: bool) -> Two {
+    let mut two = two();
+    two.pair_by_files(a_dials);
+    two
 }
 
 fn address(two: &Two) {

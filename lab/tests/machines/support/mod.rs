@@ -52,11 +52,24 @@ impl Site {
             .map(|name| Container::new(name, &image).unwrap_or_else(|error| panic!("{error}")));
         let mut site = Site { topology, nodes };
         for node in 0..2 {
-            site.write(node, files::of_debian(node));
-            std::fs::copy(named(PACKAGE), site.nodes[node].path(DEB)).unwrap();
-            site.power_on(node);
+            site.furnish(node);
         }
         site
+    }
+
+    /// A gateway as Debian and its administrator make it; the package lies there.
+    fn furnish(&mut self, node: usize) {
+        self.write(node, files::of_debian(node));
+        std::fs::copy(named(PACKAGE), self.nodes[node].path(DEB)).unwrap();
+        self.power_on(node);
+    }
+
+    /// A new unit in the place of one that has no power, with the package installed.
+    pub(crate) fn new_unit(&mut self, node: usize) {
+        self.nodes[node].replace(&named(IMAGE)).unwrap();
+        self.furnish(node);
+        self.topology.gateways[node].links.set_group(POWER_GROUP, true).unwrap();
+        self.run(node, &format!("dpkg --install {DEB}"));
     }
 
     /// The same with the package installed and made a pair by commands: it serves, the first
@@ -72,19 +85,30 @@ impl Site {
 
     /// As README says for two real machines.
     pub(crate) fn set_up_by_commands(&self) {
-        let invite = "systemd-run --quiet --property=StandardOutput=file:/var/tmp/invite \
-                      twinwall pair invite --interface ha0";
-        self.run(0, invite);
-        let code = self.until("a code", || {
-            let said = std::fs::read_to_string(self.nodes[0].path("var/tmp/invite"));
-            let said = said.unwrap_or_default();
-            let code = said.lines().find_map(|line| line.strip_prefix("Code: "));
-            code.map(|code| code.trim().to_owned()).ok_or(said.clone())
-        });
+        let code = self.code_of(0, "invite --interface ha0");
         self.run(1, &format!("twinwall pair join {code}"));
         self.run(0, &format!("twinwall ha set {}", files::changes().join(" ")));
         self.run(0, "twinwall ha enable");
         assert_eq!(self.settle(), 0, "the node where it was turned on: {}", self.story());
+        self.await_in_sync();
+    }
+
+    /// Begins `twinwall pair WORDS` on a node, which goes on; the code that it shows.
+    pub(crate) fn code_of(&self, node: usize, words: &str) -> String {
+        let said = format!("var/tmp/{}", words.split(' ').next().unwrap());
+        let begin = format!(
+            "systemd-run --quiet --property=StandardOutput=file:/{said} twinwall pair {words}"
+        );
+        self.run(node, &begin);
+        self.until("a code", || {
+            let said = std::fs::read_to_string(self.nodes[node].path(&said)).unwrap_or_default();
+            let code = said.lines().find_map(|line| line.strip_prefix("Code: "));
+            code.map(|code| code.trim().to_owned()).ok_or(said.clone())
+        })
+    }
+
+    /// Waits until the whole configuration is the same on both.
+    pub(crate) fn await_in_sync(&self) {
         self.until("all sections in sync", || {
             let both = [self.sync(0)?, self.sync(1)?];
             let good = both.iter().all(|sync| sync["verdict"] == "in_sync");

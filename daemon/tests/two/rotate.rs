@@ -1,0 +1,127 @@
+//! New keys for a pair that serves: two agents, two guards, and an administrator who types
+//! `pair rotate`, whatever dies meanwhile.
+
+use std::time::Duration;
+
+use crate::support::{Begun, Node, Two, wait};
+
+const KEY: &str = "etc/twinwall/pair.key";
+const OWN: &str = "etc/twinwall/identity/node.pem";
+const PEER: &str = "etc/twinwall/identity/peer.pem";
+/// More instants on wish.
+const INSTANTS: &str = "TWINWALL_ROTATIONS";
+
+fn status(node: &Node) -> serde_json::Value {
+    serde_json::from_str(&node.run(&["status", "--json"]).out).unwrap_or_default()
+}
+
+fn role(node: &Node) -> String {
+    status(node)["role"]["role"].as_str().unwrap_or_default().to_owned()
+}
+
+fn pairing(node: &Node) -> serde_json::Value {
+    serde_json::from_str(&node.run(&["pair", "status", "--json"]).out).unwrap_or_default()
+}
+
+/// Guards beside the agents, until one is active and the other passive.
+fn guards(two: &Two) -> [Begun; 2] {
+    let start = |node: &Node| {
+        node.write(
+            "etc/twinwall/pair.toml",
+            &node.text("etc/twinwall/pair.toml").replace(
+                "pair_id = 7\n",
+                "pair_id = 7\n[heartbeat]\ninterval = 0.2\nthreshold = 10\n",
+            ),
+        );
+        node.begin(&["guard"], &node.path("guard.log"))
+    };
+    let guards = [start(&two.a), start(&two.b)];
+    wait("the pair serves", || {
+        let roles = [role(&two.a), role(&two.b)];
+        roles.contains(&"active".to_owned()) && roles.contains(&"passive".to_owned())
+    });
+    guards
+}
+
+fn whole(two: &Two) {
+    for node in [&two.a, &two.b] {
+        wait("the agents talk and no keys are being changed", || {
+            let seen = pairing(node);
+            seen["peer"]["connected"] == true && seen["rotation"].is_null()
+        });
+    }
+    assert_eq!(two.a.text(KEY), two.b.text(KEY), "one key");
+    assert_eq!(two.a.text(KEY).lines().count(), 1, "and no other");
+    for (node, peer) in [(&two.a, &two.b), (&two.b, &two.a)] {
+        let pinned = node.text(PEER);
+        assert_eq!(pinned.matches("BEGIN").count(), 1, "{pinned}");
+        assert!(peer.text(OWN).starts_with(pinned.trim()), "the one that it proves");
+    }
+}
+
+/// How often this node's guard said that a role moved, that the peer was silent, or that it had
+/// to put a virtual IP back.
+fn troubles(node: &Node) -> usize {
+    let said = node.good(&["events"]);
+    let trouble =
+        |line: &&str| ["claiming", "silent", "restored"].iter().any(|it| line.contains(it));
+    said.lines().filter(trouble).count()
+}
+
+#[test]
+fn keys_and_certificates_change_while_the_pair_serves() {
+    let two = Two::paired();
+    let _guards = guards(&two);
+    whole(&two);
+    let before = [KEY, OWN].map(|path| [two.a.text(path), two.b.text(path)]);
+    let (roles, before_it) = ([role(&two.a), role(&two.b)], [&two.a, &two.b].map(troubles));
+    let said = two.b.good(&["pair", "rotate"]);
+    for step in ["1 of 3", "2 of 3", "3 of 3"] {
+        assert!(said.contains(step), "{said}");
+    }
+    whole(&two);
+    for (path, [a, b]) in [KEY, OWN].into_iter().zip(before) {
+        assert!(two.a.text(path) != a && two.b.text(path) != b, "{path} is another one");
+    }
+    assert_eq!([role(&two.a), role(&two.b)], roles);
+    assert_eq!([&two.a, &two.b].map(troubles), before_it, "no beat was missed");
+    for node in [&two.a, &two.b] {
+        assert_eq!(status(node)["peer"]["state"], "alive", "{:?}", status(node));
+    }
+}
+
+#[test]
+fn a_change_of_keys_that_is_cut_off_goes_on_by_itself() {
+    let mut two = Two::paired();
+    let _guards = guards(&two);
+    whole(&two);
+    let roles = [role(&two.a), role(&two.b)];
+    let instants = std::env::var(INSTANTS).ok().and_then(|it| it.parse().ok()).unwrap_or(6u64);
+    let (mut finished, before_it) = (0, [&two.a, &two.b].map(troubles));
+    for instant in 0..instants {
+        let before = two.a.text(KEY);
+        let rotating = two.a.begin(&["pair", "rotate"], &two.a.path("rotate.log"));
+        std::thread::sleep(Duration::from_millis(40 + 2_400 * instant / instants));
+        let killed = if instant % 2 == 0 { &mut two.a } else { &mut two.b };
+        killed.kill();
+        killed.start();
+        drop(rotating);
+        whole(&two);
+        finished += u64::from(two.a.text(KEY) != before);
+        assert_eq!([role(&two.a), role(&two.b)], roles, "instant {instant}");
+    }
+    assert_eq!([&two.a, &two.b].map(troubles), before_it, "no beat was missed");
+    assert!(finished > 0, "of {instants} changes none came to its end");
+}
+
+#[test]
+fn without_the_other_node_nothing_is_begun() {
+    let mut two = Two::paired();
+    whole(&two);
+    two.b.kill();
+    wait("the loss is seen", || pairing(&two.a)["peer"]["connected"] == false);
+    let before = two.a.text(KEY);
+    let ran = two.a.run(&["pair", "rotate"]);
+    assert!(ran.code != Some(0) && ran.err.contains("not connected"), "{ran:?}");
+    assert_eq!(two.a.text(KEY), before);
+}
