@@ -62,8 +62,8 @@ pub struct Node {
     machine: Machine,
     /// Held while kernel settings are changed.
     tuning: Mutex<()>,
-    /// Held during one step of a change of keys.
-    rotating: tokio::sync::Mutex<()>,
+    /// Held during one step of a change of the pair's keys.
+    pub(in crate::agent) rotating: tokio::sync::Mutex<()>,
     calls: Calls,
     jobs: Jobs,
     ha: Ha,
@@ -250,11 +250,6 @@ impl Node {
     /// How the link to the other node's agent is; none on a node that is not paired.
     pub fn link(&self) -> Option<LinkState> {
         self.inside().as_ref().and_then(Inside::link_state)
-    }
-
-    /// Held during one step of a change of the pair's keys.
-    pub fn rotating(&self) -> &tokio::sync::Mutex<()> {
-        &self.rotating
     }
 
     /// Long operations.

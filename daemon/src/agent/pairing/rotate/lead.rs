@@ -62,7 +62,7 @@ async fn begin(node: &Arc<Node>, job: &Job) -> Result<Record, Refusal> {
     let key = Zeroizing::new(random::<KEY_BYTES>()?);
     let id = steps::id_of(&key);
     {
-        let _one_at_a_time = node.rotating().lock().await;
+        let _one_at_a_time = node.rotating.lock().await;
         steps::stage(node.root(), *key, true)?;
         if let Err(refusal) = tell_guard(node).await {
             steps::give_up(node.root())?;
@@ -78,7 +78,7 @@ async fn stage_there(node: &Arc<Node>, fresh: bool) -> Result<(), Refusal> {
     let (key, own) = steps::staged(node.root())?;
     let key = Secret(key_text(&key));
     let asked = ask(node, Question::Stage { key, certificate: certificate_pem(&own) }).await;
-    let _one_at_a_time = node.rotating().lock().await;
+    let _one_at_a_time = node.rotating.lock().await;
     match asked {
         Ok(Reply::Certificate { pem }) => {
             let next = Certificate::from_pem(&pem)
@@ -99,7 +99,7 @@ async fn stage_there(node: &Arc<Node>, fresh: bool) -> Result<(), Refusal> {
 }
 
 async fn use_here(node: &Arc<Node>, id: Digest) -> Result<(), Refusal> {
-    let _one_at_a_time = node.rotating().lock().await;
+    let _one_at_a_time = node.rotating.lock().await;
     steps::use_new(node.root(), id)?;
     tell_guard(node).await?;
     steps::used(node.root(), id)?;
@@ -107,7 +107,7 @@ async fn use_here(node: &Arc<Node>, id: Digest) -> Result<(), Refusal> {
 }
 
 async fn drop_here(node: &Arc<Node>, id: Digest) -> Result<(), Refusal> {
-    let _one_at_a_time = node.rotating().lock().await;
+    let _one_at_a_time = node.rotating.lock().await;
     steps::drop_old(node.root(), id)?;
     tell_guard(node).await?;
     steps::done(node.root())?;

@@ -55,7 +55,7 @@ pub enum Question {
 /// # Errors
 /// Why not; what was done before stays.
 pub async fn answer(node: &Arc<Node>, question: Question) -> Result<Reply, Refusal> {
-    let _one_at_a_time = node.rotating().lock().await;
+    let _one_at_a_time = node.rotating.lock().await;
     let root = node.root();
     let reply = match question {
         Question::Stage { key, certificate } => {
