@@ -83,7 +83,7 @@ fn force(api: &Api, direction: Direction, args: &ForceArgs) -> Result<(), Failur
     }
     let order = Synchronise { direction, sections: args.sections.clone() };
     let _: Taken = api.post("/api/v1/sync", &order)?;
-    follow(api)
+    follow(api, &args.sections)
 }
 
 fn preview(api: &Api, direction: Direction, sections: &[Section]) -> Result<(), Failure> {
@@ -118,8 +118,8 @@ fn confirm(direction: Direction, overview: &Overview) -> Result<(), Failure> {
     }
 }
 
-/// Prints each section's steps until the job has ended.
-fn follow(api: &Api) -> Result<(), Failure> {
+/// Prints each section's steps until the job has ended. None named means all.
+fn follow(api: &Api, ordered: &[Section]) -> Result<(), Failure> {
     let mut told: Vec<(Section, String)> = Vec::new();
     loop {
         let overview: Overview = api.get("/api/v1/sync")?;
@@ -134,14 +134,18 @@ fn follow(api: &Api) -> Result<(), Failure> {
             }
         }
         if overview.job.is_none() {
-            return ended(&overview);
+            return ended(&overview, ordered);
         }
         std::thread::sleep(LOOK);
     }
 }
 
-fn ended(overview: &Overview) -> Result<(), Failure> {
-    let bad = |view: &&SectionView| view.state == SectionState::Failed;
+/// A section that nobody ordered may have failed before: that is not this order's.
+fn ended(overview: &Overview, ordered: &[Section]) -> Result<(), Failure> {
+    let bad = |view: &&SectionView| {
+        let meant = ordered.is_empty() || ordered.contains(&view.section);
+        meant && view.state == SectionState::Failed
+    };
     let failed: Vec<String> = overview
         .sections
         .iter()

@@ -2,6 +2,7 @@
 //! between them: what an administrator types, and what lies on the disks afterwards.
 
 mod attack;
+mod big;
 mod failing;
 mod health;
 mod owners;

@@ -76,3 +76,16 @@ fn a_killed_agent_and_a_cut_cable_only_delay_it() {
     assert_eq!(two.b.text("etc/motd"), "changed while the cable was cut\n");
     assert!(!is_there(&two.b.path("var/lib/twinwall/apply/journal")), "nothing is left open");
 }
+
+#[test]
+fn an_order_means_what_lies_on_the_disk_at_that_moment() {
+    let two = Two::paired();
+    settled(&two);
+    for number in 0..10 {
+        let motd = format!("version {number}\n");
+        two.a.write("etc/motd", &motd);
+        // Before anybody can have noticed.
+        two.a.good(&["sync", "push", "--yes"]);
+        assert_eq!(two.b.text("etc/motd"), motd);
+    }
+}

@@ -32,6 +32,8 @@ pub enum Event {
     Input(Input),
     /// An operator's order, and where the answer goes.
     Order(Order, oneshot::Sender<Result<(), String>>),
+    /// The same, after what it is about was read.
+    Ready(Order, oneshot::Sender<Result<(), String>>),
     /// An operator puts a version back.
     Restore(Restore, oneshot::Sender<Result<(), String>>),
     /// An operator wants to see what differs between the nodes.
@@ -143,9 +145,11 @@ impl Runner {
                 Some(Event::Stop) => return,
                 Some(Event::Input(input)) => input,
                 Some(Event::Order(order, answer)) => {
-                    let result = self.take(Input::Force(order));
-                    // Who asked may have gone; the order stands all the same.
-                    let _ = answer.send(result);
+                    self.order(order, answer);
+                    continue;
+                }
+                Some(Event::Ready(order, answer)) => {
+                    self.force(order, answer);
                     continue;
                 }
                 Some(Event::Restore(restore, answer)) => {
@@ -202,6 +206,22 @@ impl Runner {
             changed
         });
         Ok(())
+    }
+
+    /// What lies on this node's disk at the moment of the order is what is meant: it is read
+    /// first, unless the order is refused for a job that runs.
+    fn order(&mut self, order: Order, answer: oneshot::Sender<Result<(), String>>) {
+        if order.direction == Direction::Push && !self.state.has_job() {
+            self.work(Work::Order(order, answer));
+        } else {
+            self.force(order, answer);
+        }
+    }
+
+    fn force(&mut self, order: Order, answer: oneshot::Sender<Result<(), String>>) {
+        let result = self.take(Input::Force(order));
+        // Who asked may have gone; the order stands all the same.
+        let _ = answer.send(result);
     }
 
     fn restore(&mut self, restore: Restore, answer: oneshot::Sender<Result<(), String>>) {

@@ -17,7 +17,7 @@ use super::reading::{Reader, Reading, Reason, first_differences};
 use super::run::{Engine, Event, Restore, Waiting};
 use super::showing::Shown;
 use super::standing::Direction;
-use super::state::Input;
+use super::state::{Input, Order};
 use crate::agent::clock::unix_ms;
 use crate::agent::digest::Digest;
 use crate::agent::manifest::Manifest;
@@ -50,6 +50,8 @@ pub enum Work {
         /// Where the answer goes.
         answer: oneshot::Sender<Result<SectionDiff, String>>,
     },
+    /// Read what an order is about, and pass it on.
+    Order(Order, oneshot::Sender<Result<(), String>>),
     /// Put a version back, and say how it went.
     Restore(Restore, oneshot::Sender<Result<(), String>>),
 }
@@ -128,6 +130,15 @@ impl Worker {
                 Work::Compare { section, there, direction, answer } => {
                     let result = self.differences(section, there, direction);
                     let _ = answer.send(result);
+                }
+                Work::Order(order, answer) => {
+                    let all = order.sections.is_empty();
+                    let wanted = |section: &Section| all || order.sections.contains(section);
+                    for section in Section::ALL.into_iter().filter(wanted) {
+                        // The engine was told why it could not be read, and refuses the order.
+                        let _ = self.read(section, Cause::Changed, OUTSIDE);
+                    }
+                    self.engine.tell(Event::Ready(order, answer));
                 }
                 Work::Restore(restore, answer) => {
                     let result = self.restore(&restore);

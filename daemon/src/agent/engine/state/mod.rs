@@ -180,6 +180,11 @@ impl State {
         self.connected
     }
 
+    /// Whether a job runs on either node.
+    pub fn has_job(&self) -> bool {
+        self.job.is_some()
+    }
+
     /// Whether a forced job runs on either node: other changes wait.
     pub fn forced(&self) -> Option<&Taking> {
         self.job.as_ref().map(|job| &job.taking).filter(|taking| taking.forced)
