@@ -54,7 +54,10 @@ pub fn fetch(
                 progress(percent);
             }
         })?;
-        batch.commit()?;
+        match missing.is_empty() {
+            true => batch.commit_with(&manifest)?,
+            false => batch.commit()?,
+        }
     }
     Ok(manifest)
 }

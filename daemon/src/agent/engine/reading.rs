@@ -195,7 +195,7 @@ impl Reader {
                 Err(error) => return Err(error.into()),
             }
         }
-        batch.commit()?;
+        batch.commit_with(manifest)?;
         Ok(true)
     }
 }
@@ -277,6 +277,8 @@ mod tests {
             "/etc/vpn/a.conf, /etc/vpn/b.conf"
         );
         assert!(store.missing(&second.manifest).is_empty());
+        let packs = fs::read_dir(place.0.join("store/packs")).expect("packs").count();
+        assert_eq!(packs, 2, "each version's contents and its manifest are made durable at once");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::pack::{self, PackWriter};
 use super::{Store, StoreError, disk, sync_parent};
 use crate::agent::digest::Digest;
+use crate::agent::manifest::Manifest;
 
 /// Contents on their way into the store. Without [`Batch::commit`] nothing stays.
 pub struct Batch<'a> {
@@ -62,6 +63,18 @@ impl Batch<'_> {
     /// Whether the content is in the store or in this batch.
     pub fn knows(&self, digest: &Digest) -> bool {
         self.fresh.contains(digest) || (!self.again && self.store.has(digest))
+    }
+
+    /// Commits with the manifest that will name these contents: what is written anyway is made
+    /// durable together. Where there is nothing to write this writes nothing.
+    ///
+    /// # Errors
+    /// As [`Batch::commit`].
+    pub fn commit_with(mut self, manifest: &Manifest) -> Result<(), StoreError> {
+        if self.writer.as_ref().is_some_and(|writer| writer.len() > 0) {
+            self.put(&manifest.encode())?;
+        }
+        self.commit()
     }
 
     /// Makes everything durable and visible, all or nothing.
