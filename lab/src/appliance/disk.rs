@@ -26,6 +26,16 @@ pub(super) fn write(tree: &Path, path: &str, text: &str, mode: u32) -> Result<()
     fs::set_permissions(&path, mode).doing(format!("set the mode of {}", path.display()))
 }
 
+/// Keeps everybody but root out of a directory of the appliance, if it has that one.
+pub(super) fn close(tree: &Path, path: &str) -> Result<()> {
+    let path = tree.join(path);
+    if !path.exists() {
+        return Ok(());
+    }
+    let mode = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(&path, mode).doing(format!("set the mode of {}", path.display()))
+}
+
 /// Shows the disk to all programs that the machine starts from now on.
 pub(super) fn mount(worker: &Worker, tree: &Path) -> Result<()> {
     let tree = tree.to_owned();

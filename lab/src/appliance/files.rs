@@ -70,6 +70,9 @@ fn packet_filter(node: usize) -> String {
         .replace("tcp dport 22 accept\n", "ip saddr $ADMINS tcp dport 22 accept\n")
 }
 
+/// Where the accounts of people lie, for root alone.
+pub(super) const ACCOUNTS: &str = "etc/openvpn/users";
+
 /// Something of its own for each service of a Debian gateway.
 const SERVICES: [(&str, &str, u32); 13] = [
     ("etc/nftables.d/definitions-hosts.nft", "define ADMINS = { 10.1.0.100, 10.1.0.101 }\n", 0o644),

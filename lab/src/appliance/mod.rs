@@ -44,6 +44,7 @@ impl Appliance {
         for (path, text, mode) in files::of(node) {
             disk::write(tree, path, &text, mode)?;
         }
+        disk::close(tree, files::ACCOUNTS)?;
         disk::mount(worker, tree)?;
         self.open_door(worker, tree)
     }
