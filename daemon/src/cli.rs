@@ -312,6 +312,8 @@ pub(crate) enum Profile {
     Check(ProfileCheckArgs),
     /// Show what the profile covers on this machine, section by section
     Show(ProfileShowArgs),
+    /// Look for mistakes in systemd-networkd's files, which has no check of its own
+    Networkd(ProfileNetworkdArgs),
 }
 
 #[derive(Args)]
@@ -319,6 +321,15 @@ pub(crate) struct ProfileCheckArgs {
     /// The file; without it etc/twinwall/profile.toml, else the profile that is built in
     pub(crate) file: Option<PathBuf>,
     /// Print JSON: a list of problems
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ProfileNetworkdArgs {
+    /// The folder; without it etc/systemd/network
+    pub(crate) folder: Option<PathBuf>,
+    /// Print JSON: a list of mistakes
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -3,12 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use twinwall::agent::netconf::verify::verify;
 use twinwall::agent::profile::{
     Covered, FILE, Look, Profile as Parsed, REFERENCE, REFERENCE_NAME, parse_profile,
 };
 use twinwall_core::config::Errors;
 
-use crate::cli::{Profile, ProfileCheckArgs, ProfileShowArgs};
+use crate::cli::{Profile, ProfileCheckArgs, ProfileNetworkdArgs, ProfileShowArgs};
 use crate::show::{print, print_json};
 use twinwall::failure::{Exit, Failure};
 use twinwall::files;
@@ -17,6 +18,25 @@ pub(super) fn profile(root: &Path, order: &Profile) -> Result<(), Failure> {
     match order {
         Profile::Check(args) => check(root, args),
         Profile::Show(args) => show(root, args),
+        Profile::Networkd(args) => networkd(root, args),
+    }
+}
+
+fn networkd(root: &Path, args: &ProfileNetworkdArgs) -> Result<(), Failure> {
+    let folder = args.folder.clone().unwrap_or_else(|| root.join("etc/systemd/network"));
+    let mistakes = verify(&folder)
+        .map_err(|error| Failure::machine(format!("reading {}", folder.display()), &error))?;
+    if args.json {
+        print_json(&mistakes)?;
+    } else if mistakes.is_empty() {
+        print("No mistake found.\n")?;
+    } else {
+        let lines: String = mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
+        print(&lines)?;
+    }
+    match mistakes.is_empty() {
+        true => Ok(()),
+        false => Err(Failure { exit: Exit::Problem, message: String::new() }),
     }
 }
 

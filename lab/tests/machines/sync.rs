@@ -63,6 +63,15 @@ fn a_network_file_travels_with_the_other_nodes_own_address() {
         let file = site.run(passive, "cat /etc/systemd/network/20-lan0.network");
         let own = format!("Address=10.1.0.{}/24", passive + 2);
         assert!(file.contains("MTUBytes=1400") && file.contains(&own), "{file}");
+        // A mistake is refused before networkd there could read it.
+        let wrong = "sed --in-place 's/^Address=10.1.0.*/&\\nAddress=10.1.0.300\\/24/' \
+                     /etc/systemd/network/20-lan0.network";
+        site.run(active, wrong);
+        site.await_section("interfaces", "failed");
+        let said = site.run(active, "twinwall sync");
+        assert!(said.contains("Address=10.1.0.300/24: write an address"), "{said}");
+        site.run(active, "sed --in-place /300/d /etc/systemd/network/20-lan0.network");
+        site.await_section("interfaces", "in_sync");
         assert_eq!(site.settle(), active, "no role moved");
         site.await_traffic();
         let measured = watch.end(&site);

@@ -9,6 +9,7 @@ pub mod live;
 mod networkd;
 #[cfg(test)]
 mod tests;
+pub mod verify;
 
 use std::fmt;
 use std::net::IpAddr;
