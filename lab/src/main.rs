@@ -86,15 +86,15 @@ fn run() -> Result<ExitCode> {
         Side::Done(code) => return Ok(code),
         Side::Inside { outer_pid } => outer_pid,
     };
-    eprintln!(
-        "to look inside: nsenter -t {outer_pid} -p -m ip netns exec {} ip addr",
-        plan::GATEWAY_A
-    );
     if scenarios.is_empty() {
         let twinwall = twinwall_program(&options, &program)?;
         live::show(live_form(&options, program, twinwall), outer_pid)?;
         return Ok(ExitCode::SUCCESS);
     }
+    eprintln!(
+        "to look inside: nsenter -t {outer_pid} -p -m ip netns exec {} ip addr",
+        plan::GATEWAY_A
+    );
     let order =
         Order { product: options.product, program, reps: options.reps, observe: options.observe };
     play(&scenarios, &order, &options)
