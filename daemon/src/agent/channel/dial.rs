@@ -80,7 +80,8 @@ async fn until_one_answers(
                 *wait = (*wait * 2).min(LONGEST_WAIT);
                 again = Instant::now() + *wait;
             }
-            Ok(()) = heard.changed() => *wait = FIRST_WAIT,
+            // What is new is begun at once; what failed waits for its turn.
+            Ok(()) = heard.changed() => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -34,9 +34,22 @@ fn copy(of: &Identity) -> Identity {
     Identity::from_pem(of.pem_for_tests().as_bytes()).expect("the same identity")
 }
 
+fn local(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
 fn link(own: &Identity, peer: &Identity, dials: bool, port: u16) -> Link {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let (sender, addresses) = watch::channel(vec![address]);
+    link_by(own, peer, dials, port, vec![local(port)])
+}
+
+fn link_by(
+    own: &Identity,
+    peer: &Identity,
+    dials: bool,
+    port: u16,
+    addresses: Vec<SocketAddr>,
+) -> Link {
+    let (sender, addresses) = watch::channel(addresses);
     // The finder lives as long as the agent.
     std::mem::forget(sender);
     Link::open(LinkConfig {
@@ -82,6 +95,24 @@ async fn each_stream_has_a_connection_of_its_own_and_messages_arrive_in_order() 
     let mut state = dialler.state();
     let up = state.wait_for(|state| state.is_up() && state.trouble.is_none());
     timeout(SOON, up).await.expect("in time").expect("the link lives");
+}
+
+#[tokio::test]
+async fn liars_who_take_the_call_and_say_nothing_do_not_delay_the_peer() {
+    let ((primary, secondary), port) = (two(), port());
+    let mut liars = Vec::new();
+    for _ in 0..8 {
+        liars.push(TcpListener::bind(local(0)).await.expect("a port"));
+    }
+    let mut addresses: Vec<SocketAddr> =
+        liars.iter().map(|liar| liar.local_addr().expect("bound")).collect();
+    addresses.push(local(port));
+    let _listener = link(&secondary, &primary, false, port);
+    let dialler = link_by(&primary, &secondary, true, port, addresses);
+    for stream in Stream::ALL {
+        // They could hold one call each for as long as this.
+        timeout(HANDSHAKE_LIMIT, dialler.connection(stream)).await.expect("no delay");
+    }
 }
 
 #[tokio::test]
