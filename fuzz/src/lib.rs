@@ -2,7 +2,10 @@
 //! by the tests over the committed corpus, and by the targets themselves when
 //! they replay files. A target panics when something is wrong, else it returns.
 
+pub mod agent;
+pub mod engine;
 pub mod kernel;
+pub mod pairing;
 pub mod recording;
 pub mod texts;
 pub mod wire;
@@ -12,16 +15,31 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target; each has a file in `fuzz_targets/` and a folder in `corpus/`.
 pub const TARGETS: &[Target] = &[
+    ("agent_frame", agent::frame),
     ("api_line", texts::api_line),
+    ("apply_journal", agent::journal),
     ("beat_content", wire::beat_content),
+    ("channel_greeting", agent::greeting),
+    ("channel_stream", agent::stream),
     ("config_key", texts::config_key),
     ("config_node", texts::config_node),
     ("config_pair", texts::config_pair),
+    ("config_profile", texts::config_profile),
     ("echo", kernel::echo),
+    ("engine_answer", engine::answer),
+    ("engine_question", engine::question),
+    ("finder_announcement", agent::announcement),
+    ("manifest", engine::manifest),
+    ("manifest_delta", engine::delta),
     ("neighbour", kernel::neighbour),
     ("nf_tables", kernel::nf_tables),
+    ("pairing_certificate", pairing::certificate),
+    ("pairing_clear", pairing::clear),
+    ("pairing_sealed", pairing::sealed),
+    ("pairing_talk", pairing::talk),
     ("recording", recording::run),
     ("rtnetlink", kernel::rtnetlink),
+    ("translate", agent::translated),
     ("wire_exchange", wire::exchange::run),
     ("wire_receive", wire::receive),
     ("wire_sealed", wire::sealed),

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use twinwall::agent::profile::parse_profile;
 use twinwall_core::api::{Answer, Input, MAX_LINE, Request};
 use twinwall_core::config::{self, Errors, MAX_PROBLEMS};
 
@@ -25,6 +26,14 @@ pub fn config_node(data: &[u8]) {
     match config::parse_node("node.toml", &text) {
         Ok(node) => assert!(!node.name.is_empty()),
         Err(errors) => assert_helpful(&errors),
+    }
+}
+
+/// `profile.toml`.
+pub fn config_profile(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Err(errors) = parse_profile("profile.toml", &text) {
+        assert_helpful(&errors);
     }
 }
 

@@ -53,7 +53,7 @@ pub enum JournalError {
 
 /// What a journal says.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Record {
+pub struct Record {
     pub(super) title: String,
     pub(super) translator: Translator,
     pub(super) parts: Vec<RecordPart>,
@@ -238,7 +238,11 @@ fn remove_tree(path: &Path) -> Result<(), JournalError> {
 }
 
 impl Record {
-    fn encode(&self) -> io::Result<Vec<u8>> {
+    /// As it lies on the disk.
+    ///
+    /// # Errors
+    /// When it is too long to be written.
+    pub fn encode(&self) -> io::Result<Vec<u8>> {
         let blobs: Vec<[Vec<u8>; 3]> = self
             .parts
             .iter()
@@ -263,7 +267,8 @@ impl Record {
         Ok(bytes)
     }
 
-    fn decode(bytes: &[u8]) -> Option<Record> {
+    /// Reads it back; none when it is damaged.
+    pub fn decode(bytes: &[u8]) -> Option<Record> {
         let (body, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST_BYTES)?)?;
         if Digest::of(body).0 != digest {
             return None;

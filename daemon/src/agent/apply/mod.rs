@@ -19,7 +19,7 @@ mod undo;
 
 use std::ops::ControlFlow;
 
-pub use journal::{Journal, JournalError};
+pub use journal::{Journal, JournalError, Record};
 pub use outcome::{During, Failure, Note, Outcome, Refused};
 pub use recover::{Recovered, Services, recover};
 pub use run::apply;

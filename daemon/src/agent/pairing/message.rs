@@ -105,7 +105,7 @@ pub enum Reason {
 /// A message under the agreed keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
-pub(super) enum Sealed {
+pub enum Sealed {
     /// The joiner shows its certificate.
     Card {
         /// DER in hexadecimal.
@@ -157,7 +157,10 @@ pub fn decode_clear(bytes: &[u8]) -> Result<Clear, Malformed> {
 }
 
 /// Reads a message that came sealed: of the node that has the code.
-pub(super) fn decode_sealed(bytes: &[u8]) -> Result<Sealed, Malformed> {
+///
+/// # Errors
+/// When it is no message.
+pub fn decode_sealed(bytes: &[u8]) -> Result<Sealed, Malformed> {
     serde_json::from_slice(bytes).map_err(|_| Malformed)
 }
 
@@ -185,7 +188,7 @@ impl Clear {
 
 impl Sealed {
     /// The message as bytes.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a message has only texts and numbers")
     }
 }
