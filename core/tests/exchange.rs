@@ -9,11 +9,22 @@ use twinwall_core::beat::Beat;
 use twinwall_core::ids::PathId;
 use twinwall_core::wire::{MAX_FRAME, Received, Refused, Session};
 
-use pair::Step::{Delay, Deliver, DeliverAll, Lose, LoseAll, ReplayAll, Restart, Tick};
+use pair::Step::{Delay, Deliver, DeliverAll, Lose, LoseAll, Rekey, ReplayAll, Restart, Tick};
 use pair::{P, Pair, S, Step, beat, boot};
 
-const EVERY_STEP: [Step; 9] =
-    [Tick(P), Tick(S), Restart(P), Restart(S), Deliver(0), Lose(0), Delay, DeliverAll, ReplayAll];
+const EVERY_STEP: [Step; 11] = [
+    Tick(P),
+    Tick(S),
+    Restart(P),
+    Restart(S),
+    Rekey(P),
+    Rekey(S),
+    Deliver(0),
+    Lose(0),
+    Delay,
+    DeliverAll,
+    ReplayAll,
+];
 
 fn hello(session: &mut Session, path: PathId) -> Vec<u8> {
     let mut out = [0; MAX_FRAME];

@@ -1,5 +1,5 @@
 //! Two ends of a session and a network that a script plays with: lost, late,
-//! replayed and damaged frames, restarts of either end. Checked at every step: a
+//! replayed and damaged frames, restarts of either end, keys changed in steps. Checked at every step: a
 //! frame is accepted once, a damaged one never; a run that ended is never heard
 //! again; no nonce is used twice.
 //!
@@ -12,7 +12,7 @@ use std::time::Duration;
 use twinwall_core::beat::{Beat, Fitness, PathHeard, RoleWord};
 use twinwall_core::ids::{BootId, Designation, Epoch, MAX_PATHS, NameTag, PathId, Sequence};
 use twinwall_core::time::Moment;
-use twinwall_core::wire::{MAX_FRAME, PairKey, Received, Session};
+use twinwall_core::wire::{MAX_FRAME, PairKey, PairKeys, Received, Session};
 
 /// The primary and the secondary as indices.
 pub(crate) const P: usize = 0;
@@ -32,6 +32,8 @@ pub(crate) enum Step {
     Tick(usize),
     /// This end starts anew.
     Restart(usize),
+    /// This end takes the next step of a change of keys, where the other one is not behind.
+    Rekey(usize),
     /// This frame in flight arrives, and its answer goes into flight.
     Deliver(usize),
     /// This frame in flight is lost.
@@ -50,12 +52,16 @@ pub(crate) enum Step {
     Damage { frame: usize, at: usize, bits: u8 },
 }
 
-use Step::{Damage, Delay, Deliver, DeliverAll, Lose, LoseAll, Replay, ReplayAll, Restart, Tick};
+use Step::{
+    Damage, Delay, Deliver, DeliverAll, Lose, LoseAll, Rekey, Replay, ReplayAll, Restart, Tick,
+};
 
 /// The two ends and what is under way between them.
 pub(crate) struct Pair {
     pub(crate) ends: [Session; 2],
     pub(crate) boots: [BootId; 2],
+    /// Steps of changes of keys that each end has done, three for each key.
+    pub(crate) steps: [u8; 2],
     /// Receiver and frame.
     pub(crate) flight: VecDeque<(usize, Vec<u8>)>,
     pub(crate) recorded: Vec<(usize, Vec<u8>)>,
@@ -70,8 +76,9 @@ impl Pair {
     /// Two ends that have not heard of each other.
     pub(crate) fn new() -> Pair {
         Pair {
-            ends: [end(P, boot(1)), end(S, boot(2))],
+            ends: [end(P, boot(1), 0), end(S, boot(2), 0)],
             boots: [boot(1), boot(2)],
+            steps: [0, 0],
             boots_drawn: 2,
             flight: VecDeque::new(),
             recorded: Vec::new(),
@@ -98,7 +105,16 @@ impl Pair {
             Restart(which) => {
                 self.boots_drawn += 1;
                 self.boots[which] = boot(self.boots_drawn);
-                self.ends[which] = end(which, self.boots[which]);
+                self.ends[which] = end(which, self.boots[which], self.steps[which]);
+            }
+            Rekey(which) => {
+                let next = self.steps[which].saturating_add(1);
+                // It refuses to drop the key that the other one still seals with.
+                if next <= self.steps[1 - which].saturating_add(1)
+                    && self.ends[which].rekey(&keys(next))
+                {
+                    self.steps[which] = next;
+                }
             }
             Deliver(index) => {
                 if let Some((to, frame)) = self.flight.remove(index) {
@@ -224,10 +240,24 @@ pub(crate) fn boot(number: u8) -> BootId {
     BootId([number; 16])
 }
 
-fn end(number: usize, boot: BootId) -> Session {
+fn end(number: usize, boot: BootId, step: u8) -> Session {
     let me = if number == P { Designation::Primary } else { Designation::Secondary };
-    let key = PairKey::from_bytes(std::array::from_fn(|at| at as u8));
-    Session::new(&key, PAIR_ID, me, boot)
+    let keys = keys(step);
+    let mut session = Session::new(&keys.key, PAIR_ID, me, boot);
+    assert!(session.rekey(&keys));
+    session
+}
+
+/// The keys of an end that has done so many steps: one alone, the next one as well, the next
+/// one in use.
+fn keys(step: u8) -> PairKeys {
+    let key = |number: u8| PairKey::from_bytes(std::array::from_fn(|at| at as u8 ^ number));
+    let (old, new) = (key(step / 3), key(step / 3 + 1));
+    match step % 3 {
+        0 => PairKeys { key: old, also: None },
+        1 => PairKeys { key: old, also: Some(new) },
+        _ => PairKeys { key: new, also: Some(old) },
+    }
 }
 
 /// An ordinary beat with this sequence.

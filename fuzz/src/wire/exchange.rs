@@ -25,10 +25,11 @@ pub fn run(data: &[u8]) {
 
 fn step(what: u8, bytes: &mut impl Iterator<Item = u8>) -> Step {
     let mut argument = || usize::from(bytes.next().unwrap_or(0));
-    match what % 8 {
+    match what % 9 {
         0 => Step::Tick(0),
         1 => Step::Tick(1),
         2 => Step::Restart(argument() % 2),
+        8 => Step::Rekey(argument() % 2),
         3 => Step::DeliverAll,
         4 => Step::Deliver(argument()),
         5 => Step::Lose(argument()),
