@@ -161,12 +161,15 @@ pub struct Fact {
 pub const MAX_REASON: usize = 200;
 
 impl Fact {
-    /// The same with a reason that is not too long.
+    /// The same with a reason that is not too long and moves no terminal's cursor.
     #[must_use]
-    pub fn shortened(mut self) -> Fact {
+    pub fn presentable(mut self) -> Fact {
         let fits = |end: &usize| self.reason.is_char_boundary(*end);
         let end = (0..=MAX_REASON.min(self.reason.len())).rev().find(fits);
         self.reason.truncate(end.unwrap_or(0));
+        if self.reason.contains(char::is_control) {
+            self.reason = self.reason.replace(char::is_control, " ");
+        }
         self
     }
 }

@@ -114,12 +114,15 @@ impl Api {
             body.len()
         );
         let mut answer = Vec::new();
-        stream
+        let asked = stream
             .set_read_timeout(Some(PATIENCE))
-            .and_then(|()| stream.write_all(head.as_bytes()))
-            .and_then(|()| stream.write_all(body))
-            .and_then(|()| stream.take(MAX_ANSWER).read_to_end(&mut answer))
-            .map_err(|error| self.broken(&error))?;
+            .and_then(|()| stream.write_all(&[head.as_bytes(), body].concat()));
+        // Who needs no body to say no, or yes, may have closed before it came.
+        let read = stream.take(MAX_ANSWER).read_to_end(&mut answer);
+        if answer.is_empty() {
+            asked.map_err(|error| self.broken(&error))?;
+        }
+        read.map_err(|error| self.broken(&error))?;
         if answer.is_empty() {
             return Err(Failure::unreachable(format!(
                 "the agent ended before it answered; {START}, and ask again"

@@ -171,6 +171,14 @@ pub fn guard_listens(root: &Path) -> bool {
 
 fn not_connected(socket: &Path, error: &io::Error) -> Failure {
     let at = socket.display();
+    let root = socket.to_str().and_then(|path| path.strip_suffix(files::SOCKET)).map(Path::new);
+    if let Some(root) = root.filter(|root| root.join(files::PAIR).exists())
+        && !crate::agent::settings::is_enabled(root)
+    {
+        return Failure::unreachable(
+            "high availability is off, so no guard runs here; turn it on: twinwall ha enable",
+        );
+    }
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Failure::unreachable(format!(
             "no guard runs here: there is no socket {at}; {START}, or name the right --root"

@@ -12,6 +12,10 @@ pub const KEY_BYTES: usize = 32;
 const REMEDY: &str =
     "write a key with 'twinwall keygen' on one node and copy the file to the other";
 
+/// The same while keys are being changed.
+const LINES: &str = "keep the key in use on the first line, and the one that is taken as well on \
+                     the second or none";
+
 /// What a key file holds.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyFile {
@@ -42,8 +46,9 @@ pub fn parse_key(file: &str, text: &str) -> Result<KeyFile, Errors> {
         (None, _, _) => read_key("").map(|key| KeyFile { key, also: None }),
         (Some(key), also, None) => both(key, also),
     };
+    let remedy = if text.trim_ascii().lines().count() > 1 { LINES } else { REMEDY };
     let read = read.map_err(|wrong| {
-        report.add(&Place { line: 0, key: String::new(), value: None }, wrong, REMEDY);
+        report.add(&Place { line: 0, key: String::new(), value: None }, wrong, remedy);
     });
     report.finish(read.ok())
 }
@@ -123,8 +128,6 @@ mod tests {
 
     #[test]
     fn a_wrong_key_file_says_why_and_never_what_it_holds() {
-        let remedy =
-            "; write a key with 'twinwall keygen' on one node and copy the file to the other";
         let good = key_text(&std::array::from_fn(|at| at as u8));
         let cases = [
             (
@@ -140,7 +143,8 @@ mod tests {
         ];
         for (text, wrong) in cases {
             let errors = parse_key("pair.key", &text).expect_err("must be refused");
-            assert_eq!(errors.to_string(), format!("{wrong}{remedy}"));
+            let remedy = if text.lines().count() > 1 { LINES } else { REMEDY };
+            assert_eq!(errors.to_string(), format!("{wrong}; {remedy}"));
         }
     }
 }

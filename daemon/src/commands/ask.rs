@@ -11,6 +11,9 @@ use crate::show::print;
 use twinwall::client;
 use twinwall::failure::Failure;
 
+/// Facts of the agent's own.
+const AGENTS: [&str; 2] = ["services", "synchronised"];
+
 pub(super) fn maintenance(root: &Path, order: &Maintenance) -> Result<(), Failure> {
     let (order, said) = match order {
         Maintenance::On { lasts } => {
@@ -34,6 +37,12 @@ pub(super) fn clear_damping(root: &Path) -> Result<(), Failure> {
 }
 
 pub(super) fn fact(root: &Path, args: &FactArgs) -> Result<(), Failure> {
+    if AGENTS.contains(&args.name.as_str()) {
+        return Err(Failure::problem(format!(
+            "fact {}: the agent states it; choose another name",
+            args.name
+        )));
+    }
     let fact = Fact {
         name: args.name.clone(),
         good: args.verdict == Verdict::Good,

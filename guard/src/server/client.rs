@@ -232,5 +232,5 @@ fn take_fact(context: &Context, fact: Fact) -> Answer {
             message: "the time that a fact holds is above zero and at most seven days; state the fact again before it runs out".to_owned(),
         };
     }
-    ask_core(context, Event::Fact(fact.shortened()))
+    ask_core(context, Event::Fact(fact.presentable()))
 }

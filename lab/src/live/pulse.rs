@@ -33,14 +33,15 @@ pub(super) struct Cell {
 /// Running probes and how far they were read.
 pub(super) struct Pulse {
     hosts: Namespaces,
-    probes: Probes,
+    /// None only while they are renewed.
+    probes: Option<Probes>,
     started: Moment,
     read_to: Moment,
 }
 
 impl Pulse {
     pub(super) fn start(hosts: Namespaces) -> Result<Pulse> {
-        let probes = start(&hosts)?;
+        let probes = Some(start(&hosts)?);
         let now = clock::now();
         Ok(Pulse { hosts, probes, started: now, read_to: now })
     }
@@ -68,7 +69,9 @@ impl Pulse {
         if clock::now().since(self.started) < RENEW {
             return Ok(());
         }
-        self.probes = start(&self.hosts)?;
+        // The old ones end first: the server has one port.
+        self.probes = None;
+        self.probes = Some(start(&self.hosts)?);
         self.started = clock::now();
         self.read_to = self.started;
         Ok(())
@@ -81,7 +84,9 @@ impl Pulse {
     }
 
     fn measure(&self, quiet_from: Moment, fault: Moment, until: Moment) -> Result<Measured> {
-        self.probes.measure(&Window { quiet_from, fault, until }).doing("read the probes")
+        let window = Window { quiet_from, fault, until };
+        let probes = self.probes.as_ref().expect("they are renewed in one step");
+        probes.measure(&window).doing("read the probes")
     }
 }
 

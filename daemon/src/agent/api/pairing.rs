@@ -1,6 +1,7 @@
 //! Routes of pairing: how it stands, to invite and to join, to forget, and pairing by files.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
@@ -171,6 +172,9 @@ async fn rotates(
     Ok(Json(view))
 }
 
+/// How long the agents of a new pair may need to find each other.
+const MEET: Duration = Duration::from_secs(10);
+
 /// Ends the job; the settings are read again when a pair was made.
 async fn end(node: &Arc<Node>, job: Job, made: Result<String, Refusal>) {
     let made = match made {
@@ -178,6 +182,8 @@ async fn end(node: &Arc<Node>, job: Job, made: Result<String, Refusal>) {
         Err(refusal) => Err(refusal),
     };
     if let Ok(peer) = &made {
+        // What an administrator types next needs both agents; without one it says so itself.
+        let _ = rotate::await_link(node, MEET).await;
         job.step(format!("Paired with {peer}."));
         if let Err(why) = tell_guard(node).await {
             job.step(format!("But {why}"));

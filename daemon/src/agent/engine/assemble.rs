@@ -34,6 +34,8 @@ use crate::agent::watch::Watcher;
 
 /// The store, relative to the root.
 pub const STORE: &str = "var/lib/twinwall/store";
+/// What the agent keeps; every version of every file is in it, secrets too.
+pub const STATE: &str = "var/lib/twinwall";
 /// What is remembered over a restart, relative to the root.
 pub const MARKS: &str = "var/lib/twinwall/sync.json";
 /// Every section is looked at again after this, whatever the kernel told.

@@ -5,7 +5,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// Mode of every file written here.
@@ -41,6 +41,19 @@ pub fn lock_directory(directory: &Path) -> io::Result<Lock> {
         return Err(io::Error::last_os_error());
     }
     Ok(Lock(file))
+}
+
+/// Makes the directory, for root alone; one that others may enter is closed to them.
+///
+/// # Errors
+/// The system's.
+pub fn directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)?;
+    let mode = fs::metadata(path)?.mode() & 0o7777;
+    match mode & 0o077 {
+        0 => Ok(()),
+        _ => fs::set_permissions(path, fs::Permissions::from_mode(DIRECTORY_MODE)),
+    }
 }
 
 /// Reads a file of at most `limit` bytes.

@@ -51,6 +51,16 @@ fn an_identity_is_made_once_for_root_alone() {
 }
 
 #[test]
+fn a_directory_that_others_may_enter_is_closed_to_them() {
+    let root = Root::new("identity-closed");
+    fs::set_permissions(&root.0, fs::Permissions::from_mode(0o755)).expect("a mode");
+    for path in [root.0.clone(), root.0.join("new")] {
+        private::directory(&path).expect("made");
+        assert_eq!(fs::metadata(path).expect("there").mode() & 0o7777, 0o700);
+    }
+}
+
+#[test]
 fn a_draft_that_a_killed_process_left_is_passed_over() {
     let root = Root::new("identity-draft");
     let draft = root.0.join(DIRECTORY).join("node.pem.new");

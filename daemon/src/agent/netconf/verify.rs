@@ -84,7 +84,7 @@ impl Kind {
 /// Mistakes in the files of a folder and their drop-ins, in the order of their names.
 ///
 /// # Errors
-/// When a file or the folder cannot be read.
+/// When a folder cannot be read.
 pub fn verify(folder: &Path) -> io::Result<Vec<Mistake>> {
     let mut mistakes = Vec::new();
     for path in entries(folder)? {
@@ -94,13 +94,25 @@ pub fn verify(folder: &Path) -> io::Result<Vec<Mistake>> {
             for path in
                 entries(&path)?.into_iter().filter(|it| it.extension() == Some("conf".as_ref()))
             {
-                Text::read(&path, kind)?.check(false, &mut mistakes);
+                look(&path, kind, false, &mut mistakes);
             }
         } else if let Some(kind) = Kind::of(&name) {
-            Text::read(&path, kind)?.check(true, &mut mistakes);
+            look(&path, kind, true, &mut mistakes);
         }
     }
     Ok(mistakes)
+}
+
+/// A file that cannot be read is a mistake as others.
+fn look(path: &Path, kind: Kind, whole: bool, mistakes: &mut Vec<Mistake>) {
+    match Text::read(path, kind) {
+        Ok(text) => text.check(whole, mistakes),
+        Err(error) => mistakes.push(Mistake {
+            file: path.to_owned(),
+            line: None,
+            wrong: format!("cannot be read: {error}"),
+        }),
+    }
 }
 
 fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
@@ -146,11 +158,11 @@ impl Text {
             }
             let assigned = line.split_once('=').map(|(key, value)| (key.trim(), value.trim()));
             match (assigned, section) {
-                (None, _) => tell(Some(*number), format!("'{line}' is no 'Key=value'")),
+                (None, _) => tell(Some(*number), format!("'{}' is no 'Key=value'", first(line))),
                 (Some(_), None) => {
                     tell(
                         Some(*number),
-                        format!("'{line}' is in no section; write [Network] above"),
+                        format!("'{}' is in no section; write [Network] above", first(line)),
                     );
                 }
                 (Some((key, value)), Some(name)) => {
@@ -178,6 +190,11 @@ fn lacks(kind: Kind, seen: &[(&str, &str)]) -> Option<String> {
         }
         Kind::Network | Kind::Netdev | Kind::Link => None,
     }
+}
+
+/// The word that a line begins with: the rest may be a secret in the wrong form.
+fn first(line: &str) -> &str {
+    line.split(|it: char| it.is_whitespace() || it == '=').next().unwrap_or_default()
 }
 
 /// Lines without comments; one that ends with a backslash goes on on the next.
@@ -318,6 +335,20 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_read_is_a_mistake_and_hides_no_other() {
+        let folder = format!("twinwall-networkd-unread-{}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        fs::create_dir_all(folder.join("dir.network")).expect("made");
+        std::os::unix::fs::symlink("nowhere", folder.join("a.network")).expect("linked");
+        fs::write(folder.join("z.link"), "[Mtch]\n").expect("written");
+        let told: Vec<String> =
+            verify(&folder).expect("read").iter().map(ToString::to_string).collect();
+        fs::remove_dir_all(&folder).expect("removed");
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told[0].contains("a.network: cannot be read") && told[2].contains("[Mtch]"));
+    }
+
+    #[test]
     fn each_mistake_is_told_with_its_line_and_what_to_write() {
         let network =
             |lines: &str| of("a.network", &format!("[Match]\nName=a\n[Network]\n{lines}\n"));
@@ -338,13 +369,13 @@ mod tests {
             ("DHCP=maybe", "f:4: DHCP=maybe: write yes, no, ipv4 or ipv6"),
             ("[Nework]", "f:4: section [Nework] is not known here, and is passed over"),
             ("[Route", "f:4: a section's name ends with ']'"),
-            ("Address 192.0.2.1/24", "f:4: 'Address 192.0.2.1/24' is no 'Key=value'"),
+            ("Address 192.0.2.1/24", "f:4: 'Address' is no 'Key=value'"),
         ];
         for (lines, told) in cases {
             assert_eq!(network(lines), [told]);
         }
         let early = of("a.network", "Address=192.0.2.1/24\n[Match]\nName=a\n");
-        assert_eq!(early, ["f:1: 'Address=192.0.2.1/24' is in no section; write [Network] above"]);
+        assert_eq!(early, ["f:1: 'Address' is in no section; write [Network] above"]);
         let all = of("a.network", "[Network]\nDHCP=yes\n");
         assert_eq!(all, ["f: nothing in [Match], so the file is passed over; write Name="]);
         let nameless = of("a.netdev", "[NetDev]\nKind=vlan\n[VLAN]\nId=4095\n");

@@ -26,12 +26,12 @@ use super::api::error::Refusal;
 use super::apply::{Journal, JournalError, Recovered, Services, recover};
 use super::calls::Calls;
 use super::channel::{LinkError, LinkState};
-use super::engine::assemble::{STORE, StartError};
+use super::engine::assemble::{STATE, STORE, StartError};
 use super::engine::run::{Engine, Event};
 use super::engine::state::Input;
 use super::guard::{self, Control, Follower, GuardState};
 use super::ha::{self, Ha};
-use super::identity::IdentityError;
+use super::identity::{IdentityError, private};
 use super::jobs::Jobs;
 use super::machine::Machine;
 use super::pairing::rotate;
@@ -377,6 +377,8 @@ pub fn recover_only(root: &Path) -> Result<Found, NodeError> {
 }
 
 fn open(root: &Path, services: Services) -> Result<(Store, Journal, Found), NodeError> {
+    private::directory(&root.join(STATE))
+        .map_err(|error| NodeError::Io("making var/lib/twinwall root's alone", error))?;
     let (store, damage) = Store::open(&root.join(STORE)).map_err(NodeError::Store)?;
     let journal = Journal::open(&root.join(APPLYING)).map_err(NodeError::Journal)?;
     let ground = Root::open(root).map_err(|error| NodeError::Io("opening the root", error))?;

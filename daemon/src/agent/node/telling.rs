@@ -45,7 +45,7 @@ pub(super) async fn tell(node: Weak<Node>) {
         let checks = &snapshot.own.checks;
         // As the guard keeps them, so that it is seen which ones it has.
         let facts = [synchronised(&node), services(&node, snapshot)].into_iter().flatten();
-        let facts = facts.map(Fact::shortened);
+        let facts = facts.map(Fact::presentable);
         for fact in facts.filter(|fact| !is_known(fact, checks)) {
             // Refused or not heard: the guard's next word brings the next try.
             let _ = node.ask_guard(Request::Fact { fact }).await;

@@ -97,6 +97,38 @@ fn secrets_are_hidden_and_lines_stay_lines() {
             "[Interface]\nPrivateKey = aGk=\nPort = 1\n",
             "[Interface]\nPrivateKey = ******\nPort = 1\n",
         ),
+        (
+            Section::Vpn,
+            "etc/swanctl/conf.d/one-line.conf",
+            "secrets { ike-b { id = x; secret = \"in one line\" } }\n",
+            "secrets { ike-b { id = x; secret = ****** } }\n",
+        ),
+        (Section::Vpn, "etc/wireguard/wg1.conf", "privatekey=aGk=\n", "privatekey=******\n"),
+        (
+            Section::Vpn,
+            "etc/openvpn/server/x.conf",
+            "port 1194\n<tls-crypt>\nabc\n</tls-crypt>\n",
+            "port 1194\n<tls-crypt>******\n\n</tls-crypt>\n",
+        ),
+        (
+            Section::Users,
+            "etc/freeradius/3.0/clients.conf",
+            "client x { ipaddr = 192.0.2.1; secret = hidden }\n",
+            "client x { ipaddr = 192.0.2.1; secret = ****** }\n",
+        ),
+        (Section::Mail, "etc/postfix/mysql-users.cf", "password = x y\n", "password = ******\n"),
+        (
+            Section::Mail,
+            "etc/rspamd/local.d/worker.inc",
+            "enable_password \"a\";\npassword: \"b\"\n",
+            "enable_password ******;\npassword: ******\n",
+        ),
+        (
+            Section::Policies,
+            "etc/squid/conf.d/auth.conf",
+            "auth_param basic program /usr/lib/squid/basic_ldap_auth -w hidden -b dc=x\n",
+            "auth_param basic program /usr/lib/squid/basic_ldap_auth -w ****** -b dc=x\n",
+        ),
         (Section::Vpn, "etc/swanctl/private/site.pem", "-----BEGIN", "(secret)\n"),
         (
             Section::Users,

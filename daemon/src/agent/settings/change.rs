@@ -81,7 +81,7 @@ impl fmt::Display for NotAChange {
         write!(
             out,
             "'{}' is no change; write KEY=VALUE, or KEY+=ENTRY and KEY-=ENTRY for a list, as \
-             heartbeat.interval=0.5 or interface.lan.virtual+=10.1.0.1/24",
+             heartbeat.interval=0.5 or interface.lan.virtual+=10.1.0.1/24; KEY=none empties a list",
             self.0
         )
     }
@@ -101,6 +101,10 @@ impl std::str::FromStr for Change {
         };
         let (key, value) = (key.trim().to_owned(), value.trim());
         let place = at(&key).ok_or_else(wrong)?;
+        if value.is_empty() {
+            // A shell's variable that was never set must not take addresses away.
+            return Err(wrong());
+        }
         match sign {
             '+' => Ok(Change::Add { key, value: value.to_owned() }),
             '-' => Ok(Change::Remove { key, value: value.to_owned() }),
@@ -135,6 +139,9 @@ pub(super) fn at(key: &str) -> Option<At<'_>> {
 }
 
 fn typed(name: &str, text: &str) -> Value {
+    if LISTS.contains(&name) && text == "none" {
+        return Value::List(Vec::new());
+    }
     if LISTS.contains(&name) {
         let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         return Value::List(entries.map(str::to_owned).collect());
@@ -167,7 +174,7 @@ mod tests {
                     Value::List(vec!["10.1.0.1/24".to_owned(), "fd00::1/64".to_owned()]),
                 ),
             ),
-            ("ping.targets=", set("ping.targets", Value::List(Vec::new()))),
+            ("ping.targets=none", set("ping.targets", Value::List(Vec::new()))),
             (
                 "ping.targets+=10.0.0.9",
                 Change::Add { key: "ping.targets".to_owned(), value: "10.0.0.9".to_owned() },
@@ -180,7 +187,14 @@ mod tests {
         for (text, wanted) in cases {
             assert_eq!(text.parse(), Ok(wanted), "{text}");
         }
-        for text in ["heartbeat.interval", "=1", "a.b.c=1", "interface.lan=1", "heartbeat.=1"] {
+        for text in [
+            "heartbeat.interval",
+            "interface.lan.virtual=",
+            "=1",
+            "a.b.c=1",
+            "interface.lan=1",
+            "heartbeat.=1",
+        ] {
             assert!(text.parse::<Change>().is_err(), "{text}");
         }
     }

@@ -60,8 +60,44 @@ pub(super) fn tail(written: &Written) -> Vec<String> {
     if lines.is_empty() { written.stdout.lines() } else { lines }
 }
 
-/// A line cut to its limit, with nothing in it that moves a terminal's cursor.
+/// Digits of a hexadecimal key, and signs of one in base64, at the least.
+const KEY: (usize, usize) = (32, 20);
+
+fn without_keys(line: &str) -> String {
+    let part_of = |it: char| it.is_ascii_alphanumeric() || matches!(it, '+' | '/' | '=');
+    let mut shown = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(begin) = rest.find(part_of) {
+        let end = rest[begin..].find(|it| !part_of(it)).map_or(rest.len(), |at| begin + at);
+        let word = &rest[begin..end];
+        shown.push_str(&rest[..begin]);
+        // `Name=key` without blanks: the name stays.
+        let named = word.split_once('=').filter(|(_, value)| value.len() > 2);
+        let value = named.map_or(word, |(_, value)| value);
+        if is_key(value) {
+            shown.push_str(&word[..word.len() - value.len()]);
+            shown.push_str("******");
+        } else {
+            shown.push_str(word);
+        }
+        rest = &rest[end..];
+    }
+    shown + rest
+}
+
+fn is_key(word: &str) -> bool {
+    let all = |good: fn(&char) -> bool| word.chars().all(|it| good(&it));
+    let any = |good: fn(&char) -> bool| word.chars().any(|it| good(&it));
+    let hexadecimal = word.len() >= KEY.0 && all(char::is_ascii_hexdigit);
+    let mixed =
+        any(char::is_ascii_digit) && any(char::is_ascii_uppercase) && any(char::is_ascii_lowercase);
+    hexadecimal || (word.len() >= KEY.1 && mixed)
+}
+
+/// A line cut to its limit, with nothing in it that moves a terminal's cursor, and without what
+/// looks like a key: a program that does not understand a line says the whole of it.
 fn short(line: &str) -> String {
+    let line = &without_keys(line);
     let visible = |c: char| if c.is_control() { ' ' } else { c };
     let mut end = line.len().min(QUOTED_LINE);
     while !line.is_char_boundary(end) {

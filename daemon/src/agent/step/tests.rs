@@ -23,6 +23,19 @@ fn a_step_that_ends_well_gives_both_outputs() {
 }
 
 #[test]
+fn last_words_have_no_keys_in_them() {
+    let key = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU=";
+    let hex = "00112233445566778899aabbccddeeff";
+    let words =
+        format!("Line unrecognized: `PrivateKye={key}` psk {hex} in /etc/wireguard/wg8.conf:2");
+    let failure = run(&sh(&format!("echo '{words}' >&2; exit 1"))).unwrap_err();
+    assert_eq!(
+        failure.lines,
+        ["Line unrecognized: `PrivateKye=******` psk ****** in /etc/wireguard/wg8.conf:2"]
+    );
+}
+
+#[test]
 fn a_failure_says_which_step_how_and_its_last_words() {
     let failure = run(&sh("seq 100; echo 'bad thing in line 7' >&2; exit 3")).unwrap_err();
     assert_eq!(failure.how, How::Exit(3));

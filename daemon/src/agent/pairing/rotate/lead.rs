@@ -24,6 +24,8 @@ const LINK: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(100);
 /// Between two looks whether something was left half done.
 const HALF_DONE: Duration = Duration::from_secs(5);
+/// A node that follows leaves the lead to the other one for this long.
+const LED: Duration = Duration::from_secs(60);
 /// The title of the job.
 pub const TITLE: &str = "Changing the keys of the pair";
 
@@ -40,6 +42,15 @@ pub async fn rotate(node: &Arc<Node>, job: &Job) -> Result<(), Refusal> {
     node.may_change()?;
     await_link(node, Duration::ZERO).await?;
     let record = match steps::record(node.root())? {
+        Some(record) if !record.leads && steps::age(node.root()) < LED => {
+            return Err(Refusal::conflict(
+                "the other node is changing the keys already; 'twinwall pair status' shows how far",
+            ));
+        }
+        Some(record) if record.step == Step::Staged && steps::is_torn(node.root(), &record)? => {
+            give_up(node).await?;
+            begin(node, job).await?
+        }
         Some(record) => record,
         None => begin(node, job).await?,
     };
@@ -53,7 +64,16 @@ pub async fn rotate(node: &Arc<Node>, job: &Job) -> Result<(), Refusal> {
     order(node, Question::Drop { id: record.id }).await?;
     drop_here(node, record.id).await?;
     job.step("Waiting until the agents talk under the new certificates");
-    await_link(node, LINK).await
+    await_link(node, LINK).await?;
+    job.step("Both nodes have new keys; the old ones are worth nothing.");
+    Ok(())
+}
+
+/// Takes this node's first step back.
+async fn give_up(node: &Arc<Node>) -> Result<(), Refusal> {
+    let _one_at_a_time = node.rotating.lock().await;
+    steps::give_up(node.root())?;
+    tell_guard(node).await
 }
 
 /// The first step on both nodes, or nothing of it.
@@ -135,7 +155,11 @@ async fn ask(node: &Arc<Node>, question: Question) -> Result<Reply, Refusal> {
     })
 }
 
-async fn await_link(node: &Node, limit: Duration) -> Result<(), Refusal> {
+/// Waits until the agents talk.
+///
+/// # Errors
+/// Why they do not, after `limit`.
+pub async fn await_link(node: &Node, limit: Duration) -> Result<(), Refusal> {
     let until = Instant::now() + limit;
     loop {
         let link = node.link();

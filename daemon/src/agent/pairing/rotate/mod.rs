@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use twinwall_core::api::Request;
 
-pub use lead::{TITLE, keep, rotate};
+pub use lead::{TITLE, await_link, keep, rotate};
 pub use steps::{Record, Step, forget, record};
 pub use told::{Question, answer};
 

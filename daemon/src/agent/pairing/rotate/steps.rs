@@ -1,10 +1,11 @@
-//! The steps of a change of keys on one node's disk. Each file is replaced as one, each step
-//! can be done again after whatever cut it off, and the record, written last, says which step
-//! is done.
+//! The steps of a change of keys on one node's disk. Each file is replaced as one, and each step
+//! can be done again after whatever cut it off. The record says which step is done; that of the
+//! first one is written before anything else, so that nothing is left without it.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use twinwall_core::config::{KEY_BYTES, KeyFile, parse_key};
@@ -84,16 +85,39 @@ pub(super) fn stage(
             ));
         }
         // Done before, or even further than that.
-        Some(_) => return own_next(root),
+        Some(same) if same.step == Step::Used || file.also == Some(key) || file.key == key => {
+            return own_next(root);
+        }
+        Some(_) => {}
         None if id_of(&file.key) == id => return own_next(root),
+        None if file.also.is_some() => {
+            return Err(Refusal::conflict(format!(
+                "{} has a second line: keys are being changed by hand; bring that to its end on \
+                 both nodes first",
+                path.display()
+            )));
+        }
         None => {}
     }
-    // What a step that was cut off has left counts for nothing without its record.
+    write_record(root, &Record { id, step: Step::Staged, leads })?;
     let next = Identity::generate().map_err(|error| Refusal::machine(error.to_string()))?;
     next.write_next(root).map_err(|error| Refusal::machine(error.to_string()))?;
     write_key(&path, &KeyFile { key: file.key, also: Some(key) })?;
-    write_record(root, &Record { id, step: Step::Staged, leads })?;
     Ok(next.certificate().clone())
+}
+
+/// Whether the first step was cut off before its end, on the node that leads: the other node
+/// knows nothing of it then, and the new key is gone.
+pub(super) fn is_torn(root: &Path, record: &Record) -> Result<bool, Refusal> {
+    let (_, file) = key_file(root)?;
+    let has = |key: &[u8; KEY_BYTES]| id_of(key) == record.id;
+    Ok(!has(&file.key) && !file.also.as_ref().is_some_and(has))
+}
+
+/// For how long the record has stood as it is.
+pub(super) fn age(root: &Path) -> Duration {
+    let changed = fs::metadata(place(root)).and_then(|it| it.modified());
+    changed.ok().and_then(|at| at.elapsed().ok()).unwrap_or_default()
 }
 
 /// The certificate that the other node shall take as well: the next one until it is in use.

@@ -133,12 +133,26 @@ fn what_a_cut_off_step_left_counts_for_nothing_and_no_step_comes_before_its_turn
     for early in [steps::use_new(root, id), steps::used(root, id), steps::drop_old(root, id)] {
         assert!(early.expect_err("nothing is under way").message.contains("pair rotate"));
     }
-    // Killed before the record was written.
+    // Killed right after the record was written.
     steps::stage(root, OTHER, true).expect("staged");
-    fs::remove_file(root.join(DIRECTORY).join("rotation.json")).expect("removed");
+    fs::write(root.join(default_key_file()), key_text(&OLD)).expect("written");
+    let torn = record(root).expect("read").expect("one");
+    assert!(steps::is_torn(root, &torn).expect("read"));
+    steps::give_up(root).expect("taken back");
     let theirs = certificate();
     go(root, &theirs);
     assert_eq!(disk.keys(), (NEW, None));
+}
+
+#[test]
+fn keys_that_are_changed_by_hand_are_left_alone() {
+    let disk = Disk::new("rotate-hand");
+    let root = &disk.0;
+    let text = key_text(&OTHER) + &key_text(&OLD);
+    fs::write(root.join(default_key_file()), text).expect("written");
+    let refused = steps::stage(root, NEW, true).expect_err("by hand");
+    assert!(refused.message.contains("changed by hand"), "{refused}");
+    assert_eq!((disk.keys(), disk.step()), ((OTHER, Some(OLD)), None));
 }
 
 #[test]
