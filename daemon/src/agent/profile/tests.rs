@@ -81,65 +81,68 @@ fn sections_of_one_group_are_one_unit() {
     assert!(units.contains(&vec![Section::Ips, Section::Applications]));
 }
 
+/// Section, file, its text, and what is shown of it.
+const SECRETS: &[(Section, &str, &str, &str)] = &[
+    (
+        Section::Vpn,
+        "etc/swanctl/conf.d/site.conf",
+        "ike-1 {\n  secret = \"hunter2\"\n}\n",
+        "ike-1 {\n  secret = ******\n}\n",
+    ),
+    (
+        Section::Vpn,
+        "etc/wireguard/wg0.conf",
+        "[Interface]\nPrivateKey = aGk=\nPort = 1\n",
+        "[Interface]\nPrivateKey = ******\nPort = 1\n",
+    ),
+    (
+        Section::Vpn,
+        "etc/swanctl/conf.d/one-line.conf",
+        "secrets { ike-b { id = x; secret = \"in one line\" } }\n",
+        "secrets { ike-b { id = x; secret = ****** } }\n",
+    ),
+    (Section::Vpn, "etc/wireguard/wg1.conf", "privatekey=aGk=\n", "privatekey=******\n"),
+    (
+        Section::Vpn,
+        "etc/openvpn/server/x.conf",
+        "port 1194\n<tls-crypt>\nabc\n</tls-crypt>\n",
+        "port 1194\n<tls-crypt>******\n\n</tls-crypt>\n",
+    ),
+    (
+        Section::Users,
+        "etc/freeradius/3.0/clients.conf",
+        "client x { ipaddr = 192.0.2.1; secret = hidden }\n",
+        "client x { ipaddr = 192.0.2.1; secret = ****** }\n",
+    ),
+    (Section::Mail, "etc/postfix/mysql-users.cf", "password = x y\n", "password = ******\n"),
+    (
+        Section::Mail,
+        "etc/rspamd/local.d/worker.inc",
+        "enable_password \"a\";\npassword: \"b\"\n",
+        "enable_password ******;\npassword: ******\n",
+    ),
+    (
+        Section::Policies,
+        "etc/squid/conf.d/auth.conf",
+        "auth_param basic program /usr/lib/squid/basic_ldap_auth -w hidden -b dc=x\n",
+        "auth_param basic program /usr/lib/squid/basic_ldap_auth -w ****** -b dc=x\n",
+    ),
+    (Section::Vpn, "etc/swanctl/private/site.pem", "-----BEGIN", "(secret)\n"),
+    (
+        Section::Users,
+        "etc/freeradius/3.0/users",
+        "bob Cleartext-Password := \"x y\"\n",
+        "bob Cleartext-Password := ******\n",
+    ),
+    (Section::System, "etc/snmp/snmpd.conf", "rocommunity geheim\n", "rocommunity ******\n"),
+];
+
 #[test]
 fn secrets_are_hidden_and_lines_stay_lines() {
     let profile = reference_profile();
-    for (section, file, text, shown) in [
-        (
-            Section::Vpn,
-            "etc/swanctl/conf.d/site.conf",
-            "ike-1 {\n  secret = \"hunter2\"\n}\n",
-            "ike-1 {\n  secret = ******\n}\n",
-        ),
-        (
-            Section::Vpn,
-            "etc/wireguard/wg0.conf",
-            "[Interface]\nPrivateKey = aGk=\nPort = 1\n",
-            "[Interface]\nPrivateKey = ******\nPort = 1\n",
-        ),
-        (
-            Section::Vpn,
-            "etc/swanctl/conf.d/one-line.conf",
-            "secrets { ike-b { id = x; secret = \"in one line\" } }\n",
-            "secrets { ike-b { id = x; secret = ****** } }\n",
-        ),
-        (Section::Vpn, "etc/wireguard/wg1.conf", "privatekey=aGk=\n", "privatekey=******\n"),
-        (
-            Section::Vpn,
-            "etc/openvpn/server/x.conf",
-            "port 1194\n<tls-crypt>\nabc\n</tls-crypt>\n",
-            "port 1194\n<tls-crypt>******\n\n</tls-crypt>\n",
-        ),
-        (
-            Section::Users,
-            "etc/freeradius/3.0/clients.conf",
-            "client x { ipaddr = 192.0.2.1; secret = hidden }\n",
-            "client x { ipaddr = 192.0.2.1; secret = ****** }\n",
-        ),
-        (Section::Mail, "etc/postfix/mysql-users.cf", "password = x y\n", "password = ******\n"),
-        (
-            Section::Mail,
-            "etc/rspamd/local.d/worker.inc",
-            "enable_password \"a\";\npassword: \"b\"\n",
-            "enable_password ******;\npassword: ******\n",
-        ),
-        (
-            Section::Policies,
-            "etc/squid/conf.d/auth.conf",
-            "auth_param basic program /usr/lib/squid/basic_ldap_auth -w hidden -b dc=x\n",
-            "auth_param basic program /usr/lib/squid/basic_ldap_auth -w ****** -b dc=x\n",
-        ),
-        (Section::Vpn, "etc/swanctl/private/site.pem", "-----BEGIN", "(secret)\n"),
-        (
-            Section::Users,
-            "etc/freeradius/3.0/users",
-            "bob Cleartext-Password := \"x y\"\n",
-            "bob Cleartext-Password := ******\n",
-        ),
-        (Section::System, "etc/snmp/snmpd.conf", "rocommunity geheim\n", "rocommunity ******\n"),
-    ] {
-        let masked = profile.sections[&section].masked(&path(file), text.as_bytes());
-        assert_eq!(String::from_utf8_lossy(&masked), shown, "{file}");
+    for (section, file, text, shown) in SECRETS {
+        let masked = profile.sections[section].masked(&path(file), text.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&masked), *shown, "{file}");
     }
 }
 
