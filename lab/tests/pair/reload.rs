@@ -306,19 +306,6 @@ fn what_cannot_change_live_is_refused_with_words_and_changes_nothing() {
     });
 }
 
-#[test]
-fn another_key_is_refused_by_a_reload() {
-    in_lab(|| {
-        let mut pair = Pair::boot();
-        let active = pair.settle();
-        let other_key = |files: &mut Files| files.key = files.key.replace("6c61", "6c62");
-        let answer = reload(&pair, active, other_key);
-        let Answer::Error { message } = answer else { panic!("{answer:?}") };
-        assert!(message.contains("key") && message.contains("restart"), "{message}");
-        assert_eq!(pair.settle(), active);
-    });
-}
-
 fn read(pair: &Pair, name: &str) -> String {
     let place = pair.lab.gateways[0].tree().join("etc/twinwall").join(name);
     std::fs::read_to_string(place).unwrap()
