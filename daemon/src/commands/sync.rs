@@ -194,7 +194,7 @@ fn path(path: &PathDiff) -> String {
     } else {
         format!("  ({})", path.notes.join("; "))
     };
-    let mut text = format!("{sign} /{}{notes}\n", path.path);
+    let mut text = format!("{sign} {}{notes}\n", path.path);
     for line in &path.lines {
         let number = line.new.or(line.old).unwrap_or(0);
         text += &format!("    {number:>5} {} {}\n", line.sign, line.text);

@@ -53,7 +53,8 @@ pub async fn unpair(node: &Arc<Node>, here: bool) -> Result<(), Refusal> {
     if !here {
         node.calls().call(Call::Unpair {}, LIMIT).await.map_err(|refusal| {
             let message = format!(
-                "{}; if it is dead or gone for good, forget it here alone: twinwall pair unpair --here",
+                "{}; try again in a moment, and only if it is dead or gone for good forget it here \
+                 alone: twinwall pair unpair --here",
                 refusal.message
             );
             Refusal { message, ..refusal }
