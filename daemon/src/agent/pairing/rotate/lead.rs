@@ -189,6 +189,12 @@ pub async fn keep(node: Weak<Node>) {
         // Another change runs, or this one by somebody's order.
         let Ok(job) = node.jobs().begin(TITLE, "twinwall", true) else { continue };
         let ended = rotate(&node, &job).await;
+        let failed = ended.is_err();
         job.finish(ended);
+        if failed {
+            // Neither the list of operations nor the other node is filled with tries.
+            drop(node);
+            sleep(LED).await;
+        }
     }
 }
