@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::api::caller::Caller;
-use super::api::{Shared, listen, router};
+use super::api::{Shared, listen, router, server};
 use super::machine::Machine;
 use super::node::{Found, Node, NodeError};
 use crate::files::AGENT_SOCKET;
@@ -55,8 +54,7 @@ pub fn serve(root: &Path, machine: Machine, ready: impl FnOnce()) -> Result<(), 
     let (node, found) =
         Node::start(root, machine, runtime.handle().clone()).map_err(ServeError::Node)?;
     tell(&found);
-    let service = router(Shared { node: Arc::clone(&node) });
-    let service = service.into_make_service_with_connect_info::<Caller>();
+    let router = router(Shared { node: Arc::clone(&node) });
     ready();
     let served = runtime.block_on(async {
         let mut stop = signal(SignalKind::terminate())?;
@@ -64,7 +62,7 @@ pub fn serve(root: &Path, machine: Machine, ready: impl FnOnce()) -> Result<(), 
         tokio::select! {
             // Requests that run are broken off: each job says so, and a change that has
             // begun is finished by the worker.
-            served = async { axum::serve(listener, service).await } => served,
+            never = server::serve(listener, router) => match never {},
             _ = stop.recv() => Ok(()),
             _ = interrupt.recv() => Ok(()),
         }

@@ -3,9 +3,7 @@
 
 use std::path::Path;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
-use tokio::net::UnixListener;
+use tokio::net::UnixStream;
 
 use crate::agent::manifest::Owner;
 use crate::agent::tree::{Root, user};
@@ -17,9 +15,10 @@ pub struct Caller {
     pub who: String,
 }
 
-impl Connected<IncomingStream<'_, UnixListener>> for Caller {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Caller {
-        let uid = stream.io().peer_cred().ok().map(|credentials| credentials.uid());
+impl Caller {
+    /// Who opened this connection.
+    pub fn of(stream: &UnixStream) -> Caller {
+        let uid = stream.peer_cred().ok().map(|credentials| credentials.uid());
         Caller { who: uid.map_or_else(|| "unknown".to_owned(), name) }
     }
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Shared;
 use super::error::Refusal;
+use super::request::{Asked, At};
 use super::route::{Method, Route};
 use super::sync::Taken;
 use crate::agent::jobs::{JobState, JobView, no_job};
@@ -52,8 +53,8 @@ async fn all(State(shared): State<Shared>) -> Json<Vec<JobView>> {
 
 async fn one(
     State(shared): State<Shared>,
-    Path(id): Path<u64>,
-    Query(seen): Query<Seen>,
+    At(id): At<u64>,
+    Asked(seen): Asked<Seen>,
 ) -> Result<Json<JobView>, Refusal> {
     let mut job = shared.node.jobs().watch(id).ok_or_else(|| no_job(id))?;
     if let Some(seen) = seen.after {
@@ -65,7 +66,7 @@ async fn one(
     Ok(Json(view))
 }
 
-async fn cancel(State(shared): State<Shared>, Path(id): Path<u64>) -> Result<Json<Taken>, Refusal> {
+async fn cancel(State(shared): State<Shared>, At(id): At<u64>) -> Result<Json<Taken>, Refusal> {
     shared.node.jobs().cancel(id)?;
     Ok(Json(Taken { taken: true }))
 }

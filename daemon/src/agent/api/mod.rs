@@ -9,7 +9,9 @@ pub mod jobs;
 pub mod pairing;
 pub mod preflight;
 pub mod readiness;
+mod request;
 mod route;
+pub mod server;
 pub mod services;
 pub mod sync;
 #[cfg(test)]
@@ -21,21 +23,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::de::DeserializeOwned;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::node::Node;
 use error::Refusal;
+pub(crate) use request::Body;
+use request::MAX_BODY;
 use route::Route;
-
-/// Longest request body in bytes: the settings of the largest pair.
-pub const MAX_BODY: usize = 1 << 20;
 
 /// How long a request waits for settings that are being read: a section that is being changed
 /// is changed to its end before.
@@ -72,10 +72,17 @@ pub fn openapi() -> serde_json::Value {
 pub fn router(shared: Shared) -> Router {
     route::router(routes())
         .route("/api/v1/openapi.json", get(async || Json(openapi())))
+        .method_not_allowed_fallback(other_method)
         .fallback(async || Refusal::not_found("no such path; GET /api/v1/openapi.json lists all"))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(shared.clone(), settled))
         .with_state(shared)
+}
+
+/// What the path does allow stands in the answer's head (RFC 9110, section 15.5.6).
+async fn other_method() -> Response {
+    let text = "this path takes another method; GET /api/v1/openapi.json lists all";
+    (StatusCode::METHOD_NOT_ALLOWED, Json(Refusal::invalid(text))).into_response()
 }
 
 /// While settings are read again there is no engine for a moment. A request that comes then
@@ -86,18 +93,6 @@ async fn settled(State(shared): State<Shared>, request: Request, next: Next) -> 
         tokio::time::sleep(LOOK).await;
     }
     next.run(request).await
-}
-
-/// A JSON body. One that cannot be read is refused in the API's own form.
-pub(crate) struct Body<T>(pub(crate) T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
-    type Rejection = Refusal;
-
-    async fn from_request(request: Request, state: &S) -> Result<Body<T>, Refusal> {
-        let read: Result<Json<T>, JsonRejection> = Json::from_request(request, state).await;
-        read.map(|Json(body)| Body(body)).map_err(|error| Refusal::invalid(error.body_text()))
-    }
 }
 
 /// Opens the socket; nobody but its owner and group can connect.

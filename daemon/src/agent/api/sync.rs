@@ -2,7 +2,7 @@
 //! to synchronise or to put a version back.
 
 use axum::Json;
-use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::extract::{ConnectInfo, State};
 use axum::routing::{get, post};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Shared;
 use super::caller::Caller;
 use super::error::Refusal;
+use super::request::{Asked, At};
 use super::route::{Method, Route};
 use crate::agent::engine::diff::SectionDiff;
 use crate::agent::engine::overview::Overview;
@@ -102,8 +103,8 @@ struct Way {
 
 async fn diff(
     State(shared): State<Shared>,
-    Path(section): Path<String>,
-    Query(way): Query<Way>,
+    At(section): At<String>,
+    Asked(way): Asked<Way>,
 ) -> Result<Json<SectionDiff>, Refusal> {
     let section = named(&section)?;
     let engine = shared.node.engine()?;
@@ -113,7 +114,7 @@ async fn diff(
 
 async fn versions(
     State(shared): State<Shared>,
-    Path(section): Path<String>,
+    At(section): At<String>,
 ) -> Result<Json<Vec<Version>>, Refusal> {
     Ok(Json(shared.node.store().versions(named(&section)?)))
 }
@@ -121,7 +122,7 @@ async fn versions(
 async fn restore(
     State(shared): State<Shared>,
     ConnectInfo(caller): ConnectInfo<Caller>,
-    Path(section): Path<String>,
+    At(section): At<String>,
     body: super::Body<PutBack>,
 ) -> Result<Json<Taken>, Refusal> {
     let version = shared.node.store().version(named(&section)?, body.0.version);

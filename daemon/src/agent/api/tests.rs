@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::caller::Caller;
 use super::*;
 use crate::agent::machine::Machine;
 
@@ -27,26 +26,35 @@ impl Agent {
         let listener = listen(&folder.join("agent.sock")).await.expect("it listens");
         let runtime = tokio::runtime::Handle::current();
         let (node, _) = Node::start(&folder, Machine::below(&folder), runtime).expect("it starts");
-        let service = router(Shared { node: Arc::clone(&node) });
-        let service = service.into_make_service_with_connect_info::<Caller>();
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        let router = router(Shared { node: Arc::clone(&node) });
+        tokio::spawn(server::serve(listener, router));
         Agent { folder, node }
     }
 
     async fn ask(&self, request: &str, body: &str) -> (u16, Value) {
-        let mut stream =
-            UnixStream::connect(self.folder.join("agent.sock")).await.expect("it is reached");
         let text = format!(
             "{request} HTTP/1.1\r\nhost: agent\r\nconnection: close\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        stream.write_all(text.as_bytes()).await.expect("asked");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("answered");
+        let answer = self.say(text.as_bytes()).await;
         let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
         let status = head[9..12].parse().expect("a status");
         (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+
+    /// These bytes, and all that comes back until the agent closes.
+    async fn say(&self, request: &[u8]) -> String {
+        let mut stream =
+            UnixStream::connect(self.folder.join("agent.sock")).await.expect("it is reached");
+        // One that is refused early may be closed before all of it was said.
+        let _ = stream.write_all(request).await;
+        let mut answer = Vec::new();
+        let mut part = [0; 4096];
+        while let Ok(length @ 1..) = stream.read(&mut part).await {
+            answer.extend_from_slice(&part[..length]);
+        }
+        String::from_utf8(answer).expect("text")
     }
 }
 
@@ -148,4 +156,63 @@ fn collect(value: &Value, references: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| collect(item, references)),
         _ => {}
     }
+}
+
+/// Every refusal is the documented one: JSON, with a code and a sentence.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_wrong_with_a_request_is_refused_in_the_same_form() {
+    let agent = Agent::start("forms").await;
+    let long = format!("GET /{}", "x".repeat(server::MAX_HEAD));
+    let cases = [
+        ("GET /", 404, "no such path"),
+        ("GET /api/v1/jobs/nine", 404, "nine"),
+        ("GET /api/v1/jobs/%ff", 404, "UTF-8"),
+        ("GET /api/v1/jobs/1?after=x", 422, "after"),
+        ("GET /api/v1/sync/vpn/diff", 422, "direction"),
+        ("GET /api/v1/sync/vpn/diff?direction=up", 422, "direction"),
+        ("DELETE /api/v1/sync", 405, "another method"),
+        ("PUT /api/v1/jobs", 405, "another method"),
+        ("POST /api/v1/openapi.json", 405, "another method"),
+        ("GET / more", 400, "no HTTP/1.1 request"),
+        (&long, 431, "too long"),
+    ];
+    for (request, wanted, words) in cases {
+        let (status, refusal) = agent.ask(request, "").await;
+        let request = &request[..request.len().min(60)];
+        assert_eq!(status, wanted, "{request}: {refusal}");
+        assert!(refusal["code"].is_string(), "{request}: {refusal}");
+        let message = refusal["message"].as_str().expect("a sentence");
+        assert!(message.contains(words), "{request}: {message}");
+    }
+    let (status, refusal) = agent.ask("POST /api/v1/sync", &"x".repeat(MAX_BODY + 1)).await;
+    assert_eq!(status, 422);
+    assert!(refusal["message"].as_str().is_some_and(|text| text.contains("1048576")), "{refusal}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_method_is_answered_with_those_that_the_path_takes() {
+    let agent = Agent::start("allow").await;
+    let answer = agent.say(b"DELETE /api/v1/sync HTTP/1.1\r\nhost: agent\r\n\r\n").await;
+    let allow = answer.lines().find(|line| line.to_lowercase().starts_with("allow:"));
+    assert!(allow.is_some_and(|line| line.contains("GET") && line.contains("POST")), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_never_ends_is_closed_with_a_word() {
+    let agent = Agent::start("slow").await;
+    let began = Instant::now();
+    let head = agent.say(b"GET /api/v1/sync HTTP/1.1\r\nhost: agent\r\n");
+    let silent = agent.say(b"");
+    let body = agent.say(
+        b"POST /api/v1/sync HTTP/1.1\r\nhost: agent\r\ncontent-type: application/json\r\n\
+          content-length: 9\r\n\r\n{",
+    );
+    let (head, silent, body) = tokio::join!(head, silent, body);
+    assert!(began.elapsed() < server::HEAD_TIME + Duration::from_secs(3));
+    assert!(
+        head.starts_with("HTTP/1.1 408 ") && head.contains("not complete within 10 s"),
+        "{head}"
+    );
+    assert!(silent.starts_with("HTTP/1.1 408 "), "{silent}");
+    assert!(body.starts_with("HTTP/1.1 422 ") && body.contains("not complete within"), "{body}");
 }
