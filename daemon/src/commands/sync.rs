@@ -10,6 +10,7 @@ use twinwall::agent::engine::diff::{PathDiff, SectionDiff};
 use twinwall::agent::engine::message::Phase;
 use twinwall::agent::engine::overview::{Overview, SectionState, SectionView};
 use twinwall::agent::engine::standing::Direction;
+use twinwall::agent::pairing::NOT_PAIRED;
 use twinwall::agent::section::Section;
 use twinwall::agent::store::{Cause, Version};
 use twinwall::failure::{Exit, Failure};
@@ -42,6 +43,9 @@ fn status(api: &Api, json: bool) -> Result<(), Failure> {
 fn text(overview: &Overview) -> String {
     let peer = overview.peer.name.as_deref().unwrap_or("the other node");
     let mut text = format!("{} and {peer}: {}\n", overview.node, overview.verdict.words());
+    if !overview.peer.paired {
+        return format!("There is nothing to compare with: {NOT_PAIRED}.\n");
+    }
     if !overview.peer.connected {
         text +=
             &format!("The agent of {peer} cannot be reached: 'twinwall pair status' says why.\n");

@@ -67,6 +67,41 @@ fn a_difference_refuses_to_turn_it_on_until_it_is_overridden_and_that_is_recorde
 }
 
 #[test]
+fn without_a_pair_every_order_says_so_and_how_to_make_one() {
+    let two = crate::pairing::fresh();
+    let settings = "pair_id = 7\nenabled = false\n[ha_link]\ninterface = \"ha0\"\n";
+    for settings in ["", settings] {
+        if !settings.is_empty() {
+            // Those of a pair that was forgotten.
+            two.a.write("etc/twinwall/pair.toml", settings);
+        }
+        for order in [
+            &["sync"][..],
+            &["sync", "push", "--yes"],
+            &["preflight"],
+            &["ha", "enable"],
+            &["pair", "status"],
+        ] {
+            let ran = two.a.run(order);
+            let said = format!("{}{}", ran.out, ran.err);
+            assert!(
+                said.contains("not paired") && said.contains("pair invite"),
+                "{order:?}: {said}"
+            );
+            assert!(!said.contains("not connected"), "{order:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn turning_on_what_is_on_is_refused_at_once() {
+    let two = Two::paired();
+    let refused = two.a.run(&["ha", "enable"]);
+    assert!(refused.code == Some(1) && refused.err.contains("on already"), "{refused:?}");
+    assert_eq!(refused.out, "", "nothing was begun");
+}
+
+#[test]
 fn a_node_that_does_not_answer_is_told_and_nothing_is_turned_on() {
     let mut two = ready();
     two.b.kill();

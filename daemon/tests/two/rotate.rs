@@ -114,6 +114,29 @@ fn a_change_of_keys_that_is_cut_off_goes_on_by_itself() {
     assert!(finished > 0, "of {instants} changes none came to its end");
 }
 
+/// Each step makes the agents' connections anew, on one node a moment after the other.
+#[test]
+fn orders_that_come_while_keys_are_changed_are_carried_out_on_both_nodes() {
+    let two = Two::paired();
+    two.a.good(&["ha", "disable", "--addresses-by-hand"]);
+    whole(&two);
+    let rotating = two.a.begin(&["pair", "rotate"], &two.a.path("rotate.log"));
+    for number in 3..12 {
+        let set = two.b.good(&["ha", "set", &format!("heartbeat.threshold={number}")]);
+        assert!(set.contains("on both nodes"), "{set}");
+        let push = two.a.run(&["sync", "push", "--yes"]);
+        assert!(!push.err.contains("cannot be reached"), "{push:?}");
+        assert!(!push.err.contains("not known"), "{push:?}");
+    }
+    assert!(rotating.ended_well(), "{}", two.a.text("rotate.log"));
+    two.b.good(&["pair", "rotate"]);
+    // Right after the last step.
+    two.a.good(&["pair", "unpair"]);
+    for node in [&two.a, &two.b] {
+        wait("both have forgotten", || node.run(&["pair", "status"]).out.contains("not paired"));
+    }
+}
+
 #[test]
 fn without_the_other_node_nothing_is_begun() {
     let mut two = Two::paired();

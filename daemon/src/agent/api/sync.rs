@@ -1,6 +1,8 @@
 //! Routes of the synchronisation: how the sections stand, their versions, and the orders
 //! to synchronise or to put a version back.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::routing::{get, post};
@@ -13,10 +15,11 @@ use super::error::Refusal;
 use super::request::{Asked, At};
 use super::route::{Method, Route};
 use crate::agent::engine::diff::SectionDiff;
-use crate::agent::engine::overview::Overview;
+use crate::agent::engine::overview::{Overview, SectionState, SectionView};
 use crate::agent::engine::run::{Event, Restore};
 use crate::agent::engine::standing::Direction;
 use crate::agent::engine::state::Order;
+use crate::agent::node::Node;
 use crate::agent::section::Section;
 use crate::agent::store::Version;
 
@@ -89,9 +92,26 @@ async fn synchronise(
 ) -> Result<Json<Taken>, Refusal> {
     let Synchronise { direction, sections } = body.0;
     let order = Order { direction, sections, who: caller.who };
+    met(&shared.node).await?;
     let taken = shared.node.engine()?.order(|answer| Event::Order(order, answer)).await;
     taken.map_err(Refusal::conflict)?;
     Ok(Json(Taken { taken: true }))
+}
+
+/// How long an order waits until both nodes know what the other one has.
+const MEET: Duration = Duration::from_secs(3);
+
+/// Agents that are finding each other again, after settings or keys changed, are waited for.
+async fn met(node: &Node) -> Result<(), Refusal> {
+    node.calls().back_in_a_moment().await;
+    let mut overview = node.engine()?.watch();
+    let unknown = |view: &SectionView| view.state == SectionState::Unknown;
+    let known = |seen: &Overview| {
+        !seen.peer.paired || !seen.peer.connected || !seen.sections.iter().any(unknown)
+    };
+    // Not in time: the order itself says what is not known.
+    let _ = tokio::time::timeout(MEET, overview.wait_for(known)).await;
+    Ok(())
 }
 
 /// Which node would take the other's.

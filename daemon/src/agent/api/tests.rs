@@ -83,7 +83,7 @@ async fn an_order_that_cannot_be_done_is_refused_in_words() {
     let agent = Agent::start("order").await;
     let (status, refusal) = agent.ask("POST /api/v1/sync", r#"{"direction":"push"}"#).await;
     assert_eq!((status, &refusal["code"]), (409, &Value::from("conflict")));
-    assert!(refusal["message"].as_str().is_some_and(|text| text.contains("cannot be reached")));
+    assert!(refusal["message"].as_str().is_some_and(|text| text.contains("pair invite")));
     for wrong in [r#"{"direction":"up"}"#, r#"{"direction":"push","more":1}"#, "{", ""] {
         let (status, refusal) = agent.ask("POST /api/v1/sync", wrong).await;
         assert_eq!((status, &refusal["code"]), (422, &Value::from("invalid")), "{wrong}");

@@ -2,6 +2,7 @@
 //! over the control stream. The control thread hands in what comes; API and jobs ask.
 //! Nothing here waits for a disk. With a connection all open questions end; one that
 //! changes nothing the second time is asked again on the next connection, no other ever.
+//! A connection that is being made anew is waited for, before each question.
 
 mod frame;
 mod question;
@@ -26,7 +27,7 @@ pub use question::{About, Call, Reply};
 pub const MAX_ASKED: usize = 8;
 /// Own questions that may be open at a time: an API client each.
 const MAX_OPEN: usize = 64;
-/// How long a question waits for a connection that ended just now.
+/// How long a question waits for a connection that ended, or began to be made, just now.
 const BLINK: Duration = Duration::from_secs(5);
 
 /// How often a question is asked on one connection after another: settings that change on
@@ -46,7 +47,8 @@ pub struct Calls {
 #[derive(Default)]
 struct Inside {
     to_peer: Mutex<Option<Sender>>,
-    /// When the connection stood last; none while it stands, or never did.
+    /// When the connection stood last, or began to be made; none while it stands, and on a
+    /// node without a peer.
     lost: watch::Sender<Option<Instant>>,
     open: Mutex<BTreeMap<u64, oneshot::Sender<Result<Reply, Refusal>>>>,
     last: AtomicU64,
@@ -70,6 +72,7 @@ impl Calls {
             self.back_in_a_moment().await;
             let left = until.saturating_duration_since(Instant::now());
             match self.call_once(call.clone(), left).await {
+                Err(Unanswered::NotSent) => {}
                 Err(Unanswered::Lost) if call.may_be_repeated() => {}
                 Err(Unanswered::Lost) => break,
                 Err(Unanswered::Refused(refusal)) => return Err(refusal),
@@ -93,7 +96,11 @@ impl Calls {
             open.insert(number, answer);
         }
         let _closing = Closing { calls: self, number };
-        self.send(&Frame::Call { number, call }).map_err(Unanswered::Refused)?;
+        match self.hand_over(&Frame::Call { number, call }) {
+            Ok(()) => {}
+            Err(Unsent::Broken) => return Err(Unanswered::NotSent),
+            Err(Unsent::Never(refusal)) => return Err(Unanswered::Refused(refusal)),
+        }
         match tokio::time::timeout(limit, answered).await {
             Ok(Ok(answer)) => answer.map_err(Unanswered::Refused),
             Ok(Err(_)) => Err(Unanswered::Lost),
@@ -106,7 +113,7 @@ impl Calls {
 
     /// A connection that ended just now is mostly being made anew: settings changed, or an
     /// agent was started again. A node that is away for longer is not waited for.
-    async fn back_in_a_moment(&self) {
+    pub(in crate::agent) async fn back_in_a_moment(&self) {
         let mut lost = self.inside.lost.subscribe();
         let since = *lost.borrow();
         if let Some(left) = since.and_then(|at| BLINK.checked_sub(at.elapsed())) {
@@ -117,16 +124,30 @@ impl Calls {
 
     /// Says something; what cannot be queued is lost with its connection, and the next
     /// one begins anew.
-    pub(in crate::agent) fn send(&self, frame: &Frame) -> Result<(), Refusal> {
-        let bytes = frame.encode().map_err(|error| Refusal::invalid(error.to_string()))?;
+    pub(in crate::agent) fn send(&self, frame: &Frame) {
+        let _ = self.hand_over(frame);
+    }
+
+    fn hand_over(&self, frame: &Frame) -> Result<(), Unsent> {
+        let encoded = frame.encode().map_err(|error| Refusal::invalid(error.to_string()));
+        let bytes = encoded.map_err(Unsent::Never)?;
         let mut sender = self.sender();
         let Some(to_peer) = sender.as_ref() else {
-            return Err(away("its agent is not connected; 'twinwall pair status' says why"));
+            let why = away("its agent is not connected; 'twinwall pair status' says why");
+            return Err(Unsent::Never(why));
         };
-        to_peer.send(bytes).map_err(|error| {
-            *sender = None;
-            away(&error.to_string())
-        })
+        if to_peer.send(bytes).is_ok() {
+            return Ok(());
+        }
+        // Its thread notices the end later than the first who sends.
+        *sender = None;
+        self.note_lost(true);
+        Err(Unsent::Broken)
+    }
+
+    /// A connection begins to be made: who asks before it stands waits for it.
+    pub(in crate::agent) fn begins(&self) {
+        self.inside.lost.send_replace(Some(Instant::now()));
     }
 
     /// A connection stands, or (none) has ended: then no open question is answered.
@@ -136,6 +157,11 @@ impl Calls {
         if gone {
             self.open().clear();
         }
+        self.note_lost(gone);
+    }
+
+    /// The first one to notice says when.
+    fn note_lost(&self, gone: bool) {
         self.inside.lost.send_if_modified(|lost| {
             let since = gone.then(Instant::now);
             let changed = lost.is_some() != since.is_some();
@@ -172,7 +198,7 @@ impl Calls {
             };
             calls.inside.asked.fetch_sub(1, Ordering::Relaxed);
             // With the connection the question is gone as well.
-            let _ = calls.send(&Frame::Reply { number, answer });
+            calls.send(&Frame::Reply { number, answer });
         });
     }
 
@@ -189,10 +215,20 @@ impl Calls {
 
 /// Why a question has no answer.
 enum Unanswered {
-    /// The connection ended first.
+    /// The connection ended first; nobody knows whether it was heard.
     Lost,
+    /// The connection had ended before it was asked.
+    NotSent,
     /// It was not asked, was refused, or took too long.
     Refused(Refusal),
+}
+
+/// Why a frame was not handed over.
+enum Unsent {
+    /// The connection has ended; the next one may take it.
+    Broken,
+    /// There is no connection, or it can never be sent.
+    Never(Refusal),
 }
 
 /// Forgets a question that nobody waits for any more.

@@ -51,8 +51,11 @@ impl Call {
             | Call::SettingsCheck { .. }
             | Call::SettingsText {}
             | Call::Facts {}
+            // Who has forgotten this node takes no further connection of it.
+            | Call::Unpair {}
             | Call::Rotate { .. } => true,
-            Call::SettingsTake { .. } | Call::Unpair {} => false,
+            // What came of it is asked first.
+            Call::SettingsTake { .. } => false,
         }
     }
 }

@@ -2,6 +2,8 @@
 //! here what happens when there is none, too many, or no answer.
 
 use super::*;
+use crate::agent::ha::Draft;
+use crate::agent::settings::{Revision, Source, Version};
 
 #[tokio::test]
 async fn without_a_connection_nothing_is_asked() {
@@ -39,9 +41,39 @@ async fn a_connection_that_ended_just_now_is_waited_for_and_an_old_loss_is_not()
     assert!(asked.elapsed() < BLINK / 2, "{:?}", asked.elapsed());
 }
 
+/// A question that is never asked twice.
+fn take() -> Call {
+    let version = Version {
+        revision: Revision::of(1, ""),
+        at_ms: 1,
+        who: "root".to_owned(),
+        node: "gw-a".to_owned(),
+        source: Source::Entered,
+    };
+    let text = String::new();
+    Call::SettingsTake { draft: Draft { version, text, by_hand: false, keep_virtual: None } }
+}
+
+#[tokio::test]
+async fn a_question_that_meets_a_connection_which_has_ended_goes_out_on_the_next_one() {
+    let calls = Calls::default();
+    let (sender, frames) = crate::agent::channel::Sender::to_nowhere();
+    drop(frames);
+    calls.connected(Some(sender));
+    let asking = calls.clone();
+    let asking = tokio::spawn(async move { asking.call(take(), Duration::from_secs(30)).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let (sender, mut frames) = crate::agent::channel::Sender::to_nowhere();
+    calls.connected(Some(sender));
+    frames.recv().await.expect("asked");
+    let number = *calls.open().keys().next().expect("open");
+    calls.answered(number, Ok(Reply::Done));
+    assert_eq!(asking.await.expect("it ends"), Ok(Reply::Done));
+}
+
 #[tokio::test]
 async fn a_question_that_changes_nothing_is_asked_again_when_the_connection_ends() {
-    for (call, asked_again) in [(Call::SettingsState {}, true), (Call::Unpair {}, false)] {
+    for (call, asked_again) in [(Call::SettingsState {}, true), (take(), false)] {
         let calls = Calls::default();
         let (sender, mut frames) = crate::agent::channel::Sender::to_nowhere();
         calls.connected(Some(sender.clone()));

@@ -164,6 +164,7 @@ impl Running {
         link: &Arc<Link>,
         runtime: &tokio::runtime::Handle,
     ) -> Result<(), StartError> {
+        self.calls.begins();
         let control = Control {
             link: Arc::clone(link),
             runtime: runtime.clone(),
@@ -244,7 +245,7 @@ fn watch_bases(watcher: &Watcher, profile: &Profile) {
 fn say(calls: Calls) -> Box<super::run::Say> {
     Box::new(move |message: Message| {
         // The engine says what it must only while connected, and again when it is anew.
-        let _ = calls.send(&Frame::Statement(message));
+        calls.send(&Frame::Statement(message));
     })
 }
 

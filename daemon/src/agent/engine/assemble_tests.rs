@@ -145,7 +145,7 @@ fn node(
         fs::write(root.join(directory).join("a"), format!("of node {at}")).expect("written");
     }
     fs::write(root.join("etc/vpn/node-key"), format!("key of node {at}")).expect("written");
-    let rules = Rules { enabled: true, automatic, debounce: Duration::ZERO };
+    let rules = Rules { paired: true, enabled: true, automatic, debounce: Duration::ZERO };
     let store = Arc::new(Store::open(&root.join(STORE)).expect("a store").0);
     let mut running = start(Parts {
         root: root.clone(),

@@ -34,6 +34,8 @@ pub struct Overview {
 /// What is known of the other node's agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PeerView {
+    /// Whether there is one: this node is paired.
+    pub paired: bool,
     /// Its name; none before it said one.
     pub name: Option<String>,
     /// Whether it can be reached now.
@@ -128,7 +130,13 @@ impl State {
             node: self.node().to_owned(),
             blank: self.marks().lineage.is_none(),
             missing: self.marks().missing.iter().copied().collect(),
-            peer: PeerView { name, connected: self.is_connected(), blank, missing },
+            peer: PeerView {
+                paired: self.is_paired(),
+                name,
+                connected: self.is_connected(),
+                blank,
+                missing,
+            },
             verdict: worst.unwrap_or(SectionState::Unknown),
             automatic: rules.is_some_and(|rules| rules.enabled && rules.automatic),
             sections,
@@ -211,6 +219,9 @@ impl State {
             }
             Standing::Unknown if one.here.is_none() => {
                 (SectionState::Unknown, "not read yet".to_owned())
+            }
+            Standing::Unknown if !self.is_paired() => {
+                (SectionState::Unknown, "this node is not paired".to_owned())
             }
             Standing::Unknown => (SectionState::Unknown, format!("{other} is away")),
         }

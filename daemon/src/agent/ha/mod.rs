@@ -130,6 +130,7 @@ fn current(node: &Node) -> Result<Current, Refusal> {
 
 /// What the other node says of its settings.
 async fn ask_state(node: &Node) -> Result<Said, Refusal> {
+    node.settings().demand_pair()?;
     match node.calls().call(Call::SettingsState {}, take::PATIENCE).await? {
         Reply::SettingsState(said) => Ok(said),
         Reply::About(_)

@@ -13,6 +13,7 @@ use crate::agent::api::error::{Code, Refusal};
 use crate::agent::calls::{Call, Reply};
 use crate::agent::clock::unix_ms;
 use crate::agent::node::Node;
+use crate::agent::pairing::NOT_PAIRED;
 use crate::agent::settings::history::Current;
 use crate::agent::settings::{Revision, Source, check};
 
@@ -103,6 +104,10 @@ async fn carry_out(node: &Arc<Node>, draft: Draft, away: Option<String>) -> Resu
     let active = node.guard().borrow().is_active() == Some(true);
     let (mut notes, mut on_both) = (Vec::new(), false);
     let hand_over = async |notes: &mut Vec<String>| match &away {
+        Some(_) if node.settings().peer.is_none() => {
+            notes.push(NOT_PAIRED.to_owned());
+            false
+        }
         Some(why) => {
             notes.push(format!("the other node gets them when it is back: {why}"));
             false

@@ -24,7 +24,7 @@ use crate::agent::node::Node;
 use crate::agent::preflight;
 use crate::agent::section::Section;
 use crate::agent::settings::edit::edit;
-use crate::agent::settings::{Change, Source, Value};
+use crate::agent::settings::{Change, Source, Value, check};
 
 /// How long this node may take to become active: the boot hold of most settings and more.
 const ACTIVE: Duration = Duration::from_secs(60);
@@ -57,9 +57,11 @@ fn yes() -> bool {
 /// Begins to turn it on; this node becomes the active one.
 ///
 /// # Errors
-/// When something else runs.
+/// When something else runs, there is no other node, or it is on already.
 pub fn on(node: &Arc<Node>, who: &str, order: TurnOn) -> Result<JobView, Refusal> {
     node.may_change()?;
+    node.settings().demand_pair()?;
+    draft(node, true, who, order.addresses_by_hand)?;
     let job = node.jobs().begin("turning high availability on", who, true)?;
     let (view, node, who) = (job.view(), Arc::clone(node), who.to_owned());
     node.runtime().clone().spawn(async move {
@@ -72,9 +74,10 @@ pub fn on(node: &Arc<Node>, who: &str, order: TurnOn) -> Result<JobView, Refusal
 /// Begins to turn it off.
 ///
 /// # Errors
-/// When something else runs.
+/// When something else runs, or it is off already.
 pub fn off(node: &Arc<Node>, who: &str, order: TurnOff) -> Result<JobView, Refusal> {
     node.may_change()?;
+    draft(node, false, who, order.addresses_by_hand)?;
     let job = node.jobs().begin("turning high availability off", who, true)?;
     let (view, node, who) = (job.view(), Arc::clone(node), who.to_owned());
     node.runtime().clone().spawn(async move {
@@ -90,9 +93,12 @@ fn draft(node: &Node, on: bool, who: &str, by_hand: bool) -> Result<Draft, Refus
     let switch = Change::Set { key: "enabled".to_owned(), value: Value::Flag(on) };
     let text =
         edit(&current.text, &[switch]).map_err(|error| Refusal::conflict(error.to_string()))?;
-    if text == current.text {
+    let already = check::read(&current.text).is_ok_and(|pair| pair.enabled == on);
+    if already || text == current.text {
         let how = if on { "on" } else { "off" };
-        return Err(Refusal::conflict(format!("high availability is {how} already")));
+        return Err(Refusal::conflict(format!(
+            "high availability is {how} already; 'twinwall ready' says how it is"
+        )));
     }
     let version = node.ha().history.next(&text, unix_ms(), who, Source::Entered);
     Ok(Draft { version, text, by_hand, keep_virtual: None })

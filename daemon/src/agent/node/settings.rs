@@ -7,10 +7,12 @@ use std::path::Path;
 use twinwall_core::config::{Interface, Node, Pair, Problem};
 use twinwall_core::ids::Designation;
 
+use crate::agent::api::error::Refusal;
 use crate::agent::digest::Digest;
 use crate::agent::engine::state::Rules;
 use crate::agent::identity::Identity;
 use crate::agent::identity::peer::{Peer, read_peer};
+use crate::agent::pairing::NOT_PAIRED;
 use crate::agent::profile::{FILE, Profile, REFERENCE, REFERENCE_NAME, parse_profile};
 use crate::agent::translate::{AddressPair, Translator};
 use crate::files;
@@ -63,6 +65,15 @@ impl Settings {
         self.node.as_ref().map(|node| node.designation)
     }
 
+    /// For orders that need the other node.
+    ///
+    /// # Errors
+    /// That there is none, and how to pair.
+    pub fn demand_pair(&self) -> Result<(), Refusal> {
+        let none = || Refusal::conflict(NOT_PAIRED);
+        self.peer.as_ref().map(drop).ok_or_else(none)
+    }
+
     /// Whether high availability is on, as far as settings go.
     pub fn is_enabled(&self) -> bool {
         let on = self.pair.as_ref().is_some_and(|pair| pair.enabled);
@@ -74,6 +85,7 @@ impl Settings {
         let right = self.problems.is_empty();
         let sync = self.pair.as_ref().map(|pair| pair.sync).unwrap_or_default();
         Rules {
+            paired: self.peer.is_some(),
             enabled: right && self.is_enabled(),
             automatic: sync.automatic,
             debounce: sync.debounce,

@@ -25,6 +25,10 @@ use crate::agent::api::error::Refusal;
 /// TCP port of an open invitation, on the HA link only.
 pub const PORT: u16 = 8857;
 
+/// Said wherever an order needs the other node and there is none.
+pub const NOT_PAIRED: &str = "this node is not paired; 'twinwall pair invite' on the node that \
+    serves today and 'twinwall pair join' on the other one make them a pair";
+
 fn random<const N: usize>() -> Result<[u8; N], Refusal> {
     let mut bytes = [0; N];
     getrandom(&mut bytes, GetRandomFlags::empty())

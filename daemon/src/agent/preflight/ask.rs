@@ -102,6 +102,7 @@ async fn ask(node: &Node) -> Result<(Facts, Duration), Refusal> {
     let nonsense = || {
         Refusal::unreachable("the other node answered something else; bring both to one release")
     };
+    node.settings().demand_pair()?;
     let Reply::Facts(facts) = node.calls().call(Call::Facts {}, PATIENCE).await? else {
         return Err(nonsense());
     };

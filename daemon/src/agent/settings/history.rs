@@ -59,8 +59,8 @@ impl fmt::Display for HistoryError {
         match self {
             HistoryError::Disk(path, error) => write!(out, "{}: {error}", path.display()),
             HistoryError::NotPaired => out.write_str(
-                "this node has no HA settings yet; pair it with the other node first \
-                 ('twinwall pair')",
+                "this node has no HA settings yet; pair it first: 'twinwall pair invite' on the \
+                 node that serves today, 'twinwall pair join' on the other one",
             ),
             HistoryError::NoVersion(number) => write!(
                 out,

@@ -9,6 +9,7 @@ use super::{Failed, Job, Order, Output, RETRY, SILENCE, State};
 use crate::agent::digest::Digest;
 use crate::agent::engine::message::{Message, Phase, Take, Taking};
 use crate::agent::engine::standing::{Direction, Standing, automatic};
+use crate::agent::pairing::NOT_PAIRED;
 use crate::agent::section::Section;
 
 /// Who asked, when nobody did.
@@ -101,6 +102,9 @@ impl State {
             let what =
                 if job.taking.forced { "a forced synchronisation" } else { "a synchronisation" };
             return Err(format!("{what} by {} runs; wait until it ends", job.taking.who));
+        }
+        if !self.is_paired() {
+            return Err(NOT_PAIRED.to_owned());
         }
         if !self.connected {
             return Err("the other node's agent cannot be reached; 'twinwall pair status' says \

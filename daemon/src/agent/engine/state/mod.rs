@@ -32,6 +32,8 @@ pub const SILENCE: Duration = Duration::from_secs(60);
 /// What the settings say about synchronisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
+    /// Whether there is another node.
+    pub paired: bool,
     /// Whether high availability is on.
     pub enabled: bool,
     /// Whether changes are sent as they are made.
@@ -173,6 +175,11 @@ impl State {
     /// What is remembered over a restart.
     pub fn marks(&self) -> &Marks {
         &self.marks
+    }
+
+    /// Whether there is another node; so it counts until the settings were read.
+    pub fn is_paired(&self) -> bool {
+        self.rules.is_none_or(|rules| rules.paired)
     }
 
     /// Whether the other node's engine can be talked to.

@@ -51,7 +51,7 @@ impl Two {
             said: Vec::new(),
         };
         for at in 0..2 {
-            let rules = Rules { enabled: true, automatic, debounce: DEBOUNCE };
+            let rules = Rules { paired: true, enabled: true, automatic, debounce: DEBOUNCE };
             two.put(at, Input::Rules(rules));
             two.put(at, Input::Active(Some(at == 0)));
             two.read_all(at);
@@ -153,7 +153,7 @@ impl Two {
     fn restart_as(&mut self, at: usize, active: bool) {
         let marks = self.nodes[at].remembered.clone();
         self.nodes[at].state = State::new(format!("gw-{at}"), marks, 1000);
-        let rules = Rules { enabled: true, automatic: true, debounce: DEBOUNCE };
+        let rules = Rules { paired: true, enabled: true, automatic: true, debounce: DEBOUNCE };
         self.put(at, Input::Rules(rules));
         self.put(at, Input::Active(Some(active)));
         self.read_all(at);
@@ -271,7 +271,10 @@ fn a_blank_node_can_never_be_the_source() {
     let refused = two.force(1, Direction::Push).expect_err("this node is blank");
     assert!(refused.contains("blank"), "{refused}");
     // Also not by itself, as the active of a pair that knows nothing.
-    two.put(1, Input::Rules(Rules { enabled: true, automatic: true, debounce: DEBOUNCE }));
+    two.put(
+        1,
+        Input::Rules(Rules { paired: true, enabled: true, automatic: true, debounce: DEBOUNCE }),
+    );
     two.put(1, Input::Active(Some(true)));
     two.pass(Duration::from_secs(1000));
     assert_eq!(two.nodes[0].disk[&Section::Vpn], "gw-a vpn");
