@@ -35,6 +35,8 @@ const CRATES: [Crate; 5] = [
             "clap_complete",
             "clap_mangen",
             "hkdf",
+            "hyper",
+            "hyper-util",
             "libc",
             "pem",
             "rcgen",
