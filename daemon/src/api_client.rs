@@ -53,6 +53,11 @@ impl Api {
         self.ask("POST", path, &body)
     }
 
+    /// Removes or ends.
+    pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.ask("DELETE", path, &[])
+    }
+
     /// Follows a long operation to its end; each step is printed as it begins.
     pub(crate) fn follow(&self, started: &JobView) -> Result<JobView, Failure> {
         let mut view = started.clone();

@@ -1,6 +1,7 @@
 //! Every command and flag, defined once: help, man pages, completions and
 //! docs/reference/cli.md are made from here. It never does anything itself.
 
+mod account;
 mod ha;
 mod pair;
 mod span;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use account::{Account, Token};
 pub(crate) use ha::{Ha, HaSetArgs};
 pub(crate) use pair::{InviteArgs, JoinArgs, Pair};
 pub(crate) use span::parse_span;
@@ -48,6 +50,9 @@ pub(crate) enum Command {
     /// Make two nodes a pair by a short code, see how that stands, and undo it
     #[command(subcommand)]
     Pair(Pair),
+    /// Who may sign in to the console, and what each may do
+    #[command(subcommand)]
+    Account(Account),
     /// Show long operations of the agent, or stop one
     Jobs(JobsArgs),
     /// Become twinwall-guard, the small process that holds the role; nothing starts it again

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use twinwall_core::api::{Answer, Request, Status};
+use twinwall_core::api::{Answer, Numbered, Request, Status};
 use twinwall_core::explain::refusal;
 
 use crate::failure::Failure;
@@ -141,6 +141,19 @@ pub fn status(root: &Path) -> Result<Status, Failure> {
     match client.answer()? {
         Answer::Status(status) => Ok(*status),
         other => Err(client.unexpected(&other)),
+    }
+}
+
+/// The events after number `after` that the guard still has.
+pub fn events(root: &Path, after: u64) -> Result<Vec<Numbered>, Failure> {
+    let mut client = Client::ask(root, &Request::Events { after })?;
+    let mut kept = Vec::new();
+    loop {
+        match client.answer()? {
+            Answer::Event(event) => kept.push(event),
+            Answer::Done => return Ok(kept),
+            other => return Err(client.unexpected(&other)),
+        }
     }
 }
 

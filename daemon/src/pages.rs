@@ -12,7 +12,7 @@ use twinwall_core::api::{Numbered, Status};
 use twinwall_core::config::{self, Problem};
 
 use crate::cli::{Cli, EXIT_CODES};
-use crate::commands::Explained;
+use twinwall::agent::api::guard::Explained;
 use twinwall::failure::Failure;
 
 /// A file to write.

@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use twinwall::failure::Failure;
 
 /// A signal that `twinwall run` waits for.
@@ -189,6 +190,27 @@ pub(crate) fn local_time(unix_ms: u64) -> String {
         time.tm_sec,
         unix_ms % 1_000
     )
+}
+
+/// While this value lives, the terminal does not show what is typed.
+pub(crate) struct Unseen(Termios);
+
+impl Unseen {
+    /// Of the terminal at standard input.
+    pub(crate) fn begin() -> io::Result<Unseen> {
+        let shown = tcgetattr(io::stdin())?;
+        let mut unseen = shown.clone();
+        unseen.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &unseen)?;
+        Ok(Unseen(shown))
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        // A terminal that has gone needs it no more.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+    }
 }
 
 #[cfg(test)]

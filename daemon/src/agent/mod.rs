@@ -1,12 +1,14 @@
 //! The agent keeps the two nodes alike: pairing, configuration, and the local API.
 //! It may fail and start again at any moment; the role does not move.
 
+pub mod accounts;
 pub mod api;
 pub mod apply;
 pub mod callers;
 pub mod calls;
 pub mod channel;
 pub mod clock;
+pub mod dashboard;
 pub mod digest;
 pub mod engine;
 pub mod finder;

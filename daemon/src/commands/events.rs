@@ -6,11 +6,11 @@ use twinwall_core::api::{Answer, Numbered, Request};
 
 use crate::cli::EventsArgs;
 use crate::show::{event_line, print, print_json};
-use twinwall::client::{Client, Waited};
+use twinwall::client::{self, Client, Waited};
 use twinwall::failure::Failure;
 
 pub(super) fn events(root: &Path, args: &EventsArgs) -> Result<(), Failure> {
-    let kept = kept(root, 0)?;
+    let kept = client::events(root, 0)?;
     let skip = args.last.map_or(0, |last| kept.len().saturating_sub(last));
     for event in &kept[skip..] {
         show(event, args)?;
@@ -30,19 +30,6 @@ pub(super) fn events(root: &Path, args: &EventsArgs) -> Result<(), Failure> {
             Waited::TooLong | Waited::End => {
                 return Err(Failure::unreachable("the guard has ended"));
             }
-        }
-    }
-}
-
-/// The events after number `after` that the guard still has.
-pub(super) fn kept(root: &Path, after: u64) -> Result<Vec<Numbered>, Failure> {
-    let mut client = Client::ask(root, &Request::Events { after })?;
-    let mut kept = Vec::new();
-    loop {
-        match client.answer()? {
-            Answer::Event(event) => kept.push(event),
-            Answer::Done => return Ok(kept),
-            other => return Err(client.unexpected(&other)),
         }
     }
 }

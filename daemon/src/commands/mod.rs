@@ -1,5 +1,6 @@
 //! One file for each group of commands; this one only finds the right one.
 
+mod account;
 mod agent;
 mod ask;
 mod check;
@@ -28,8 +29,6 @@ use crate::pages;
 use crate::show;
 use twinwall::failure::Failure;
 
-pub(crate) use status::Explained;
-
 /// Does what the command line says.
 pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
     let root = &cli.root;
@@ -38,6 +37,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Agent(args) => agent::agent(root, args),
         Command::Sync(args) => sync::sync(root, args),
         Command::Pair(order) => pair::pair(root, order),
+        Command::Account(order) => account::account(root, order),
         Command::Jobs(args) => jobs::jobs(root, args),
         Command::Guard => start::guard(root),
         Command::Status(args) => status::status(root, args),

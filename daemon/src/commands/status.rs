@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use schemars::JsonSchema;
-use serde::Serialize;
-
 use twinwall_core::api::{Answer, Request, Status};
 use twinwall_core::explain;
 
 use crate::cli::{ExplainArgs, StatusArgs};
 use crate::show::{self, Style, print, print_json};
+use twinwall::agent::api::guard::Explained;
 use twinwall::client::{self, Client, Waited};
 use twinwall::failure::Failure;
 
@@ -41,21 +39,10 @@ fn show_status(status: &Status, args: &StatusArgs, before: &str) -> Result<(), F
     print(&format!("{before}{}", show::status(status, &Style::of_terminal())))
 }
 
-/// One question of `explain --json`.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Explained {
-    /// The question.
-    question: &'static str,
-    /// The answer in sentences.
-    sentences: Vec<String>,
-}
-
 pub(super) fn explain(root: &Path, args: &ExplainArgs) -> Result<(), Failure> {
     let answers = explain::explain(&client::status(root)?.snapshot);
     if args.json {
-        let answers =
-            answers.map(|one| Explained { question: one.question, sentences: one.sentences });
-        return print_json(&answers);
+        return print_json(&answers.map(Explained::from));
     }
     print(&show::explained(&answers, &Style::of_terminal()))
 }

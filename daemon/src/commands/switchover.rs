@@ -15,8 +15,6 @@ use crate::show::{event_line, print};
 use twinwall::client::{self, Client, Waited};
 use twinwall::failure::Failure;
 
-use super::events;
-
 /// Between two looks at the peer's role.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -34,7 +32,7 @@ enum Progress {
 }
 
 pub(super) fn switchover(root: &Path, args: &SwitchoverArgs) -> Result<(), Failure> {
-    let after = events::kept(root, 0)?.last().map_or(0, |event| event.number);
+    let after = client::events(root, 0)?.last().map_or(0, |event| event.number);
     let mut client = Client::ask(root, &Request::Follow { after })?;
     let begun = Instant::now();
     client::order(root, &Request::Order { order: Order::Switchover })?;

@@ -28,13 +28,17 @@ const CRATES: [Crate; 5] = [
     Crate {
         folder: "daemon",
         uses: &[
+            "argon2",
+            "askama",
             "axum",
             "blake3",
             "chacha20poly1305",
             "clap",
             "clap_complete",
             "clap_mangen",
+            "futures-util",
             "hkdf",
+            "http-body-util",
             "hyper",
             "hyper-util",
             "libc",

@@ -72,6 +72,11 @@ impl Refusal {
         Refusal::new(Code::Machine, message)
     }
 
+    /// The caller may not.
+    pub fn forbidden(message: impl Into<String>) -> Refusal {
+        Refusal::new(Code::Forbidden, message)
+    }
+
     /// Something that this needs is away.
     pub fn unreachable(message: impl Into<String>) -> Refusal {
         Refusal::new(Code::Unreachable, message)

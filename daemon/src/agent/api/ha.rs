@@ -2,7 +2,7 @@
 //! and the orders to turn it on and off.
 
 use axum::Json;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::routing::{get, post, put};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use super::error::Refusal;
 use super::route::{Method, Route};
 use super::sync::PutBack;
 use super::{Body, Shared};
+use crate::agent::accounts::Role;
 use crate::agent::ha::turn::{self, TurnOff, TurnOn};
 use crate::agent::ha::{self, Basis, Done, HaView};
 use crate::agent::jobs::JobView;
@@ -53,7 +54,8 @@ pub(super) fn routes() -> Vec<Route> {
             (Method::Get, "/api/v1/ha"),
             ("ha", "The settings of high availability, here and on the other node"),
             get(show),
-        ),
+        )
+        .least(Role::Viewer),
         Route::new::<Done>(
             (Method::Put, "/api/v1/ha/settings"),
             ("put_settings", "Replace the settings on both nodes"),
@@ -70,7 +72,8 @@ pub(super) fn routes() -> Vec<Route> {
             (Method::Get, "/api/v1/ha/versions"),
             ("settings_versions", "The kept versions of the settings, oldest first"),
             get(versions),
-        ),
+        )
+        .least(Role::Viewer),
         Route::new::<Done>(
             (Method::Post, "/api/v1/ha/restore"),
             ("restore_settings", "Put a version of the settings back on both nodes"),
@@ -98,7 +101,7 @@ async fn show(State(shared): State<Shared>) -> Result<Json<HaView>, Refusal> {
 
 async fn replace(
     State(shared): State<Shared>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    caller: Caller,
     body: Body<PutSettings>,
 ) -> Result<Json<Done>, Refusal> {
     let PutSettings { settings, seen, addresses_by_hand } = body.0;
@@ -122,7 +125,7 @@ async fn replace(
 
 async fn set(
     State(shared): State<Shared>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    caller: Caller,
     body: Body<SetSettings>,
 ) -> Result<Json<Done>, Refusal> {
     let SetSettings { changes, seen, addresses_by_hand } = body.0;
@@ -162,7 +165,7 @@ async fn versions(State(shared): State<Shared>) -> Json<Vec<Version>> {
 /// The switch stays where it is: what is restored is what the pair is, not whether it runs.
 async fn restore(
     State(shared): State<Shared>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    caller: Caller,
     body: Body<PutBack>,
 ) -> Result<Json<Done>, Refusal> {
     let old = shared.node.ha().history.text(body.0.version).map_err(ha::refuse)?;
@@ -177,7 +180,7 @@ async fn restore(
 
 async fn enable(
     State(shared): State<Shared>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    caller: Caller,
     body: Body<TurnOn>,
 ) -> Result<Json<JobView>, Refusal> {
     turn::on(&shared.node, &caller.who, body.0).map(Json)
@@ -185,7 +188,7 @@ async fn enable(
 
 async fn disable(
     State(shared): State<Shared>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    caller: Caller,
     body: Body<TurnOff>,
 ) -> Result<Json<JobView>, Refusal> {
     turn::off(&shared.node, &caller.who, body.0).map(Json)

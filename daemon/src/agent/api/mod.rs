@@ -2,15 +2,18 @@
 //! client, the console the second. It changes nothing itself; each route asks the part
 //! of the agent that does.
 
+pub mod accounts;
 pub mod caller;
+pub mod dashboard;
 pub mod error;
+pub mod guard;
 pub mod ha;
 pub mod jobs;
 pub mod pairing;
 pub mod preflight;
 pub mod readiness;
 mod request;
-mod route;
+pub mod route;
 pub mod server;
 pub mod services;
 pub mod sync;
@@ -24,7 +27,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method as Verb, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -52,6 +55,9 @@ pub struct Shared {
 
 fn routes() -> Vec<Route> {
     let all = [
+        accounts::routes(),
+        dashboard::routes(),
+        guard::routes(),
         ha::routes(),
         sync::routes(),
         jobs::routes(),
@@ -76,6 +82,7 @@ pub fn router(shared: Shared) -> Router {
         .fallback(async || Refusal::not_found("no such path; GET /api/v1/openapi.json lists all"))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(shared.clone(), settled))
+        .layer(middleware::from_fn(audit))
         .with_state(shared)
 }
 
@@ -93,6 +100,20 @@ async fn settled(State(shared): State<Shared>, request: Request, next: Next) -> 
         tokio::time::sleep(LOOK).await;
     }
     next.run(request).await
+}
+
+/// Whatever may change something is told in the system's log: who, from where, what, and
+/// what came of it.
+async fn audit(caller: caller::Caller, request: Request, next: Next) -> Response {
+    if request.method() == Verb::GET {
+        return next.run(request).await;
+    }
+    let asked = format!("{}: {} {}", caller.who, request.method(), request.uri().path());
+    let response = next.run(request).await;
+    let status = response.status();
+    let end = if status.is_success() { "done" } else { "refused" };
+    eprintln!("twinwall agent: {asked}: {end} ({})", status.as_u16());
+    response
 }
 
 /// Opens the socket; nobody but its owner and group can connect.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use super::caller::Caller;
 use super::error::Refusal;
 use super::route::{Method, Route};
 use super::sync::Taken;
+use crate::agent::accounts::Role;
 use crate::agent::identity::Identity;
 use crate::agent::jobs::{Job, JobView};
 use crate::agent::node::Node;
@@ -65,7 +66,8 @@ pub(super) fn routes() -> Vec<Route> {
             (Method::Get, "/api/v1/pair"),
             ("pair", "Whether this node is paired, with whom, and who is heard on the HA link"),
             get(async |State(shared): State<Shared>| Json(view(&shared.node))),
-        ),
+        )
+        .least(Role::Viewer),
         Route::new::<JobView>(
             (Method::Post, "/api/v1/pair/invite"),
             ("invite", "Open an invitation; the job shows the code and goes on until it is over"),
@@ -105,7 +107,7 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn invites(
     State(shared): State<Shared>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    caller: Caller,
     body: super::Body<InviteOrder>,
 ) -> Result<Json<JobView>, Refusal> {
     let node = shared.node;
@@ -137,7 +139,7 @@ async fn invites(
 
 async fn joins(
     State(shared): State<Shared>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    caller: Caller,
     body: super::Body<JoinOrder>,
 ) -> Result<Json<JobView>, Refusal> {
     let JoinOrder { code, interface } = body.0;
@@ -157,10 +159,7 @@ async fn joins(
     Ok(Json(view))
 }
 
-async fn rotates(
-    State(shared): State<Shared>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
-) -> Result<Json<JobView>, Refusal> {
+async fn rotates(State(shared): State<Shared>, caller: Caller) -> Result<Json<JobView>, Refusal> {
     let node = shared.node;
     let job = node.jobs().begin(rotate::TITLE, &caller.who, true)?;
     let view = job.view();

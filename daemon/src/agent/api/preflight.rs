@@ -6,14 +6,18 @@ use axum::routing::get;
 
 use super::Shared;
 use super::route::{Method, Route};
+use crate::agent::accounts::Role;
 use crate::agent::preflight::{self, Preflight};
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![Route::new::<Preflight>(
-        (Method::Get, "/api/v1/preflight"),
-        ("preflight", "The prerequisites of high availability with both nodes' values"),
-        get(preflight),
-    )]
+    vec![
+        Route::new::<Preflight>(
+            (Method::Get, "/api/v1/preflight"),
+            ("preflight", "The prerequisites of high availability with both nodes' values"),
+            get(preflight),
+        )
+        .least(Role::Viewer),
+    ]
 }
 
 async fn preflight(State(shared): State<Shared>) -> Json<Preflight> {

@@ -6,14 +6,18 @@ use axum::routing::get;
 
 use super::Shared;
 use super::route::{Method, Route};
+use crate::agent::accounts::Role;
 use crate::agent::readiness::{self, Readiness};
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![Route::new::<Readiness>(
-        (Method::Get, "/api/v1/readiness"),
-        ("readiness", "Whether a failover would work right now, and what speaks against it"),
-        get(readiness),
-    )]
+    vec![
+        Route::new::<Readiness>(
+            (Method::Get, "/api/v1/readiness"),
+            ("readiness", "Whether a failover would work right now, and what speaks against it"),
+            get(readiness),
+        )
+        .least(Role::Viewer),
+    ]
 }
 
 async fn readiness(State(shared): State<Shared>) -> Json<Readiness> {

@@ -9,24 +9,29 @@ use serde_json::{Map, Value, json};
 
 use super::Shared;
 use super::error::Refusal;
+use crate::agent::accounts::Role;
 
 /// The HTTP methods that the API uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
+pub enum Method {
     /// Reads; changes nothing.
     Get,
     /// Starts something.
     Post,
     /// Replaces something as a whole.
     Put,
+    /// Removes or ends something.
+    Delete,
 }
 
 impl Method {
-    fn name(self) -> &'static str {
+    /// As the OpenAPI document writes it.
+    pub fn name(self) -> &'static str {
         match self {
             Method::Get => "get",
             Method::Post => "post",
             Method::Put => "put",
+            Method::Delete => "delete",
         }
     }
 }
@@ -42,20 +47,63 @@ pub(super) struct Route {
     pub(super) id: &'static str,
     /// One line.
     pub(super) summary: &'static str,
+    /// Who may ask through the console.
+    pub(super) least: Role,
+    query: Option<SchemaOf>,
     body: Option<SchemaOf>,
     answer: SchemaOf,
+    /// Media type of the answer.
+    form: &'static str,
     serve: MethodRouter<Shared>,
 }
 
 impl Route {
-    /// A route that answers with an `A`.
+    /// A route that answers with an `A`. Through the console it is the administrators' alone,
+    /// unless [`Route::least`] says otherwise.
     pub(super) fn new<A: JsonSchema>(
         (method, path): (Method, &'static str),
         (id, summary): (&'static str, &'static str),
         serve: MethodRouter<Shared>,
     ) -> Route {
         let answer: SchemaOf = |generator| generator.subschema_for::<A>();
-        Route { method, path, id, summary, body: None, answer, serve }
+        Route {
+            method,
+            path,
+            id,
+            summary,
+            least: Role::Administrator,
+            query: None,
+            body: None,
+            answer,
+            form: JSON,
+            serve,
+        }
+    }
+
+    /// Another method of a path whose handler another route of the list brings.
+    pub(super) fn same<A: JsonSchema>(
+        at: (Method, &'static str),
+        named: (&'static str, &'static str),
+    ) -> Route {
+        Route::new::<A>(at, named, MethodRouter::new())
+    }
+
+    /// Through the console others may ask too: whoever has this role, or one that may more.
+    pub(super) fn least(mut self, role: Role) -> Route {
+        self.least = role;
+        self
+    }
+
+    /// It takes the fields of a `Q` in the query.
+    pub(super) fn asks<Q: JsonSchema>(mut self) -> Route {
+        self.query = Some(|generator| Q::json_schema(generator));
+        self
+    }
+
+    /// It goes on answering: server-sent events, each with an `A`.
+    pub(super) fn streams(mut self) -> Route {
+        self.form = "text/event-stream";
+        self
     }
 
     /// It takes a `B` as JSON.
@@ -68,34 +116,45 @@ impl Route {
         let mut operation = json!({
             "operationId": self.id,
             "summary": self.summary,
-            "parameters": self.parameters(),
+            "description": format!("Least role through the console: {}.", self.least.word()),
+            "parameters": self.parameters(generator),
             "responses": {
-                "200": { "description": "Done", "content": content((self.answer)(generator)) },
+                "200": {
+                    "description": "Done",
+                    "content": content(self.form, (self.answer)(generator)),
+                },
                 "default": {
                     "description": "Refused; nothing was changed",
-                    "content": content(generator.subschema_for::<Refusal>()),
+                    "content": content(JSON, generator.subschema_for::<Refusal>()),
                 },
             },
         });
         if let Some(body) = self.body {
-            let body = json!({ "required": true, "content": content(body(generator)) });
+            let body = json!({ "required": true, "content": content(JSON, body(generator)) });
             operation["requestBody"] = body;
         }
         operation
     }
 
-    fn parameters(&self) -> Vec<Value> {
+    fn parameters(&self, generator: &mut SchemaGenerator) -> Vec<Value> {
         let names =
             self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let string = json!({ "type": "string" });
         let path = names
             .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": string }));
-        path.collect()
+        let query = self.query.map(|query| query(generator)).unwrap_or_default();
+        let fields = query.get("properties").and_then(Value::as_object).cloned();
+        let query = fields.unwrap_or_default().into_iter().map(|(name, schema)| {
+            json!({ "name": name, "in": "query", "required": false, "schema": schema })
+        });
+        path.chain(query).collect()
     }
 }
 
-fn content(schema: Schema) -> Value {
-    json!({ "application/json": { "schema": schema } })
+const JSON: &str = "application/json";
+
+fn content(form: &str, schema: Schema) -> Value {
+    json!({ form: { "schema": schema } })
 }
 
 /// The router of these routes.

@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::caller::Caller;
+use super::caller::Connection;
 use super::error::Refusal;
 
 /// How long the head of a request may take: a client on this machine needs none of it.
@@ -61,7 +61,7 @@ async fn connection(stream: UnixStream, router: Router, _place: OwnedSemaphorePe
 }
 
 async fn answer(stream: UnixStream, router: Router) {
-    let caller = Caller::of(&stream);
+    let caller = Connection::of(&stream);
     let asked = Arc::new(AtomicBool::new(false));
     let reached = Arc::clone(&asked);
     let service = service_fn(move |request: Request<Incoming>| {

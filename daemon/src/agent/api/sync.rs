@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::routing::{get, post};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use super::caller::Caller;
 use super::error::Refusal;
 use super::request::{Asked, At};
 use super::route::{Method, Route};
+use crate::agent::accounts::Role;
 use crate::agent::engine::diff::SectionDiff;
 use crate::agent::engine::overview::{Overview, SectionState, SectionView};
 use crate::agent::engine::run::{Event, Restore};
@@ -55,23 +56,27 @@ pub(super) fn routes() -> Vec<Route> {
             (Method::Get, "/api/v1/sync"),
             ("sync", "How the sections of the two nodes stand"),
             get(overview),
-        ),
+        )
+        .least(Role::Viewer),
         Route::new::<Taken>(
             (Method::Post, "/api/v1/sync"),
             ("synchronise", "Take one node's configuration over to the other one, by order"),
             post(synchronise),
         )
+        .least(Role::Operator)
         .takes::<Synchronise>(),
         Route::new::<SectionDiff>(
             (Method::Get, "/api/v1/sync/{section}/diff"),
             ("diff", "What a synchronisation would change, by file and line; ?direction=push|pull"),
             get(diff),
-        ),
+        )
+        .least(Role::Operator),
         Route::new::<Vec<Version>>(
             (Method::Get, "/api/v1/sync/{section}/versions"),
             ("versions", "The kept versions of a section, oldest first"),
             get(versions),
-        ),
+        )
+        .least(Role::Viewer),
         Route::new::<Taken>(
             (Method::Post, "/api/v1/sync/{section}/restore"),
             ("restore", "Put a version of a section back on this node"),
@@ -87,7 +92,7 @@ async fn overview(State(shared): State<Shared>) -> Result<Json<Overview>, Refusa
 
 async fn synchronise(
     State(shared): State<Shared>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    caller: Caller,
     body: super::Body<Synchronise>,
 ) -> Result<Json<Taken>, Refusal> {
     let Synchronise { direction, sections } = body.0;
@@ -141,7 +146,7 @@ async fn versions(
 
 async fn restore(
     State(shared): State<Shared>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    caller: Caller,
     At(section): At<String>,
     body: super::Body<PutBack>,
 ) -> Result<Json<Taken>, Refusal> {

@@ -127,11 +127,7 @@ async fn only_one_agent_listens() {
 fn the_document_has_every_route_and_resolves_every_reference() {
     let document = openapi();
     for route in routes() {
-        let method = match route.method {
-            route::Method::Get => "get",
-            route::Method::Post => "post",
-            route::Method::Put => "put",
-        };
+        let method = route.method.name();
         let operation = &document["paths"][route.path][method];
         assert_eq!(operation["operationId"], route.id, "{}", route.path);
         assert_eq!(operation["summary"], route.summary);
@@ -215,4 +211,48 @@ async fn a_request_that_never_ends_is_closed_with_a_word() {
     );
     assert!(silent.starts_with("HTTP/1.1 408 "), "{silent}");
     assert!(body.starts_with("HTTP/1.1 422 ") && body.contains("not complete within"), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dashboard_of_a_node_that_knows_nothing_yet_says_so() {
+    let agent = Agent::start("dashboard").await;
+    let (status, view) = agent.ask("GET /api/v1/dashboard", "").await;
+    assert_eq!((status, &view["here"]["name"]), (200, &Value::from("gw-a")));
+    assert_eq!((&view["here"]["status"], &view["there"]), (&Value::from("off"), &Value::Null));
+    for (request, body) in [
+        ("GET /api/v1/status", ""),
+        ("GET /api/v1/explain", ""),
+        ("GET /api/v1/events?after=3&last=2", ""),
+    ] {
+        let (status, refusal) = agent.ask(request, body).await;
+        assert_eq!((status, &refusal["code"]), (503, &Value::from("unreachable")), "{request}");
+    }
+    let (status, _) = agent.ask("POST /api/v1/maintenance", r#"{"lasts_s":0}"#).await;
+    assert_eq!(status, 422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_account_needs_the_token_that_the_node_printed() {
+    let agent = Agent::start("first").await;
+    let first = |token: &str, password: &str| {
+        format!(r#"{{"token":"{token}","name":"anna","password":"{password}"}}"#)
+    };
+    let request = "POST /api/v1/first-account";
+    let (status, refusal) = agent.ask(request, &first("0000", "correct horse battery")).await;
+    assert_eq!(status, 403, "{refusal}");
+    let (status, made) = agent.ask("POST /api/v1/setup-token", "").await;
+    assert_eq!((status, &made["lasts_s"]), (200, &Value::from(1800)));
+    let token = made["token"].as_str().expect("a token").to_owned();
+    let (status, refusal) = agent.ask(request, &first(&token, "short")).await;
+    assert_eq!((status, &refusal["details"][0]["place"]), (422, &Value::from("password")));
+    let (status, _) = agent.ask(request, &first(&token, "correct horse battery")).await;
+    assert_eq!(status, 200);
+    let (status, _) = agent.ask(request, &first(&token, "correct horse battery")).await;
+    assert_eq!(status, 409);
+    let (status, _) = agent.ask("POST /api/v1/setup-token", "").await;
+    assert_eq!(status, 409);
+    let (_, accounts) = agent.ask("GET /api/v1/accounts", "").await;
+    assert_eq!(accounts[0]["role"], "administrator");
+    let (status, _) = agent.ask("DELETE /api/v1/accounts/anna", "").await;
+    assert_eq!(status, 409);
 }

@@ -138,6 +138,10 @@ mod tests {
             designation: None,
             release: "1.0.0".to_owned(),
             role: None,
+            role_held: None,
+            held_ms: None,
+            why: None,
+            firmware: None,
             unix_ms: 5,
         };
         let frames = [

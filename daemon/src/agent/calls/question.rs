@@ -102,6 +102,18 @@ pub struct About {
     pub release: String,
     /// Its role in one word, as its guard says; none while no guard runs there.
     pub role: Option<String>,
+    /// The role that it holds, which its status may put otherwise.
+    #[serde(default)]
+    pub role_held: Option<String>,
+    /// For how many milliseconds it has held it.
+    #[serde(default)]
+    pub held_ms: Option<u64>,
+    /// Why it has it.
+    #[serde(default)]
+    pub why: Option<String>,
+    /// Its firmware, where the appliance profile says what that is.
+    #[serde(default)]
+    pub firmware: Option<String>,
     /// Milliseconds since 1970 (UTC) on its clock.
     pub unix_ms: u64,
 }

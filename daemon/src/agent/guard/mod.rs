@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use twinwall_core::api::{Answer, Request, Status};
+use twinwall_core::api::{Answer, Numbered, Request, Status};
 use twinwall_core::beat::RoleWord;
 
 use crate::client::{self, Client, Waited};
@@ -162,4 +162,12 @@ impl Following {
 /// Its refusal, or that it cannot be asked; in words.
 pub fn order(root: &Path, request: &Request) -> Result<(), String> {
     client::order(root, request).map_err(|failure| failure.message)
+}
+
+/// The events after number `after` that the guard still has. Waits for it.
+///
+/// # Errors
+/// That it cannot be asked; in words.
+pub fn events(root: &Path, after: u64) -> Result<Vec<Numbered>, String> {
+    client::events(root, after).map_err(|failure| failure.message)
 }

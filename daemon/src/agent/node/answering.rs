@@ -23,7 +23,7 @@ pub(super) fn by(node: Weak<Node>) -> Box<Answering> {
 
 async fn answer(node: &Arc<Node>, call: Call) -> Result<Reply, Refusal> {
     match call {
-        Call::About {} => Ok(Reply::About(about(node))),
+        Call::About {} => Ok(Reply::About(about(node).await)),
         Call::SettingsState {} => ha::answer(node, Question::State).await,
         Call::SettingsCheck { draft } => ha::answer(node, Question::Check(draft)).await,
         Call::SettingsTake { draft } => ha::answer(node, Question::Take(draft)).await,
@@ -35,14 +35,21 @@ async fn answer(node: &Arc<Node>, call: Call) -> Result<Reply, Refusal> {
 }
 
 /// What this node says of itself.
-pub(in crate::agent) fn about(node: &Node) -> About {
+pub(in crate::agent) async fn about(node: &Arc<Node>) -> About {
     let settings = node.settings();
-    let role = node.guard.borrow().status().map(|status| status.snapshot.status.clone());
+    let firmware = preflight::firmware(node).await;
+    let guard = node.guard.borrow().clone();
+    let snapshot = guard.status().map(|status| &status.snapshot);
+    let role = snapshot.map(|snapshot| &snapshot.role);
     About {
         name: settings.name.clone(),
         designation: settings.designation(),
         release: env!("CARGO_PKG_VERSION").to_owned(),
-        role,
+        role: snapshot.map(|snapshot| snapshot.status.clone()),
+        role_held: role.map(|role| role.role.word().to_owned()),
+        held_ms: role.and_then(|role| u64::try_from(role.since.as_millis()).ok()),
+        why: role.map(|role| role.reason.to_string()),
+        firmware,
         unix_ms: unix_ms(),
     }
 }

@@ -7,6 +7,7 @@
 mod answering;
 mod applying;
 mod calling;
+mod error;
 mod inside;
 mod kernel;
 pub mod settings;
@@ -14,7 +15,6 @@ mod telling;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -22,25 +22,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::watch;
 use twinwall_core::api::Request;
 
+use super::accounts::Setup;
 use super::api::error::Refusal;
-use super::apply::{Journal, JournalError, Recovered, Services, recover};
+use super::apply::{Journal, Recovered, Services, recover};
 use super::calls::Calls;
-use super::channel::{LinkError, LinkState};
-use super::engine::assemble::{STATE, STORE, StartError};
+use super::channel::LinkState;
+use super::engine::assemble::{STATE, STORE};
 use super::engine::run::{Engine, Event};
 use super::engine::state::Input;
 use super::guard::{self, Control, Follower, GuardState};
 use super::ha::{self, Ha};
-use super::identity::{IdentityError, private};
+use super::identity::private;
 use super::jobs::Jobs;
 use super::machine::Machine;
 use super::pairing::rotate;
 use super::preflight;
 use super::services::{self, Bound};
-use super::settings::HistoryError;
-use super::store::{Damage, Store, StoreError};
+use super::store::{Damage, Store};
 use super::tree::Root;
 pub use calling::Calling;
+pub use error::NodeError;
 use inside::Inside;
 pub use settings::Settings;
 
@@ -69,51 +70,10 @@ pub struct Node {
     ha: Ha,
     preflight: preflight::Kept,
     services: Bound,
+    setup: Setup,
     /// Tells this run of the agent from others.
     run: u64,
 }
-
-/// Why the agent cannot start.
-#[derive(Debug)]
-pub enum NodeError {
-    /// The system's error and what was being done.
-    Io(&'static str, io::Error),
-    /// The store of versions.
-    Store(StoreError),
-    /// The journal of changes.
-    Journal(JournalError),
-    /// The engine.
-    Engine(StartError),
-    /// The HA settings' versions.
-    Settings(HistoryError),
-    /// This node's key.
-    Identity(IdentityError),
-    /// The link to the other node.
-    Link(LinkError),
-    /// A change was interrupted and could not be undone.
-    Recovery(String),
-}
-
-impl fmt::Display for NodeError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            NodeError::Io(doing, error) => write!(out, "{doing}: {error}"),
-            NodeError::Store(error) => error.fmt(out),
-            NodeError::Journal(error) => error.fmt(out),
-            NodeError::Engine(error) => error.fmt(out),
-            NodeError::Settings(error) => error.fmt(out),
-            NodeError::Identity(error) => error.fmt(out),
-            NodeError::Link(error) => error.fmt(out),
-            NodeError::Recovery(why) => write!(
-                out,
-                "an interrupted change of the configuration could not be undone: {why}; mend that \
-                 and start the agent again"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for NodeError {}
 
 /// What was found at the start that an operator should know.
 #[derive(Debug, Default)]
@@ -164,6 +124,7 @@ impl Node {
                 ha,
                 preflight: preflight::Kept::default(),
                 services: Bound::default(),
+                setup: Setup::default(),
                 run: number_of_run(),
             }
         });
@@ -275,6 +236,11 @@ impl Node {
     /// Services that run only while this node is active.
     pub fn services(&self) -> &Bound {
         &self.services
+    }
+
+    /// The console's first set-up.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
     }
 
     /// For tasks that outlive a request.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::compare::compare;
-use super::facts::{Facts, HaPort, MAX_STRANGERS};
+use super::facts::{Facts, HaPort, Known, MAX_STRANGERS};
 use super::{Compared, KernelSetting, Preflight, read};
 use crate::agent::api::error::Refusal;
 use crate::agent::calls::{Call, Reply};
@@ -74,6 +74,19 @@ pub async fn here(node: &Arc<Node>) -> Facts {
     let (identity, ports, kernel) = read.await.expect("reading does not panic");
     let release = env!("CARGO_PKG_VERSION").to_owned();
     Facts { node: settings.name.clone(), release, identity, ports, ha_link, kernel }
+}
+
+/// This node's firmware alone; none where the profile's source does not say.
+pub async fn firmware(node: &Arc<Node>) -> Option<String> {
+    let this = Arc::clone(node);
+    let read = tokio::task::spawn_blocking(move || {
+        let read = || read::identity(this.root(), this.machine(), &this.settings().profile);
+        this.preflight().identity(read).firmware
+    });
+    match read.await.ok()? {
+        Known::Is(firmware) => Some(firmware),
+        Known::Not(_) => None,
+    }
 }
 
 /// Who is heard on the HA link. A peer that was not heard yet, because the agent has just

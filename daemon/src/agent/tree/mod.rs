@@ -22,7 +22,7 @@ use std::io::{self, Read};
 
 pub use cache::Cache;
 pub use glob::{GlobError, Globs};
-pub use owners::user;
+pub use owners::{group_number, user, user_number};
 pub use problem::{Problem, What};
 pub use read::open_content;
 pub use root::Root;

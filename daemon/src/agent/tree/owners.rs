@@ -27,6 +27,22 @@ pub fn user(root: &Root, number: u32) -> io::Result<Owner> {
     Ok(Owners::read(root)?.user(number))
 }
 
+/// The number of the user of this name below the root, if there is one.
+///
+/// # Errors
+/// As [`user`].
+pub fn user_number(root: &Root, name: &str) -> io::Result<Option<u32>> {
+    Ok(Owners::read(root)?.user_number(&Owner::Name(name.to_owned())))
+}
+
+/// The number of the group of this name below the root, if there is one.
+///
+/// # Errors
+/// As [`user`].
+pub fn group_number(root: &Root, name: &str) -> io::Result<Option<u32>> {
+    Ok(Owners::read(root)?.group_number(&Owner::Name(name.to_owned())))
+}
+
 /// One of the two files. The first line wins, for a name as for a number.
 #[derive(Debug, Default)]
 struct Names {

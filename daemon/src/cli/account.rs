@@ -1,0 +1,68 @@
+//! The commands of the console and of its accounts.
+
+use clap::{Args, Subcommand};
+use twinwall::agent::accounts::Role;
+
+#[derive(Subcommand)]
+pub(crate) enum Account {
+    /// Show who may sign in to the console, and their tokens
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make an account; its password is asked for, or read from standard input
+    Add {
+        /// Its name, of a-z 0-9 . _ -
+        name: String,
+        /// What it may do
+        #[arg(long, value_enum)]
+        role: Role,
+    },
+    /// Give an account another password, which is asked for, or read from standard input; its
+    /// sessions end
+    Password {
+        /// Its name
+        name: String,
+    },
+    /// Say what an account may do
+    Role {
+        /// Its name
+        name: String,
+        /// What it may do
+        #[arg(value_enum)]
+        role: Role,
+    },
+    /// Remove an account and its tokens; its sessions end
+    Remove {
+        /// Its name
+        name: String,
+    },
+    /// Tokens with which programs use the API through the console
+    #[command(subcommand)]
+    Token(Token),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Token {
+    /// Make a token and print it, this once
+    Add(TokenAddArgs),
+    /// Remove a token
+    Remove {
+        /// Whose it is
+        account: String,
+        /// What it is called
+        name: String,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct TokenAddArgs {
+    /// Whose it is
+    pub(crate) account: String,
+    /// What it is for, of a-z 0-9 . _ -
+    pub(crate) name: String,
+    /// What it may do at most; never more than its account
+    #[arg(long, value_enum, default_value = "viewer")]
+    pub(crate) scope: Role,
+}

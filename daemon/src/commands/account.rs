@@ -1,0 +1,122 @@
+//! `twinwall account`: who may sign in to the console. A password is asked for on a terminal,
+//! twice and unseen, and is else the first line of standard input.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::Path;
+
+use twinwall::agent::accounts::{AccountView, Made, NewAccount, NewToken};
+use twinwall::agent::api::accounts::{NewPassword, NewRole};
+use twinwall::agent::api::sync::Taken;
+use twinwall::failure::Failure;
+
+use crate::api_client::Api;
+use crate::cli::{Account, Token};
+use crate::show::{print, print_json};
+use crate::system;
+
+pub(super) fn account(root: &Path, order: &Account) -> Result<(), Failure> {
+    let api = Api::of(root);
+    match order {
+        Account::List { json } => list(&api, *json),
+        Account::Add { name, role } => {
+            let new = NewAccount { name: name.clone(), role: *role, password: password()? };
+            let _: Taken = api.post("/api/v1/accounts", &new)?;
+            print(&format!("{name} may sign in as {}.\n", role.word()))
+        }
+        Account::Password { name } => {
+            let new = NewPassword { password: password()? };
+            let _: Taken = api.post(&at(name, "/password"), &new)?;
+            print(&format!("{name} has another password; sessions with the old one ended.\n"))
+        }
+        Account::Role { name, role } => {
+            let _: Taken = api.post(&at(name, "/role"), &NewRole { role: *role })?;
+            print(&format!("{name} is {} from now on.\n", role.word()))
+        }
+        Account::Remove { name } => {
+            let _: Taken = api.delete(&at(name, ""))?;
+            print(&format!("{name} has no account any more.\n"))
+        }
+        Account::Token(Token::Add(args)) => {
+            let new = NewToken { name: args.name.clone(), scope: args.scope };
+            let made: Made = api.post(&at(&args.account, "/tokens"), &new)?;
+            print(&format!("{}\n", made.token))
+        }
+        Account::Token(Token::Remove { account, name }) => {
+            let _: Taken = api.delete(&at(account, &format!("/tokens/{name}")))?;
+            print(&format!("{account} has no token {name} any more.\n"))
+        }
+    }
+}
+
+/// A name that cannot be one is refused by the agent, so only its way there must hold.
+fn at(name: &str, more: &str) -> String {
+    let name: String = name
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
+                char::from(byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    format!("/api/v1/accounts/{name}{more}")
+}
+
+fn list(api: &Api, json: bool) -> Result<(), Failure> {
+    let accounts: Vec<AccountView> = api.get("/api/v1/accounts")?;
+    if json {
+        return print_json(&accounts);
+    }
+    if accounts.is_empty() {
+        return print(
+            "No account yet; make the first one in the console, by 'twinwall web setup-token'.\n",
+        );
+    }
+    let mut text = String::new();
+    for account in &accounts {
+        text += &format!("{:<32}  {}\n", account.name, account.role.word());
+        for token in &account.tokens {
+            text += &format!("  token {:<24}  {}\n", token.name, token.scope.word());
+        }
+    }
+    print(&text)
+}
+
+fn password() -> Result<String, Failure> {
+    let broken = |error: io::Error| Failure::machine("reading the password", &error);
+    if !io::stdin().is_terminal() {
+        return line().map_err(broken);
+    }
+    let first = unseen("Password (12 characters at least): ").map_err(broken)?;
+    let second = unseen("The same again: ").map_err(broken)?;
+    if first != second {
+        return Err(Failure::problem("the two passwords differ; nothing was changed"));
+    }
+    Ok(first)
+}
+
+fn unseen(prompt: &str) -> io::Result<String> {
+    io::stderr().write_all(prompt.as_bytes())?;
+    let quiet = system::Unseen::begin()?;
+    let read = line();
+    drop(quiet);
+    io::stderr().write_all(b"\n")?;
+    read
+}
+
+fn line() -> io::Result<String> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_one_part_of_the_path() {
+        assert_eq!(at("anna", "/role"), "/api/v1/accounts/anna/role");
+        assert_eq!(at("a/b?c", ""), "/api/v1/accounts/a%2Fb%3Fc");
+    }
+}
