@@ -124,6 +124,9 @@ pub struct GuardView {
     pub missing: Vec<Missing>,
     /// Frames refused since the start, by cause.
     pub refused_frames: Vec<Count>,
+    /// Causes for which frames keep being refused and that somebody has to mend.
+    #[serde(default)]
+    pub refused_lately: Vec<RefusedCause>,
     /// Worst lateness of the beat thread since the start, microseconds.
     pub worst_late_us: u64,
     /// VIPs present in the kernel when last looked.
@@ -138,6 +141,16 @@ pub struct Missing {
     pub name: String,
     /// What that means, and what would bring it.
     pub remedy: String,
+}
+
+/// A cause for which frames keep being refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RefusedCause {
+    /// Which: a name of `refused_frames`.
+    pub name: String,
+    /// What it means, and what to look at.
+    pub text: String,
 }
 
 /// A named count.

@@ -14,7 +14,9 @@ pub const PAIR_ID: u16 = 1;
 
 /// The sealed content of a beat. What is accepted is canonical.
 pub fn beat_content(data: &[u8]) {
+    let takes = content::decode_takes(data);
     if let Ok(beat) = content::decode(data) {
+        takes.expect("what is a beat says which keys are taken");
         let mut again = [0; BODY_LENGTH];
         content::encode(&beat, &mut again);
         assert_eq!(again, data[..BODY_LENGTH]);

@@ -96,11 +96,12 @@ impl Reached {
         if !self.mail.send(Mail::NewKeys(Box::new(mail), send)) {
             return Err(silent());
         }
-        if !wait_for(&answer)? {
-            return Err("key file: by these keys the other node would not be heard any more; \
-                        'twinwall pair rotate' changes them on both nodes in steps"
-                .to_owned());
-        }
+        wait_for(&answer)?.map_err(|refused| {
+            format!(
+                "key file: {refused}: the nodes would not hear each other; \
+                 'twinwall pair rotate' changes keys on both in steps"
+            )
+        })?;
         *keys = new.keys.clone();
         Ok(())
     }
@@ -177,7 +178,8 @@ impl Fixed {
 pub fn session(node: &Node, pair: &Pair, keys: &PairKeys, boot: BootId) -> Session {
     let mut session = Session::new(&keys.key, pair.pair_id, node.designation, boot);
     // The key in use stays the same, and no peer is heard yet: nothing stands against it.
-    session.rekey(keys);
+    let fits = session.rekey(keys);
+    debug_assert!(fits.is_ok(), "{fits:?}");
     session.name_paths(pair.path_tags());
     session
 }

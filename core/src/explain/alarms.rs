@@ -36,6 +36,8 @@ pub enum AlarmId {
     NotApplied,
     /// Virtual IPs lack on the active.
     AddressesMissing,
+    /// Frames keep being refused for a reason that somebody has to mend.
+    FramesRefused,
     /// A protection is missing.
     ProtectionMissing,
 }
@@ -95,6 +97,10 @@ pub fn named_alarms(status: &Status) -> Vec<Alarm> {
         alarms.push(alarm(AlarmId::NotApplied, "The kernel does not look as wanted yet."));
     }
     alarms.extend(missing_addresses(status));
+    alarms.extend(status.guard.refused_lately.iter().map(|refused| {
+        let text = format!("Heartbeats are refused: {}.", bare(&refused.text));
+        alarm(AlarmId::FramesRefused, text)
+    }));
     alarms.extend(status.guard.missing.iter().map(|missing| {
         let text = format!("Protection missing, {}: {}.", missing.name, bare(&missing.remedy));
         alarm(AlarmId::ProtectionMissing, text)

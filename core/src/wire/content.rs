@@ -14,6 +14,12 @@ pub const BODY_LENGTH: usize = 63 + MAX_PATHS * HEARD_LENGTH;
 /// Most bytes of extensions after the body: room for later releases, and a
 /// frame well under the 576 bytes that any network carries.
 pub const MAX_EXTENSIONS: usize = 128;
+/// Extension: the sender takes frames under this second key as well ([`KeyTag`], 8 bytes).
+const TAKES_KEY: u8 = 1;
+/// Bytes of that extension: type, length, value.
+const TAKES_KEY_LENGTH: usize = 2 + size_of::<KeyTag>();
+/// Most bytes that [`encode_with`] writes.
+pub(super) const MAX_ENCODED: usize = BODY_LENGTH + TAKES_KEY_LENGTH;
 /// Extension types from here on must be understood by the receiver.
 pub const MUST_UNDERSTAND: u8 = 0x80;
 
@@ -29,6 +35,10 @@ const MAINTENANCE: u8 = 1 << 5;
 const UNREADY: u8 = 1 << 6;
 const ALL_FLAGS: u8 =
     WANTS_ANSWER | READY | GATE | CHECK_FAILED | NEVER_SYNCHRONISED | MAINTENANCE | UNREADY;
+
+/// Tells one pair key from another, on the wire too; says nothing of the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyTag(pub [u8; 8]);
 
 /// Why bytes are not a beat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +101,20 @@ pub fn encode(beat: &Beat, out: &mut [u8; BODY_LENGTH]) {
     debug_assert!(rest.is_empty());
 }
 
+/// Writes `beat` and, if there is one, which second key the sender takes; returns the length.
+pub(super) fn encode_with(
+    beat: &Beat,
+    takes: Option<KeyTag>,
+    out: &mut [u8; MAX_ENCODED],
+) -> usize {
+    let (body, mut rest) = out.split_first_chunk_mut().expect("it has room for a body");
+    encode(beat, body);
+    let Some(takes) = takes else { return BODY_LENGTH };
+    put(&mut rest, [TAKES_KEY, size_of::<KeyTag>() as u8]);
+    put(&mut rest, takes.0);
+    MAX_ENCODED
+}
+
 /// Reads a beat: a body, then extensions of which those below [`MUST_UNDERSTAND`]
 /// are passed over.
 ///
@@ -99,7 +123,7 @@ pub fn encode(beat: &Beat, out: &mut [u8; BODY_LENGTH]) {
 pub fn decode(bytes: &[u8]) -> Result<Beat, ContentError> {
     let (body, extensions) =
         bytes.split_first_chunk::<BODY_LENGTH>().ok_or(ContentError::Truncated)?;
-    check_extensions(extensions)?;
+    read_extensions(extensions)?;
     let mut rest = body.as_slice();
     let [bits, role, leaving] = take(&mut rest)?;
     if bits & !ALL_FLAGS != 0 {
@@ -139,20 +163,36 @@ pub fn decode(bytes: &[u8]) -> Result<Beat, ContentError> {
     Ok(beat)
 }
 
-/// Extensions are `type, length, value`; this version knows none, so that it
-/// only has to find out whether it may pass over them.
-fn check_extensions(mut bytes: &[u8]) -> Result<(), ContentError> {
+/// Which second key the sender of a beat takes.
+///
+/// # Errors
+/// As [`decode`] of the same bytes.
+pub fn decode_takes(bytes: &[u8]) -> Result<Option<KeyTag>, ContentError> {
+    let (_, extensions) =
+        bytes.split_first_chunk::<BODY_LENGTH>().ok_or(ContentError::Truncated)?;
+    read_extensions(extensions)
+}
+
+/// Extensions are `type, length, value`. Of one that is known the bytes beyond its own are a
+/// later release's; one that is not known is passed over, where it may be.
+fn read_extensions(mut bytes: &[u8]) -> Result<Option<KeyTag>, ContentError> {
     if bytes.len() > MAX_EXTENSIONS {
         return Err(ContentError::TooLong);
     }
+    let mut takes = None;
     while !bytes.is_empty() {
         let [kind, length] = take(&mut bytes)?;
         if kind >= MUST_UNDERSTAND {
             return Err(ContentError::Extension(kind));
         }
-        bytes = bytes.get(usize::from(length)..).ok_or(ContentError::Truncated)?;
+        let (mut value, rest) =
+            bytes.split_at_checked(usize::from(length)).ok_or(ContentError::Truncated)?;
+        if kind == TAKES_KEY {
+            takes = Some(KeyTag(take(&mut value)?));
+        }
+        bytes = rest;
     }
-    Ok(())
+    Ok(takes)
 }
 
 fn flags(beat: &Beat) -> u8 {

@@ -13,6 +13,7 @@ use hkdf::hmac::Hmac;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::content::KeyTag;
 use crate::config::{KEY_BYTES, KeyFile};
 use crate::ids::{BootId, Designation};
 
@@ -64,15 +65,18 @@ impl From<&KeyFile> for PairKeys {
 pub(super) struct Keyed {
     pub(super) root: KeyRoot,
     pub(super) hello_mac: Hmac<Sha256>,
-    /// Tells it from others; says nothing of the key.
+    /// Tells it from others.
     name: Zeroizing<[u8; KEY_LENGTH]>,
+    /// The same for the peer.
+    pub(super) tag: KeyTag,
 }
 
 impl Keyed {
     pub(super) fn new(key: &PairKey, pair_id: u16) -> Keyed {
         let root = key.root();
         let name = root.expand(&[b"name"]);
-        Keyed { hello_mac: root.hello_mac(pair_id), root, name }
+        let tag = KeyTag(*root.expand(&[b"tag"]).first_chunk().expect("it has 32 bytes"));
+        Keyed { hello_mac: root.hello_mac(pair_id), root, name, tag }
     }
 
     pub(super) fn is_of(&self, other: &Keyed) -> bool {

@@ -18,4 +18,4 @@ mod window;
 pub use frame::{ETHERTYPE, HELLO_LENGTH, MAX_FRAME, VERSION};
 pub use key::{PairKey, PairKeys};
 pub use refused::Refused;
-pub use session::{ANSWER_GAP, Received, Session};
+pub use session::{ANSWER_GAP, Received, RekeyRefused, Session};

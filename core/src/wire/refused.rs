@@ -2,9 +2,11 @@
 //! shows the counts in `status`.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::content::ContentError;
 use crate::ids::PathId;
+use crate::time::Moment;
 
 /// Why a frame was refused. Nothing of a refused frame reaches the core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,25 @@ impl Refused {
     /// Name of the cause, for counters and logs.
     pub const fn name(self) -> &'static str {
         NAMES[self.index()]
+    }
+
+    /// Whether somebody has to mend something when it lasts. The others are noise, another
+    /// pair's, or what a network does to frames.
+    const fn is_a_mistake(self) -> bool {
+        match self {
+            Refused::Version(_)
+            | Refused::Kind(_)
+            | Refused::OwnDesignation
+            | Refused::NotAuthentic
+            | Refused::Crossed { .. }
+            | Refused::Content(_) => true,
+            Refused::Length
+            | Refused::ForeignPair(_)
+            | Refused::Header
+            | Refused::NoSession
+            | Refused::Duplicate
+            | Refused::TooOld => false,
+        }
     }
 
     const fn index(self) -> usize {
@@ -112,17 +133,53 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// How often each cause came up.
+/// Refusals further apart than this are not of one streak. Longer than three of the longest
+/// heartbeat intervals.
+const STREAK_GAP: Duration = Duration::from_secs(200);
+/// A streak shorter than this, or of fewer frames, is what a restart of the peer brings by itself.
+const STREAK_LASTS: Duration = Duration::from_secs(3);
+const STREAK_FRAMES: u32 = 10;
+
+/// How often each cause came up, and what goes on.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts([u64; NAMES.len()]);
+pub(super) struct Counts {
+    total: [u64; NAMES.len()],
+    streaks: [Option<Streak>; NAMES.len()],
+}
+
+/// Refusals for one cause, one soon after the other.
+#[derive(Clone, Copy, Debug)]
+struct Streak {
+    cause: Refused,
+    since: Moment,
+    last: Moment,
+    frames: u32,
+}
 
 impl Counts {
-    pub(super) fn add(&mut self, cause: Refused) {
-        let count = &mut self.0[cause.index()];
+    pub(super) fn add(&mut self, now: Moment, cause: Refused) {
+        let count = &mut self.total[cause.index()];
         *count = count.saturating_add(1);
+        let streak = &mut self.streaks[cause.index()];
+        let (since, frames) = match streak {
+            Some(before) if now.since(before.last) < STREAK_GAP => (before.since, before.frames),
+            Some(_) | None => (now, 0),
+        };
+        *streak = Some(Streak { cause, since, last: now, frames: frames.saturating_add(1) });
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        NAMES.into_iter().zip(self.0)
+        NAMES.into_iter().zip(self.total)
+    }
+
+    /// Causes that keep coming up, last within `recent`, and call for somebody who mends them.
+    pub(super) fn lasting(&self, now: Moment, recent: Duration) -> impl Iterator<Item = Refused> {
+        let lasts = move |streak: &&Streak| {
+            now.since(streak.last) <= recent
+                && streak.last.since(streak.since) >= STREAK_LASTS
+                && streak.frames >= STREAK_FRAMES
+                && streak.cause.is_a_mistake()
+        };
+        self.streaks.iter().flatten().filter(lasts).map(|streak| streak.cause)
     }
 }

@@ -4,9 +4,10 @@
 use chacha20poly1305::aead::inout::InOutBuf;
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305};
 
+use super::content::KeyTag;
 use super::frame::{Header, TAG_LENGTH};
 use super::window::Window;
-use crate::ids::{BootId, MAX_PATHS};
+use crate::ids::{BootId, MAX_PATHS, Sequence};
 
 /// One run of the peer, as seen from one run of this node.
 pub(super) struct Run {
@@ -18,6 +19,25 @@ pub(super) struct Run {
     /// By the key that is taken as well.
     pub(super) also: Option<Ciphers>,
     pub(super) windows: [Window; MAX_PATHS],
+    /// What the newest of its beats said.
+    pub(super) said: Said,
+}
+
+/// What a run of the peer says of its keys.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    /// The beat's number: of frames that overtake each other the newest counts.
+    pub(super) sequence: Sequence,
+    /// Which of our keys sealed it.
+    pub(super) uses: Under,
+    /// The second key that it takes.
+    pub(super) takes: Option<KeyTag>,
+}
+
+impl Default for Said {
+    fn default() -> Said {
+        Said { sequence: Sequence(0), uses: Under::Key, takes: None }
+    }
 }
 
 /// The two directions of one run under one pair key.

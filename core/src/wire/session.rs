@@ -13,21 +13,23 @@
 //! key, or takes one no more, is the caller's to see to (`docs/adr/0014-keys-changed-in-steps.md`).
 
 mod rekey;
+mod shown;
+
+pub use rekey::RekeyRefused;
 
 use chacha20poly1305::AeadInOut;
 use chacha20poly1305::aead::inout::InOutBuf;
 use hkdf::hmac::Mac;
-use std::fmt;
 use std::time::Duration;
 
-use super::content::{self, BODY_LENGTH, MAX_EXTENSIONS};
+use super::content::{self, BODY_LENGTH, MAX_ENCODED, MAX_EXTENSIONS};
 use super::frame::{
     HEADER_LENGTH, HELLO_LENGTH, HELLO_SIGNED, Header, Hello, Kind, MAC_LENGTH, MAX_FRAME,
     Sighting, TAG_LENGTH,
 };
 use super::key::{Keyed, PairKey};
 use super::refused::{Counts, Refused};
-use super::run::{Run, Under};
+use super::run::{Run, Said};
 use super::window::{Seen, Window};
 use crate::beat::{Beat, Heard};
 use crate::ids::{BootId, Designation, MAX_PATHS, NameTag, PathId};
@@ -62,8 +64,6 @@ pub struct Session {
     keyed: Keyed,
     /// Taken from the peer as well, while keys are changed.
     also: Option<Keyed>,
-    /// The key of the beat that was taken last.
-    peer_uses: Under,
     /// Confirmed by a beat.
     current: Option<Run>,
     /// Proved by a hello, no beat yet.
@@ -93,7 +93,6 @@ impl Session {
             boot,
             keyed: Keyed::new(key, pair_id),
             also: None,
-            peer_uses: Under::Key,
             current: None,
             candidate: None,
             last_hello: None,
@@ -137,6 +136,11 @@ impl Session {
         self.counts.iter().chain([("unanswered_hello", self.unanswered)])
     }
 
+    /// Causes of refusal that keep coming up, last within `recent`, and that somebody has to mend.
+    pub fn lasting_refusals(&self, now: Moment, recent: Duration) -> impl Iterator<Item = Refused> {
+        self.counts.lasting(now, recent)
+    }
+
     /// Writes a hello for `path`; returns its length.
     pub fn hello(&mut self, path: PathId, out: &mut [u8; MAX_FRAME]) -> usize {
         self.hellos = self.hellos.saturating_add(1);
@@ -163,9 +167,10 @@ impl Session {
         beat: &Beat,
         out: &mut [u8; MAX_FRAME],
     ) -> Option<usize> {
-        let mut body = [0; BODY_LENGTH];
-        content::encode(beat, &mut body);
-        self.seal(path, &body, out)
+        let mut content = [0; MAX_ENCODED];
+        let takes = self.also.as_ref().map(|also| also.tag);
+        let length = content::encode_with(beat, takes, &mut content);
+        self.seal(path, &content[..length], out)
     }
 
     /// Opens a frame that came in on `path`, without its Ethernet header.
@@ -181,7 +186,7 @@ impl Session {
     ) -> Result<Received, Refused> {
         let result = self.open_frame(now, path, frame);
         if let Err(cause) = result {
-            self.counts.add(cause);
+            self.counts.add(now, cause);
         }
         result
     }
@@ -301,6 +306,7 @@ impl Session {
             ciphers,
             also,
             windows: [Window::default(); MAX_PATHS],
+            said: Said::default(),
         }
     }
 
@@ -352,9 +358,13 @@ impl Session {
             Seen::Duplicate => return Err(Refused::Duplicate),
             Seen::TooOld => return Err(Refused::TooOld),
         }
-        let beat = content::decode(&plain[..length]).map_err(Refused::Content)?;
+        let plain = &plain[..length];
+        let beat = content::decode(plain).map_err(Refused::Content)?;
+        if beat.sequence >= run.said.sequence {
+            let takes = content::decode_takes(plain).map_err(Refused::Content)?;
+            run.said = Said { sequence: beat.sequence, uses: under, takes };
+        }
         let boot = run.boot;
-        self.peer_uses = under;
         self.confirm(boot);
         Ok(Received::Beat(Box::new(Heard { path, boot, beat })))
     }
@@ -373,18 +383,6 @@ impl Session {
     fn header(&self, kind: Kind, path: PathId, counter: u64) -> Header {
         let interface = self.tags.get(path.index()).copied().unwrap_or_default();
         Header { kind, pair_id: self.pair_id, sender: self.me, path, interface, counter }
-    }
-}
-
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
-            .field("me", &self.me)
-            .field("pair_id", &self.pair_id)
-            .field("boot", &self.boot)
-            .field("current", &self.current.as_ref().map(|run| run.boot))
-            .field("candidate", &self.candidate.as_ref().map(|run| run.boot))
-            .finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinwall_core::api::{Answer, Count, Missing, Request, Status};
+use twinwall_core::api::{Answer, Count, Missing, RefusedCause, Request, Status};
 use twinwall_core::beat::RoleWord;
 use twinwall_core::ids::BootId;
 use twinwall_core::note::{Reason, What};
@@ -42,8 +42,8 @@ guard       version 0.1.0, 3 virtual IPs present, at worst under 1 ms late
     assert_eq!(status_of(healthy()), expected);
 }
 
-#[test]
-fn alarms_come_before_everything_else_and_in_words() {
+/// A passive with about everything wrong.
+fn troubled() -> Status {
     let mut status = healthy();
     let snapshot = &mut status.snapshot;
     snapshot.status = "fault".to_owned();
@@ -69,11 +69,21 @@ fn alarms_come_before_everything_else_and_in_words() {
     status.guard.missing =
         vec![Missing { name: "realtime".to_owned(), remedy: "give it CAP_SYS_NICE".to_owned() }];
     status.guard.refused_frames = vec![Count { name: "replayed".to_owned(), count: 3 }];
+    status.guard.refused_lately = vec![RefusedCause {
+        name: "not_authentic".to_owned(),
+        text: "the frame is not authentic; compare the key files".to_owned(),
+    }];
+    status
+}
+
+#[test]
+fn alarms_come_before_everything_else_and_in_words() {
     let expected = "\
 gw-a, the primary: fault (passive) for 3 min 5 s, epoch 7
   because: the other node serves
 ALARM  This node is not fit: watched interface wan is down.
 ALARM  HA link lost: ha0 silent for 1 min 30 s.
+ALARM  Heartbeats are refused: the frame is not authentic; compare the key files.
 ALARM  Protection missing, realtime: give it CAP_SYS_NICE.
 
 election    the peer: the other node serves
@@ -90,7 +100,7 @@ checks      dns              BAD: no answer (for 20 s more)
 guard       version 0.1.0, 3 virtual IPs present, at worst under 1 ms late
             frames refused: 3 replayed
 ";
-    assert_eq!(status_of(status), expected);
+    assert_eq!(status_of(troubled()), expected);
 }
 
 #[test]

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use twinwall_core::api::{Count, GuardView, Input, Missing};
+use twinwall_core::api::{Count, GuardView, Input, Missing, RefusedCause};
 use twinwall_core::beat::RoleWord;
 use twinwall_core::event::{Event, Refusal};
 use twinwall_core::ids::PathSet;
@@ -33,7 +33,7 @@ use twinwall_core::node::Timer;
 use twinwall_core::note::Note;
 use twinwall_core::snapshot::Snapshot;
 use twinwall_core::time::Moment;
-use twinwall_core::wire::Session;
+use twinwall_core::wire::{RekeyRefused, Session};
 use twinwall_core::{Core, Setup, node::ReloadRefused};
 
 use crate::addresses::Wanted;
@@ -59,6 +59,8 @@ const LETTERS_A_TURN: usize = 16;
 const BUSY: Duration = Duration::from_millis(1);
 /// A wake-up later than this is told to the core.
 const LATE: Duration = Duration::from_millis(5);
+/// A refusal longer ago than this, and three intervals, does not go on.
+const REFUSED_LATELY: Duration = Duration::from_secs(5);
 
 /// What other threads tell the beat thread.
 pub enum Mail {
@@ -81,7 +83,7 @@ pub enum Mail {
     Reload(Box<Reload>, SyncSender<Result<Replaced, ReloadRefused>>),
     /// Other keys from now on, and whether they were taken: not where a peer that is heard
     /// would be lost.
-    NewKeys(Box<NewKeys>, SyncSender<bool>),
+    NewKeys(Box<NewKeys>, SyncSender<Result<(), RekeyRefused>>),
     /// The gate's table was made anew: open again for what is left of the lease.
     RestoreGate,
     /// The protections that are missing.
@@ -349,12 +351,21 @@ impl Beats {
     }
 
     fn view(&self) -> GuardView {
-        let refusals = self.parts.session.refusals().filter(|(_, count)| *count > 0);
+        let session = &self.parts.session;
+        let refusals = session.refusals().filter(|(_, count)| *count > 0);
+        let recent = REFUSED_LATELY + self.core.setup().pair.interval * 3;
+        let lasting = session.lasting_refusals(clock::now(), recent);
         GuardView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             missing: self.missing.clone(),
             refused_frames: refusals
                 .map(|(name, count)| Count { name: name.to_owned(), count })
+                .collect(),
+            refused_lately: lasting
+                .map(|cause| RefusedCause {
+                    name: cause.name().to_owned(),
+                    text: cause.to_string(),
+                })
                 .collect(),
             worst_late_us: u64::try_from(self.worst_late.as_micros()).unwrap_or(u64::MAX),
             addresses_present: self.present,

@@ -9,7 +9,7 @@ use twinwall_core::config::Pair;
 use twinwall_core::event::Event;
 use twinwall_core::ids::InterfaceId;
 use twinwall_core::node::ReloadRefused;
-use twinwall_core::wire::{PairKeys, Session};
+use twinwall_core::wire::{PairKeys, RekeyRefused, Session};
 
 use super::Beats;
 use crate::addresses::Lists;
@@ -61,18 +61,18 @@ impl Beats {
         Ok(Replaced { pinger })
     }
 
-    /// Takes other keys over. Where the peer stays heard by them its run goes on; else a new
-    /// session takes the place of the one that there is, unless the peer is heard: who has
-    /// only the old key is a stranger from then on.
-    pub(super) fn rekey(&mut self, new: NewKeys) -> bool {
-        if self.parts.session.rekey(&new.keys) {
-            return true;
+    /// Takes other keys over. Where both go on hearing each other by them the peer's run goes
+    /// on; else a new session takes the place of the one that there is, unless the peer is
+    /// heard: who has only the old key is a stranger from then on.
+    pub(super) fn rekey(&mut self, new: NewKeys) -> Result<(), RekeyRefused> {
+        match self.parts.session.rekey(&new.keys) {
+            Err(refused) if self.core.snapshot(clock::now()).peer.is_heard() => Err(refused),
+            Err(RekeyRefused::NotTaken | RekeyRefused::StillUsed) => {
+                self.parts.session = new.session;
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
-        if self.core.snapshot(clock::now()).peer.is_heard() {
-            return false;
-        }
-        self.parts.session = new.session;
-        true
     }
 
     pub(super) fn link(&mut self, name: InterfaceName, up: bool) {

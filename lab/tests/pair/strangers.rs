@@ -4,6 +4,7 @@
 //! serve after the boot hold: that is why the refused frames must be seen.
 
 use twinwall_core::beat::RoleWord;
+use twinwall_core::explain::alarms;
 
 use crate::support::{Files, Pair, in_lab};
 
@@ -26,12 +27,24 @@ fn strangers(cause: &str, change: impl Fn(&mut Files)) -> Pair {
     pair
 }
 
+/// Each says so to whoever asks what is wrong.
+fn alarm(pair: &Pair, cause: &str) {
+    for node in 0..2 {
+        let status = pair.await_status(node, "an alarm", |status| {
+            status.guard.refused_lately.iter().any(|refused| refused.name == cause)
+        });
+        let told = |text: &String| text.starts_with("Heartbeats are refused: ");
+        assert_eq!(alarms(&status).iter().filter(|text| told(text)).count(), 1);
+    }
+}
+
 #[test]
 fn nodes_with_different_keys_refuse_each_other_and_count_it() {
     in_lab(|| {
         let mut pair = strangers("not_authentic", |files| {
             files.key = files.key.replace("6c61", "6c62");
         });
+        alarm(&pair, "not_authentic");
         // With the right key they are a pair.
         let key = |pair: &Pair| {
             std::fs::read_to_string(pair.lab.gateways[0].tree().join("etc/twinwall/pair.key"))
@@ -42,6 +55,9 @@ fn nodes_with_different_keys_refuse_each_other_and_count_it() {
         pair.lab.gateways[1].start().unwrap();
         assert_eq!(pair.settle(), 0);
         pair.await_vips_on(0);
+        pair.await_status(0, "the end of the alarm", |status| {
+            status.guard.refused_lately.is_empty()
+        });
     });
 }
 
@@ -57,8 +73,9 @@ fn nodes_with_different_pair_ids_refuse_each_other_and_count_it() {
 #[test]
 fn two_nodes_with_the_same_designation_refuse_each_other_and_count_it() {
     in_lab(|| {
-        strangers("own_designation", |files| {
+        let pair = strangers("own_designation", |files| {
             files.node = files.node.replace("\"secondary\"", "\"primary\"");
         });
+        alarm(&pair, "own_designation");
     });
 }

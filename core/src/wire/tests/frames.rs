@@ -308,3 +308,24 @@ fn every_cause_stands_in_the_reference() {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[test]
+fn a_wrong_key_is_told_once_it_lasts_and_until_it_ends() {
+    let (mut primary, mut secondary) = settled();
+    let mut frame = sealed(&mut primary, PathId::HA, &beat(9));
+    *frame.last_mut().expect("a tag") ^= 1;
+    let at = |seconds: u64| Moment::ZERO + Duration::from_secs(seconds);
+    let recent = Duration::from_secs(5);
+    let mut lasting = |now, frames| {
+        for _ in 0..frames {
+            let refused = secondary.receive(now, PathId::HA, &frame);
+            assert_eq!(refused, Err(Refused::NotAuthentic));
+        }
+        secondary.lasting_refusals(now, recent).collect::<Vec<_>>()
+    };
+    assert_eq!(lasting(at(1), 30), [], "a restart brings as many at once");
+    assert_eq!(lasting(at(4), 1), [Refused::NotAuthentic]);
+    assert_eq!(lasting(at(9), 0), [Refused::NotAuthentic]);
+    assert_eq!(lasting(at(10), 0), [], "it has ended");
+    assert_eq!(lasting(at(300), 30), [], "another streak");
+}

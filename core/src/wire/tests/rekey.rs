@@ -1,7 +1,7 @@
 //! Keys that are changed while both nodes go on.
 
 use super::*;
-use crate::wire::{PairKeys, Refused};
+use crate::wire::{PairKeys, Refused, RekeyRefused};
 
 const OLD: u8 = 7;
 const NEW: u8 = 8;
@@ -44,7 +44,8 @@ fn both_go_through_the_steps_one_after_the_other_and_every_beat_is_taken() {
         for step in steps() {
             for primary_turn in [primary_first, !primary_first] {
                 let turn = if primary_turn { &mut primary } else { &mut secondary };
-                assert!(turn.rekey(&step) && turn.rekey(&step), "a step twice is the same");
+                turn.rekey(&step).expect("a step");
+                turn.rekey(&step).expect("a step twice is the same");
                 number += 1;
                 talks(&mut primary, &mut secondary, number);
             }
@@ -61,7 +62,7 @@ fn a_node_that_starts_anew_at_any_step_is_met_by_the_other_at_the_same_or_the_ne
             for (mine, theirs) in [(at, other), (other, at)] {
                 let start = |step: &PairKeys, me, run| {
                     let mut session = Session::new(&step.key, PAIR_ID, me, boot(run));
-                    assert!(session.rekey(step));
+                    session.rekey(step).expect("it knows no peer");
                     session
                 };
                 let mut secondary = start(&all[theirs], Designation::Secondary, 2);
@@ -77,20 +78,41 @@ fn a_node_that_starts_anew_at_any_step_is_met_by_the_other_at_the_same_or_the_ne
 }
 
 #[test]
-fn a_key_that_the_peer_uses_is_not_dropped_and_one_that_it_may_not_take_is_not_used() {
+fn a_key_that_the_peer_uses_is_not_dropped_and_one_that_it_does_not_take_is_not_used() {
+    let (not_taken, still_used) = (Err(RekeyRefused::NotTaken), Err(RekeyRefused::StillUsed));
     let (mut primary, mut secondary) = settled();
-    assert!(!primary.rekey(&keys(NEW, None)) && !primary.rekey(&keys(NEW, Some(OLD))));
+    for sudden in [keys(NEW, None), keys(NEW, Some(OLD))] {
+        assert_eq!(primary.rekey(&sudden), not_taken);
+    }
     talks(&mut primary, &mut secondary, 2);
-    assert!(primary.rekey(&keys(OLD, Some(NEW))));
-    assert!(!primary.rekey(&keys(NEW, None)), "the peer seals with the old one");
-    assert!(secondary.rekey(&keys(OLD, Some(NEW))) && secondary.rekey(&keys(NEW, Some(OLD))));
-    assert!(!secondary.rekey(&keys(NEW, None)), "the peer still seals with the old one");
+    assert_eq!(primary.rekey(&keys(OLD, Some(NEW))), Ok(()));
     talks(&mut primary, &mut secondary, 3);
-    assert!(!primary.rekey(&keys(OLD, None)), "the peer seals with the new one");
-    assert!(secondary.rekey(&keys(OLD, Some(NEW))), "a step back");
+    assert_eq!(primary.rekey(&keys(NEW, Some(OLD))), not_taken, "only this node takes it");
+    assert_eq!(secondary.rekey(&keys(OLD, Some(NEW))), Ok(()));
+    assert_eq!(primary.rekey(&keys(NEW, Some(OLD))), not_taken, "the peer has not said so yet");
     talks(&mut primary, &mut secondary, 4);
-    assert!(primary.rekey(&keys(OLD, None)), "and another");
+    assert_eq!(primary.rekey(&keys(NEW, None)), still_used);
+    assert_eq!(secondary.rekey(&keys(NEW, Some(OLD))), Ok(()));
+    assert_eq!(secondary.rekey(&keys(NEW, None)), still_used);
     talks(&mut primary, &mut secondary, 5);
+    assert_eq!(primary.rekey(&keys(OLD, None)), still_used);
+    assert_eq!(secondary.rekey(&keys(OLD, Some(NEW))), Ok(()), "a step back");
+    talks(&mut primary, &mut secondary, 6);
+    assert_eq!(primary.rekey(&keys(OLD, None)), Ok(()), "and another");
+    talks(&mut primary, &mut secondary, 7);
+    assert_eq!(secondary.rekey(&keys(NEW, Some(OLD))), not_taken, "it is taken no more");
+}
+
+#[test]
+fn of_beats_that_overtake_each_other_the_newest_says_what_is_taken() {
+    let (mut primary, mut secondary) = settled();
+    let late = sealed(&mut secondary, PathId::HA, &beat(2));
+    for end in [&mut primary, &mut secondary] {
+        end.rekey(&keys(OLD, Some(NEW))).expect("a step");
+    }
+    talks(&mut primary, &mut secondary, 3);
+    primary.receive(Moment::ZERO, PathId::HA, &late).expect("it was on its way");
+    assert_eq!(primary.rekey(&keys(NEW, Some(OLD))), Ok(()));
 }
 
 #[test]
@@ -98,7 +120,8 @@ fn what_was_sealed_or_recorded_under_a_dropped_key_is_refused() {
     let (mut primary, mut secondary) = settled();
     let recorded = [hello(&mut primary, PathId::HA), sealed(&mut primary, PathId::HA, &beat(9))];
     for step in steps() {
-        assert!(primary.rekey(&step) && secondary.rekey(&step));
+        primary.rekey(&step).expect("a step");
+        secondary.rekey(&step).expect("a step");
         talks(&mut primary, &mut secondary, 10);
     }
     for frame in recorded {
@@ -111,8 +134,10 @@ fn what_was_sealed_or_recorded_under_a_dropped_key_is_refused() {
 fn a_beat_is_taken_once_whatever_key_sealed_it() {
     let (mut primary, mut secondary) = settled();
     let late = sealed(&mut primary, PathId::HA, &beat(2));
-    for step in &steps()[..2] {
-        assert!(primary.rekey(step) && secondary.rekey(step));
+    for (number, step) in (3..).zip(&steps()[..2]) {
+        primary.rekey(step).expect("a step");
+        secondary.rekey(step).expect("a step");
+        talks(&mut primary, &mut secondary, number);
     }
     secondary.receive(Moment::ZERO, PathId::HA, &late).expect("it was on its way");
     let again = secondary.receive(Moment::ZERO, PathId::HA, &late).expect_err("twice");

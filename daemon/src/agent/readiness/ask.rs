@@ -11,6 +11,7 @@ use super::{OtherNode, Readiness, Views, judge};
 use crate::agent::calls::{Call, Reply};
 use crate::agent::clock::{difference, unix_ms};
 use crate::agent::node::Node;
+use crate::agent::pairing::rotate;
 use crate::agent::preflight;
 
 /// How long the other agent may take. It answers from memory.
@@ -32,6 +33,7 @@ pub async fn of(node: &Arc<Node>) -> Readiness {
         link: node.link().as_ref(),
         unmet: &unmet,
         services: &services,
+        keys_stand_at: rotate::stands_at(node.root()),
         other: other.as_ref(),
     })
 }

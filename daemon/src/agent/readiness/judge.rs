@@ -9,6 +9,7 @@ use super::{Readiness, Reason, ReasonId, Severity};
 use crate::agent::channel::LinkState;
 use crate::agent::engine::overview::{Overview, SectionState};
 use crate::agent::guard::GuardState;
+use crate::agent::pairing::rotate::Step;
 use crate::agent::preflight::CLOCK;
 use crate::agent::services::view::{Phase, ServiceView, ServicesView};
 
@@ -30,6 +31,8 @@ pub struct Views<'a> {
     pub unmet: &'a [String],
     /// The services bound to the active role, and the health checks, here.
     pub services: &'a ServicesView,
+    /// The step at which a change of keys has stood for long.
+    pub keys_stand_at: Option<Step>,
     /// What the other agent said when it was asked just now.
     pub other: Option<&'a OtherNode>,
 }
@@ -141,6 +144,7 @@ fn weight(id: AlarmId, active: bool) -> (ReasonId, Severity) {
         AlarmId::OwnAddress => (ReasonId::OwnAddress, Severity::Warns),
         AlarmId::CableNotDirect => (ReasonId::CableNotDirect, Severity::Warns),
         AlarmId::AddressesMissing => (ReasonId::AddressesMissing, Severity::Warns),
+        AlarmId::FramesRefused => (ReasonId::FramesRefused, Severity::Warns),
         AlarmId::ProtectionMissing => (ReasonId::ProtectionMissing, Severity::Warns),
     }
 }
@@ -169,6 +173,7 @@ fn what_now(id: AlarmId) -> &'static str {
         AlarmId::CableNotDirect => {
             "until then a power loss is noticed after the detection time, not at once"
         }
+        AlarmId::FramesRefused => "'twinwall status' counts them; mend what it names",
         AlarmId::ProtectionMissing => "docs/guide.md says what brings it",
     }
 }
@@ -216,6 +221,7 @@ fn agents(views: &Views<'_>) -> Vec<Reason> {
         let what_now = "'twinwall preflight' says what to change";
         reasons.push(warns(ReasonId::Prerequisites, text, what_now));
     }
+    reasons.extend(views.keys_stand_at.map(keys));
     let Some(other) = views.other else { return reasons };
     if other.clock > CLOCK {
         let text = format!("The clocks of the two nodes differ by {}.", span(other.clock));
@@ -228,6 +234,17 @@ fn agents(views: &Views<'_>) -> Vec<Reason> {
         reasons.push(warns(ReasonId::Release, text, "finish the upgrade on both nodes"));
     }
     reasons
+}
+
+fn keys(step: Step) -> Reason {
+    let done = match step {
+        Step::Staged => "both old and new ones are taken",
+        Step::Used => "the new ones are used, the old ones still taken",
+    };
+    let text = format!("A change of the pair's keys is not finished: {done}.");
+    let what_now = "it goes on by itself when the other node's agent is connected; \
+                    'twinwall pair rotate' tries at once and says why it cannot";
+    warns(ReasonId::KeysHalfChanged, text, what_now)
 }
 
 /// Sections that the other node does not have as this one.

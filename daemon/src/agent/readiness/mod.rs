@@ -87,6 +87,10 @@ pub enum ReasonId {
     NotApplied,
     /// Virtual IPs lack on the active.
     AddressesMissing,
+    /// Heartbeats keep being refused.
+    FramesRefused,
+    /// A change of keys stands at a step.
+    KeysHalfChanged,
     /// A protection is missing.
     ProtectionMissing,
     /// The agents are not connected.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use twinwall_core::api::Status;
+use twinwall_core::api::{RefusedCause, Status};
 use twinwall_core::beat::{Fitness, RoleWord};
 
 use super::*;
 use crate::agent::guard::GuardState;
+use crate::agent::pairing::rotate::Step;
 use crate::agent::section::Section;
 use crate::agent::services::view::{Health, HealthView, ServicesView};
 
@@ -32,6 +33,7 @@ fn views(guard: &GuardState) -> Views<'_> {
         link: None,
         unmet: &[],
         services: &NO_SERVICES,
+        keys_stand_at: None,
         other: None,
     }
 }
@@ -88,6 +90,22 @@ fn a_silent_peer_blocks_and_a_lost_ha_link_warns() {
     status.snapshot.paths[0].alive = false;
     let readiness = asked(status, None);
     assert_eq!(ids(&readiness), [(ReasonId::HaLinkLost, Severity::Warns), APART]);
+}
+
+#[test]
+fn keys_that_do_not_fit_and_a_change_of_keys_that_stands_still_are_warnings() {
+    let mut status = healthy();
+    let text = "the frame is not authentic; compare".to_owned();
+    status.guard.refused_lately = vec![RefusedCause { name: "not_authentic".to_owned(), text }];
+    let readiness = asked(status, None);
+    assert_eq!(ids(&readiness), [(ReasonId::FramesRefused, Severity::Warns), APART]);
+    assert!(readiness.against[0].text.contains("not authentic"));
+    let guard = GuardState::Says(Arc::new(healthy()));
+    for (step, word) in [(Step::Staged, "both old and new"), (Step::Used, "still taken")] {
+        let readiness = judge(&Views { keys_stand_at: Some(step), ..views(&guard) });
+        assert_eq!(ids(&readiness), [APART, (ReasonId::KeysHalfChanged, Severity::Warns)]);
+        assert!(readiness.against[1].text.contains(word), "{readiness:?}");
+    }
 }
 
 #[test]

@@ -179,22 +179,20 @@ pub async fn await_link(node: &Node, limit: Duration) -> Result<(), Refusal> {
 
 /// Goes on with what was cut off, as soon as the other node is there. As long as the node is.
 pub async fn keep(node: Weak<Node>) {
+    let mut pause = HALF_DONE;
     loop {
-        sleep(HALF_DONE).await;
+        sleep(pause).await;
         let Some(node) = node.upgrade() else { return };
         let leads = steps::record(node.root()).ok().flatten().is_some_and(|it| it.leads);
         if !leads || !node.link().is_some_and(|link| link.is_up()) {
+            pause = HALF_DONE;
             continue;
         }
         // Another change runs, or this one by somebody's order.
         let Ok(job) = node.jobs().begin(TITLE, "twinwall", true) else { continue };
         let ended = rotate(&node, &job).await;
-        let failed = ended.is_err();
+        // Neither the list of operations nor the other node is filled with tries.
+        pause = if ended.is_err() { (pause * 2).min(LED) } else { HALF_DONE };
         job.finish(ended);
-        if failed {
-            // Neither the list of operations nor the other node is filled with tries.
-            drop(node);
-            sleep(LED).await;
-        }
     }
 }

@@ -9,6 +9,7 @@ mod steps;
 mod tests;
 mod told;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,15 @@ use crate::agent::node::Node;
 const AGAIN: Duration = Duration::from_millis(100);
 /// What a guard may need beyond the next heartbeats of its peer.
 const GUARD: Duration = Duration::from_secs(5);
+
+/// A change of keys that stands at a step for longer deserves a word.
+const LONG: Duration = Duration::from_secs(60);
+
+/// The step at which a change of keys has stood for long.
+pub fn stands_at(root: &Path) -> Option<Step> {
+    let record = record(root).ok().flatten()?;
+    (steps::age(root) > LONG).then_some(record.step)
+}
 
 /// How long the other node's guard may take to be heard under another key.
 fn patience(node: &Node) -> Duration {
