@@ -131,6 +131,9 @@ pub struct GuardView {
     pub worst_late_us: u64,
     /// VIPs present in the kernel when last looked.
     pub addresses_present: u32,
+    /// Changes of carrier since the start that the guard read before the kernel told them.
+    #[serde(default)]
+    pub carriers_read_first: u64,
 }
 
 /// A protection that this node does without.

@@ -99,6 +99,11 @@ pub enum What {
         /// Carrier or not.
         up: bool,
     },
+    /// A change of carrier was read before the kernel told it.
+    ReadFirst {
+        /// Of which interface.
+        interface: String,
+    },
     /// A flapping interface is held back as unfit.
     Held {
         /// Which.

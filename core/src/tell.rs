@@ -1,6 +1,8 @@
 //! Events in words, for logs, `twinwall events` and the time line. Names come from
 //! the settings; nothing else is looked at.
 
+use std::time::Duration;
+
 use crate::beat::Leaving;
 use crate::config::Pair;
 use crate::event::Applied;
@@ -23,13 +25,10 @@ pub fn tell(note: &Note, pair: &Pair) -> String {
             format!("interface {} {}", interface(*id), carrier(*up))
         }
         What::HaCarrier { up } => format!("HA link {} {}", pair.ha_link.interface, carrier(*up)),
-        What::Held { interface: id, hold } => {
-            format!(
-                "interface {} flaps: held back until it was up for {}",
-                interface(*id),
-                span(*hold)
-            )
+        What::ReadFirst { interface } => {
+            format!("the carrier of {interface} was read before the kernel told it")
         }
+        What::Held { interface: id, hold } => held(interface(*id), *hold),
         What::HoldEnded { interface: id } => format!("interface {} counts again", interface(*id)),
         What::PathHeard { path: id } => format!("the peer is heard on {}", path(*id)),
         What::PathSilent { path: id } if *id == PathId::HA => {
@@ -79,6 +78,10 @@ pub fn tell(note: &Note, pair: &Pair) -> String {
         What::Protection { name, missing: false } => format!("protection is back: {name}"),
         What::Reloaded => "settings read again".to_owned(),
     }
+}
+
+fn held(interface: &str, hold: Duration) -> String {
+    format!("interface {interface} flaps: held back until it was up for {}", span(hold))
 }
 
 fn leaving(why: Leaving) -> &'static str {

@@ -83,6 +83,9 @@ impl PathSockets {
                 self.to.mail.send(Mail::Event(Event::LinksChecked));
             }
             LinkReport::Changed(state) => self.changed(&state),
+            LinkReport::ReadFirst(name) => {
+                self.to.mail.send(Mail::ReadFirst(name));
+            }
         });
         if let Err(error) = ended {
             fatal("link", &error);

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use namespace::{Other, alone, cable_to, sh, thread_cpu};
-use twinwall_guard::links::{CheckLinks, LinkReport, LinkState, LinkWatch};
+use twinwall_guard::links::{CheckLinks, FAST_FOR, LinkReport, LinkState, LinkWatch};
 
 struct Watching {
     check: CheckLinks,
@@ -35,7 +35,7 @@ impl Watching {
         loop {
             match self.told.recv_timeout(Duration::from_secs(3)).expect("a change is told") {
                 (at, LinkReport::Changed(state)) => return (at, state),
-                (_, LinkReport::Checked) => {}
+                (_, LinkReport::Checked | LinkReport::ReadFirst(_)) => {}
             }
         }
     }
@@ -83,6 +83,37 @@ fn a_loss_of_carrier_is_told_at_once_also_soon_after_another_change() {
                 std::thread::sleep(Duration::from_millis(gap_ms.min(100)));
             }
         }
+        watching.end();
+    });
+}
+
+#[test]
+fn a_carrier_that_is_read_before_the_kernel_tells_it_is_told_as_such() {
+    alone(|| {
+        let other = Other::start();
+        cable_to(&other, "lan0", 43);
+        let watching = Watching::start(&["lan0"]);
+        // Told at the start: no change.
+        std::thread::sleep(FAST_FOR);
+        let first = watching.told.recv().expect("told").1;
+        assert!(matches!(first, LinkReport::Changed(LinkState { up: true, .. })), "{first:?}");
+        assert!(watching.quiet());
+        // Changes use up the kernel's prompt notice, and keep the look-out fast.
+        let mut changes = 0;
+        let read = (0..40).find_map(|round| {
+            other.sh(&format!("ip link set lan0 {}", ["down", "up"][round % 2]));
+            std::thread::sleep(Duration::from_millis(100));
+            watching.told.try_iter().find_map(|(_, report)| match report {
+                LinkReport::ReadFirst(name) => Some(name),
+                LinkReport::Changed(_) => {
+                    changes += 1;
+                    None
+                }
+                LinkReport::Checked => None,
+            })
+        });
+        println!("{changes} changes until one was read first");
+        assert!(read.is_some_and(|name| name.as_str() == "lan0") && changes > 0);
         watching.end();
     });
 }
@@ -162,7 +193,12 @@ fn an_ordered_check_is_answered_at_once_and_after_what_it_found() {
         watching.check.check();
         let first = watching.told.recv().expect("told").1;
         assert!(matches!(first, LinkReport::Changed(LinkState { up: false, .. })), "{first:?}");
-        let second = watching.told.recv().expect("told").1;
+        let second = loop {
+            match watching.told.recv().expect("told").1 {
+                LinkReport::ReadFirst(_) => {}
+                other => break other,
+            }
+        };
         assert_eq!(second, LinkReport::Checked);
         watching.end();
     });

@@ -30,7 +30,7 @@ use twinwall_core::beat::RoleWord;
 use twinwall_core::event::{Event, Refusal};
 use twinwall_core::ids::PathSet;
 use twinwall_core::node::Timer;
-use twinwall_core::note::Note;
+use twinwall_core::note::{Note, What};
 use twinwall_core::snapshot::Snapshot;
 use twinwall_core::time::Moment;
 use twinwall_core::wire::{RekeyRefused, Session};
@@ -71,6 +71,8 @@ pub enum Mail {
     Path(InterfaceName, Option<Box<PathSocket>>),
     /// Whether an interface has carrier.
     Link(InterfaceName, bool),
+    /// That was read before the kernel told it.
+    ReadFirst(InterfaceName),
     /// An order or a fact, and where to answer.
     Asked(Event, SyncSender<Result<(), Refusal>>),
     /// Asks for the status.
@@ -143,6 +145,7 @@ pub struct Beats {
     missing: Vec<Missing>,
     present: u32,
     worst_late: Duration,
+    carriers_read_first: u64,
     /// A box could not be emptied in the last turn.
     mail_waits: bool,
     watchdog_at: Moment,
@@ -176,6 +179,7 @@ impl Beats {
             missing,
             present: 0,
             worst_late: Duration::ZERO,
+            carriers_read_first: 0,
             mail_waits: false,
             watchdog_at: Moment::ZERO,
             stop: false,
@@ -315,6 +319,11 @@ impl Beats {
             Mail::Event(event) => self.feed(event),
             Mail::Path(name, socket) => self.paths.set(name, socket),
             Mail::Link(name, up) => self.link(name, up),
+            Mail::ReadFirst(name) => {
+                self.carriers_read_first += 1;
+                let what = What::ReadFirst { interface: name.to_string() };
+                self.writer.push(Note { at: clock::now(), what });
+            }
             Mail::Asked(event, answer) => {
                 self.refusal = None;
                 self.feed(event);
@@ -369,6 +378,7 @@ impl Beats {
                 .collect(),
             worst_late_us: u64::try_from(self.worst_late.as_micros()).unwrap_or(u64::MAX),
             addresses_present: self.present,
+            carriers_read_first: self.carriers_read_first,
         }
     }
 

@@ -52,6 +52,8 @@ pub struct LinkState {
 pub enum LinkReport {
     /// The state of one interface: once at the start, then after each change.
     Changed(LinkState),
+    /// The carrier just told as changed was read here before the kernel told it.
+    ReadFirst(InterfaceName),
     /// All carriers were read after [`CheckLinks::check`]; what had changed was told before.
     Checked,
 }
@@ -103,13 +105,21 @@ struct Watched {
     /// A notice was about it since it was last read in full.
     stale: bool,
     told: Option<LinkState>,
+    /// The last change of carrier was read, no notice led to it.
+    read_first: bool,
 }
 
 impl Watched {
     /// Of which nothing is known yet.
     fn new(name: InterfaceName) -> Watched {
         let state = LinkState { name, up: false, index: None, mac: None };
-        Watched { state, lower: Vec::with_capacity(MAX_LOWER), stale: true, told: None }
+        Watched {
+            state,
+            lower: Vec::with_capacity(MAX_LOWER),
+            stale: true,
+            told: None,
+            read_first: false,
+        }
     }
 }
 
@@ -252,7 +262,10 @@ impl LinkWatch {
                 .map(|name| self.carrier.read(name))
                 .try_fold(true, |all, one| Some(one? && all));
             match up {
-                Some(up) if watched.state.index.is_some() => watched.state.up = up,
+                Some(up) if watched.state.index.is_some() => {
+                    watched.read_first |= up != watched.state.up;
+                    watched.state.up = up;
+                }
                 Some(_) | None => self.read_fully(at)?,
             }
         }
@@ -261,11 +274,15 @@ impl LinkWatch {
 
     fn tell(&mut self, report: &mut dyn FnMut(LinkReport)) {
         for watched in &mut self.watched {
+            let read_first = std::mem::take(&mut watched.read_first);
             if watched.told != Some(watched.state) {
-                watched.told = Some(watched.state);
+                let known = watched.told.replace(watched.state).is_some();
                 // A change that we saw first may have used up the kernel's prompt notice.
                 self.fast_until = self.fast_until.max(Instant::now() + FAST_FOR);
                 report(LinkReport::Changed(watched.state));
+                if known && read_first {
+                    report(LinkReport::ReadFirst(watched.state.name));
+                }
             }
         }
     }
