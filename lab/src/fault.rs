@@ -13,6 +13,7 @@ use crate::lab::Lab;
 use crate::plan;
 use crate::process;
 use crate::product::Product;
+use crate::reload;
 use crate::ruleset::{self, LOSS_TABLE, Lossy};
 use crate::topology::{POWER_GROUP, Port, isolate_gateways};
 
@@ -72,6 +73,8 @@ pub enum Fault {
     CpuHogs,
     /// The active is put into maintenance.
     Maintenance,
+    /// Settings are changed on both gateways while they run, step by step and back again.
+    Reload,
 }
 
 /// A fault that has happened.
@@ -115,6 +118,7 @@ pub fn fire(lab: &mut Lab, fault: Fault, active: usize) -> Result<Fired> {
         Fault::Loss(lossy) => lose(lab, lossy),
         Fault::CpuHogs => start_hogs(lab),
         Fault::Maintenance => order(lab, active, Order::MaintenanceOn { lasts: MAINTENANCE }),
+        Fault::Reload => reload::change_and_change_back(lab, active),
     }
 }
 
@@ -270,6 +274,7 @@ impl Fault {
             }
             Fault::CpuHogs => format!("{HOGS} CPU hogs"),
             Fault::Maintenance => format!("maintenance ordered on {active}"),
+            Fault::Reload => "settings are changed on both gateways".into(),
         }
     }
 }

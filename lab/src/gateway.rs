@@ -183,6 +183,21 @@ impl Gateway {
         }
     }
 
+    /// Other settings, taken over by what runs; not for an appliance, which an administrator's
+    /// commands change.
+    pub fn reload(&mut self, settings: Settings) -> Result<()> {
+        self.settings = settings;
+        self.write_files()?;
+        match (self.product, &self.running) {
+            (Product::Twinwall, _) => self.guard().reload(),
+            (Product::Keepalived, Some(running)) => {
+                running.signal_main(libc::SIGHUP);
+                Ok(())
+            }
+            (Product::Keepalived, None) => Ok(()),
+        }
+    }
+
     fn await_socket(&mut self) -> Result<()> {
         let (client, timeline) = (self.guard(), self.timeline.clone());
         let log = self.tree.join("log/guard.log");

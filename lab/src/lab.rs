@@ -44,12 +44,15 @@ pub struct Form {
 }
 
 impl Form {
-    fn settings(&self) -> Settings {
+    /// How the pair is configured at first.
+    pub fn settings(&self) -> Settings {
         Settings {
             interval: self.interval,
             cable: self.ha.cable(),
             further_vips: self.further_vips,
             nat: self.nat,
+            spare_vip: false,
+            wan_watched: true,
         }
     }
 }

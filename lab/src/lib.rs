@@ -18,6 +18,7 @@ pub mod netns;
 pub mod plan;
 pub mod process;
 pub mod product;
+pub mod reload;
 pub mod report;
 pub mod result;
 pub mod ruleset;

@@ -35,6 +35,8 @@ pub const WAN_VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 2, 0, 1));
 pub const LAN_VIP6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd01, 0, 0, 0, 0, 0, 0, 1));
 /// The WAN's virtual IPv6 address.
 pub const WAN_VIP6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd02, 0, 0, 0, 0, 0, 0, 1));
+/// A VIP of the LAN that comes and goes while the pair serves.
+pub const SPARE_VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 1, 0, 9));
 /// The client.
 pub const CLIENT_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 1, 0, 100));
 /// The server.

@@ -244,6 +244,15 @@ pub const ALL: &[Scenario] = &[
         must: Must { last_vip: Some(ms(40)), ..NOTHING },
         ..power_loss("vips-1000", HaForm::Direct, 100, 0)
     },
+    Scenario {
+        observe: ms(5000),
+        ..undisturbed(
+            "reload",
+            "interval, a VIP and a watch are changed live and back",
+            HaForm::Direct,
+            Fault::Reload,
+        )
+    },
     stress("cpu-hogs", "eight CPU hogs for a minute", Fault::CpuHogs),
     stress("loss-ha", "30 % loss on the HA link for a minute", Fault::Loss(Lossy::Ha)),
     stress("loss-all", "30 % loss on every path for a minute", Fault::Loss(Lossy::AllPaths)),

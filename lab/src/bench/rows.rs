@@ -171,6 +171,7 @@ pub const ROWS: &[Row] = &[
     often("passive-power-loss-switch", "the passive loses power, switch", UNDISTURBED),
     often("ha-interface-down", "HA interface of the active set down", UNDISTURBED),
     often("ha-cut", "HA link cut", UNDISTURBED),
+    often("reload", "interval, a VIP and a watch changed live, and back", UNDISTURBED),
     often("lan-and-ha-cut", "LAN cut between the nodes and HA link cut", ONE_ANSWERS),
     often("vips-1000", "power loss with 1,000 VIPs", LAST_VIP),
     once("alone", "guard alone", UNDISTURBED),

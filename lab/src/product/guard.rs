@@ -48,11 +48,11 @@ fn pair_toml(settings: &Settings) -> String {
         plan::HA,
         cable(settings.cable),
     );
-    for Carried { name, own: [primary, secondary], vips } in carried(settings) {
+    for Carried { name, watch, own: [primary, secondary], vips } in carried(settings) {
         // Writing to a String cannot fail.
         let _ = write!(
             text,
-            "\n[[interface]]\nname = \"{name}\"\nwatch = true\nprimary = {primary:?}\n\
+            "\n[[interface]]\nname = \"{name}\"\nwatch = {watch}\nprimary = {primary:?}\n\
              secondary = {secondary:?}\nvirtual = {vips:?}\n",
         );
     }
@@ -66,9 +66,9 @@ pub fn changes(settings: &Settings) -> Vec<String> {
         format!("ha_link.cable={}", cable(settings.cable)),
     ];
     all.extend(["damping.flaps=255", "damping.window=1", "damping.hold=0"].map(str::to_owned));
-    for Carried { name, own: [primary, secondary], vips } in carried(settings) {
+    for Carried { name, watch, own: [primary, secondary], vips } in carried(settings) {
         let lists = [("primary", primary), ("secondary", secondary), ("virtual", vips)];
-        all.push(format!("interface.{name}.watch=true"));
+        all.push(format!("interface.{name}.watch={watch}"));
         all.extend(lists.map(|(key, list)| format!("interface.{name}.{key}={}", list.join(","))));
     }
     all
@@ -81,9 +81,10 @@ fn cable(cable: Cable) -> &'static str {
     }
 }
 
-/// A watched interface: own addresses of both nodes, and its VIPs.
+/// An interface with VIPs: own addresses of both nodes, and these.
 struct Carried {
     name: &'static str,
+    watch: bool,
     own: [Vec<String>; 2],
     vips: Vec<String>,
 }
@@ -93,10 +94,12 @@ fn carried(settings: &Settings) -> [Carried; 2] {
     let own = [0, 1].map(|node| plan::own_addresses(node, lan_prefix));
     let mut lan = vec![format!("{}/{lan_prefix}", plan::LAN_VIP), format!("{}/64", plan::LAN_VIP6)];
     let further = (0..settings.further_vips).map(plan::further_vip);
-    lan.extend(further.map(|vip| format!("{vip}/{lan_prefix}")));
+    let spare = settings.spare_vip.then_some(plan::SPARE_VIP);
+    lan.extend(further.chain(spare).map(|vip| format!("{vip}/{lan_prefix}")));
     let wan = vec![format!("{}/24", plan::WAN_VIP), format!("{}/64", plan::WAN_VIP6)];
-    [(1, lan), (2, wan)].map(|(index, vips)| Carried {
+    [(1, lan, true), (2, wan, settings.wan_watched)].map(|(index, vips, watch)| Carried {
         name: own[0][index].0,
+        watch,
         own: [own[0][index].1.clone(), own[1][index].1.clone()],
         vips,
     })
@@ -172,6 +175,14 @@ impl Client {
         }
     }
 
+    /// Has the settings read again; returns when they are in force.
+    pub fn reload(&self) -> Result<()> {
+        match self.ask(&Request::Reload {})? {
+            Answer::Done => Ok(()),
+            other => Err(self.said(format!("the settings were not taken over: {other:?}"))),
+        }
+    }
+
     /// Puts its events on the time line, from the first of its run until it ends.
     pub fn follow(&self, timeline: Timeline) -> Result<()> {
         let mut stream = self.connect()?;
@@ -232,6 +243,8 @@ mod tests {
             cable: Cable::Direct,
             further_vips: 999,
             nat: false,
+            spare_vip: false,
+            wan_watched: true,
         };
         let text = pair_toml(&settings);
         assert!(text.contains("interval = 0.100"));

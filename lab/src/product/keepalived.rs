@@ -37,6 +37,9 @@ pub fn config(node: usize, settings: &Settings) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(further, "    {}/{lan_prefix}", plan::further_vip(number));
     }
+    if settings.spare_vip {
+        let _ = writeln!(further, "    {}/{lan_prefix}", plan::SPARE_VIP);
+    }
     let lan = format!("{}/{lan_prefix}", plan::LAN_VIP);
     text += &instance("VI_LAN", plan::LAN, node, settings, &lan, &further);
     let (wan, further) = (format!("{}/24", plan::WAN_VIP), format!("    {}/64\n", plan::WAN_VIP6));

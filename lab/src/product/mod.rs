@@ -40,6 +40,10 @@ pub struct Settings {
     pub further_vips: u16,
     /// Whether the LAN is hidden behind the WAN VIP.
     pub nat: bool,
+    /// Whether the LAN carries [`plan::SPARE_VIP`](crate::plan::SPARE_VIP) too.
+    pub spare_vip: bool,
+    /// Whether the WAN interface is watched.
+    pub wan_watched: bool,
 }
 
 /// What a gateway does now, as far as the lab can see.

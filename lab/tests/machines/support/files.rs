@@ -36,7 +36,14 @@ pub(crate) fn of_debian(node: usize) -> Vec<File> {
 
 /// How the pair shall be.
 fn settings() -> Settings {
-    Settings { interval: super::INTERVAL, cable: Cable::Direct, further_vips: 0, nat: false }
+    Settings {
+        interval: super::INTERVAL,
+        cable: Cable::Direct,
+        further_vips: 0,
+        nat: false,
+        spare_vip: false,
+        wan_watched: true,
+    }
 }
 
 /// The same for `twinwall ha set`.
