@@ -190,7 +190,12 @@ fn parted(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
 
 fn refused(refusal: &Refusal) -> Failure {
     let exit = match refusal.code {
-        Code::Invalid | Code::NotFound | Code::Forbidden | Code::Conflict => Exit::Problem,
+        Code::Invalid
+        | Code::NotFound
+        | Code::Forbidden
+        | Code::Conflict
+        | Code::Unauthenticated
+        | Code::TooMany => Exit::Problem,
         Code::Unreachable => Exit::Unreachable,
         Code::Machine => Exit::Machine,
     };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use account::{Account, Token};
+pub(crate) use account::{Account, Token, WebArgs, WebOrder};
 pub(crate) use ha::{Ha, HaSetArgs};
 pub(crate) use pair::{InviteArgs, JoinArgs, Pair};
 pub(crate) use span::parse_span;
@@ -50,6 +50,8 @@ pub(crate) enum Command {
     /// Make two nodes a pair by a short code, see how that stands, and undo it
     #[command(subcommand)]
     Pair(Pair),
+    /// Serve the console: pages and the API over HTTPS; the role does not depend on it
+    Web(WebArgs),
     /// Who may sign in to the console, and what each may do
     #[command(subcommand)]
     Account(Account),

@@ -59,6 +59,11 @@ pub fn guard_is_wanted(root: &Path) -> bool {
     root.join(NODE).exists() && crate::agent::settings::is_enabled(root)
 }
 
+/// Whether node.toml says where the console listens.
+pub fn web_is_wanted(root: &Path) -> bool {
+    read(&root.join(NODE), "", config::parse_node).is_ok_and(|node| !node.web_listen.is_empty())
+}
+
 fn keep<T>(read: Result<T, Errors>, problems: &mut Vec<Problem>) -> Option<T> {
     read.map_err(|errors| problems.extend(errors.problems)).ok()
 }

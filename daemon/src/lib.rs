@@ -1,4 +1,4 @@
-//! What the agent is made of, and what it has in common with the commands: where files
+//! What agent and console are made of, and what it has in common with the commands: where files
 //! lie, the guard's socket, how a failure is told. The `twinwall` command starts it; tests,
 //! benchmarks and fuzz targets reach its pieces from here. Nothing in it decides a role.
 
@@ -6,3 +6,4 @@ pub mod agent;
 pub mod client;
 pub mod failure;
 pub mod files;
+pub mod web;

@@ -55,7 +55,7 @@ pub(crate) fn machines(root: &Path, arguments: &[String]) -> Outcome {
     if !shell::is_root() {
         return fail!("machines: systems boot in namespaces there; run this as root");
     }
-    setup::setup()?;
+    setup::setup(root)?;
     let machines = Machines::prepare(root)?;
     let before = Before::look();
     let tests = ["test", "--locked", "-p", "twinwall-lab", "--features", FEATURE, "--test"];

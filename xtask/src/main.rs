@@ -22,7 +22,8 @@ mod tidy;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  setup                  install the Debian packages that tests and lab use (root)
+  setup                  install the Debian packages that tests and lab use, and what drives
+                         the browser (root)
   test                   build, simulate 1,000 seeds, run every test (root)
   lab [ARGUMENTS]        two gateways on this machine, with traffic (root); `lab --help`
   bench [ARGUMENTS]      measure, as `bench failover --against keepalived` or
@@ -54,7 +55,7 @@ fn run(arguments: &[String]) -> Outcome {
     };
     let root = shell::root()?;
     match command.as_str() {
-        "setup" => setup::setup(),
+        "setup" => setup::setup(&root),
         "test" => test::test(&root),
         "lab" => programs::lab(&root, rest),
         "bench" => programs::bench(&root, rest),

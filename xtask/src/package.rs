@@ -15,17 +15,20 @@ const FOLDER: &str = "package";
 const PROGRAMS: [&str; 2] = ["twinwall", "twinwall-guard"];
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 /// Folders that are there before anything is in them, with their modes.
-const EMPTY: [(&str, u32); 2] = [("etc/twinwall", 0o750), ("var/lib/twinwall", 0o700)];
+const EMPTY: [(&str, u32); 3] =
+    [("etc/twinwall", 0o750), ("etc/twinwall-web", 0o750), ("var/lib/twinwall", 0o700)];
 /// Files of the checkout and where they go.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 11] = [
     ("packaging/systemd/twinwall-guard.service", "lib/systemd/system"),
     ("packaging/systemd/twinwall-agent.service", "lib/systemd/system"),
     ("packaging/systemd/twinwall-recover.service", "lib/systemd/system"),
+    ("packaging/systemd/twinwall-web.service", "lib/systemd/system"),
     ("packaging/tmpfiles.d/twinwall.conf", "usr/lib/tmpfiles.d"),
     ("packaging/profiles/debian.toml", "usr/share/twinwall/profiles"),
     ("packaging/debian/copyright", "usr/share/doc/twinwall"),
     ("docs/guide.md", "usr/share/doc/twinwall"),
     ("docs/configuration.md", "usr/share/doc/twinwall"),
+    ("docs/console.md", "usr/share/doc/twinwall"),
     ("docs/install.md", "usr/share/doc/twinwall"),
 ];
 /// A shell, and where Debian looks for its completions.

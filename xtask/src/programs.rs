@@ -14,7 +14,7 @@ const FUZZ_MINUTES: u64 = 10;
 
 /// Builds guard, daemon and lab for release and becomes the lab.
 pub(crate) fn lab(root: &Path, arguments: &[String]) -> Outcome {
-    setup::setup()?;
+    setup::setup(root)?;
     let packages = ["-p", "twinwall-guard", "-p", "twinwall", "-p", "twinwall-lab"];
     let mut build = shell::cargo(root, &["build", "--release", "--locked"]);
     build.args(packages);

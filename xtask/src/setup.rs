@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome, fail};
 use crate::shell;
 
 /// A program that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 32] = [
+const NEEDED: [(&str, &str); 36] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("ping", "iputils-ping"),
@@ -45,6 +45,11 @@ const NEEDED: [(&str, &str); 32] = [
     ("sshd", "openssh-server"),
     ("ifquery", "ifupdown"),
     ("suricata", "suricata"),
+    // A person's browser for the console, what drives it, and another visitor.
+    ("chromium", "chromium"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("curl", "curl"),
 ];
 
 /// What is there only to be compared with.
@@ -60,7 +65,26 @@ deb http://deb.debian.org/debian bookworm-backports main\n";
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Installs what is missing.
-pub(crate) fn setup() -> Outcome {
+pub(crate) fn setup(root: &Path) -> Outcome {
+    packages()?;
+    browser(root)
+}
+
+/// What drives the browser, at the versions of the lock file. Nothing of it is shipped.
+fn browser(root: &Path) -> Outcome {
+    let folder = root.join("lab/browser");
+    let (wanted, there) = (folder.join("package-lock.json"), folder.join("node_modules"));
+    let stamp = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
+    if stamp(&there.join(".package-lock.json")) >= stamp(&wanted) {
+        return Ok(());
+    }
+    let mut command = Command::new("npm");
+    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+    shell::run(command)
+}
+
+/// Installs the Debian packages that are missing.
+fn packages() -> Outcome {
     let missing: Vec<&str> = NEEDED
         .iter()
         .filter(|(program, _)| shell::find(program).is_none())

@@ -26,7 +26,7 @@ pub(crate) fn test(root: &Path) -> Outcome {
             "test: the tests build network namespaces and load nftables rules in them; run this as root"
         );
     }
-    setup::setup()?;
+    setup::setup(root)?;
     let before = Before::look();
     let result = everything(root, &before);
     let clean = before.compare();

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::ids::{Designation, MAX_TARGETS};
 
 use super::kinds::{
-    Addresses, CheckNames, Choice, InterfaceName, Kind, PathBelowRoot, Prefixes, Seconds, Text,
-    Toggle, Whole,
+    Addresses, CheckNames, Choice, InterfaceName, Kind, Listens, PathBelowRoot, Prefixes, Seconds,
+    Text, Toggle, Whole,
 };
 use super::preflight::Prerequisites;
 use super::{Cable, GateMode};
@@ -80,6 +80,8 @@ pub(super) enum FailbackWord {
     Primary,
 }
 
+/// Addresses on which the console listens.
+const MAX_LISTENS: usize = 16;
 /// Longest name of a node in bytes.
 const MAX_NODE_NAME: usize = 64;
 const DAY: Duration = Duration::from_secs(86_400);
@@ -118,6 +120,14 @@ pub(super) static REALTIME: Key<Toggle> = Key {
     kind: Toggle,
     absent: Absent::Default("true"),
     about: "Ask for realtime scheduling and locked memory, so that a busy machine still beats in time.",
+};
+
+pub(super) static WEB_LISTEN: Key<Listens> = Key {
+    section: "web",
+    name: "listen",
+    kind: Listens { max: MAX_LISTENS },
+    absent: Absent::Nothing("every own address, port 8443"),
+    about: "Where the console listens, as `10.1.0.2:8443` or `[2001:db8::2]:8443`; `[::]:8443` stands for every address. Never on the HA link. With this section `twinwall run` starts the console too; its unit starts it in any case.",
 };
 
 pub(super) static PAIR_ID: Key<Whole<u16>> = Key {
@@ -291,7 +301,7 @@ pub(super) static VIRTUAL: Key<Prefixes> = Key {
 
 /// The keys of `node.toml`.
 pub(super) static NODE: &[&dyn Described] =
-    &[&NODE_NAME, &DESIGNATION, &KEY_FILE, &GATE, &REALTIME];
+    &[&NODE_NAME, &DESIGNATION, &KEY_FILE, &GATE, &REALTIME, &WEB_LISTEN];
 
 /// The keys of `pair.toml`, section by section.
 pub(super) static PAIR: &[&dyn Described] = &[

@@ -1,7 +1,7 @@
 //! The kinds of values that a key can hold: each reads a TOML value or reports
 //! what is wrong with it, and describes itself for the reference.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use toml::Spanned;
@@ -64,6 +64,12 @@ pub(super) struct Prefixes;
 
 /// Plain addresses: one text or a list.
 pub(super) struct Addresses {
+    /// Longest list.
+    pub max: usize,
+}
+
+/// Addresses with ports: one text or a list.
+pub(super) struct Listens {
     /// Longest list.
     pub max: usize,
 }
@@ -408,6 +414,32 @@ impl Kind for Addresses {
 
     fn describe(&self) -> String {
         format!("list of at most {} IP addresses", self.max)
+    }
+}
+
+impl Kind for Listens {
+    type Value = Vec<SocketAddr>;
+
+    fn read(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        place: &Place,
+        report: &mut Report<'_>,
+    ) -> Option<Self::Value> {
+        let all = each(value, place, report, |text, place, report| {
+            let address = text.parse().ok().filter(|address: &SocketAddr| address.port() != 0);
+            if address.is_none() {
+                let remedy = "write one as 10.1.0.2:8443 or [2001:db8::2]:8443";
+                report.add(place, "not an IP address with a port", remedy);
+            }
+            address
+        })?;
+        limit(&all, self.max, place, report);
+        Some(all.into_iter().map(|found| found.value).collect())
+    }
+
+    fn describe(&self) -> String {
+        format!("list of at most {} IP addresses with ports", self.max)
     }
 }
 

@@ -27,7 +27,7 @@ pub mod form {
     pub use super::reference::tables;
 }
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,9 @@ pub struct Node {
     pub gate: GateMode,
     /// Whether the guard asks for realtime scheduling and locked memory.
     pub realtime: bool,
+    /// Where the console listens; empty for all own addresses. Nothing of it concerns a guard.
+    #[serde(default)]
+    pub web_listen: Vec<SocketAddr>,
 }
 
 /// How the kernel's gate is made.

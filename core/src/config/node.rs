@@ -31,11 +31,15 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Node> {
     let key_file = top.get(&keys::KEY_FILE, report);
     let gate = top.get(&keys::GATE, report);
     let realtime = top.get(&keys::REALTIME, report);
+    let web = top.section("web", report);
+    web.refuse_unknown(keys::NODE, report);
+    let listen = web.get(&keys::WEB_LISTEN, report);
     Some(Node {
         name: name?.value,
         designation: designation?.value,
         key_file: key_file?.value,
         gate: gate?.value,
         realtime: realtime?.value,
+        web_listen: listen.map(|listen| listen.value).unwrap_or_default(),
     })
 }

@@ -55,6 +55,7 @@ fn a_right_node_gets_the_defaults() {
         key_file: "etc/twinwall/pair.key".into(),
         gate: GateMode::Auto,
         realtime: true,
+        web_listen: Vec::new(),
     };
     assert_eq!(node, expected);
     assert_eq!(default_key_file(), expected.key_file);

@@ -3,6 +3,21 @@
 use clap::{Args, Subcommand};
 use twinwall::agent::accounts::Role;
 
+#[derive(Args)]
+pub(crate) struct WebArgs {
+    #[command(subcommand)]
+    pub(crate) order: Option<WebOrder>,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+pub(crate) enum WebOrder {
+    /// Print the token with which the console's first page makes the first administrator
+    ///
+    /// It is good for 30 minutes and for one use. Beside it stands the fingerprint of the
+    /// console's own certificate, to be compared with what the browser shows.
+    SetupToken,
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Account {
     /// Show who may sign in to the console, and their tokens

@@ -20,6 +20,7 @@ mod status;
 mod switchover;
 mod sync;
 mod ward;
+mod web;
 
 use std::fs;
 use std::path::Path;
@@ -37,6 +38,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Agent(args) => agent::agent(root, args),
         Command::Sync(args) => sync::sync(root, args),
         Command::Pair(order) => pair::pair(root, order),
+        Command::Web(args) => web::web(root, args),
         Command::Account(order) => account::account(root, order),
         Command::Jobs(args) => jobs::jobs(root, args),
         Command::Guard => start::guard(root),

@@ -1,4 +1,4 @@
-//! `twinwall run`: starts guard and agent, starts them again whenever they die, and passes
+//! `twinwall run`: starts guard, agent and, where node.toml names it, the console, starts them again whenever they die, and passes
 //! on the order to stop. It holds no role: while it is away the guard goes on. The guard
 //! runs while the settings want it; the agent tells when they changed.
 
@@ -30,14 +30,23 @@ pub(super) fn run(root: &Path) -> Result<(), Failure> {
     agent_arguments.extend(["agent".into(), "--supervised".into()]);
     let mut guard = Ward::new("guard", start::beside(start::GUARD)?, at_root());
     let mut agent = Ward::new("agent", start::own()?, agent_arguments);
+    let mut web = Ward::new("console", start::own()?, {
+        let mut arguments = at_root();
+        arguments.push("web".into());
+        arguments
+    });
     look(root, &mut guard)?;
     agent.start()?;
+    if files::web_is_wanted(root) {
+        web.start()?;
+    }
     loop {
         guard.tend()?;
         agent.tend()?;
-        let due = [guard.due(), agent.due()].into_iter().flatten().min();
+        web.tend()?;
+        let due = [guard.due(), agent.due(), web.due()].into_iter().flatten().min();
         match signals.wait(left(due)) {
-            Some(Signal::Stop(number)) => return stop(number, &signals, guard, agent),
+            Some(Signal::Stop(number)) => return stop(number, &signals, guard, [agent, web]),
             Some(Signal::Look) => look(root, &mut guard)?,
             Some(Signal::Child) | None => {}
         }
@@ -68,18 +77,23 @@ fn look(root: &Path, guard: &mut Ward) -> Result<(), Failure> {
     guard.stop(GOODBYE)
 }
 
-/// Both end; the guard's end is the one that counts.
-fn stop(number: i32, signals: &Signals, mut guard: Ward, mut agent: Ward) -> Result<(), Failure> {
+/// All end; the guard's end is the one that counts.
+fn stop(
+    number: i32,
+    signals: &Signals,
+    mut guard: Ward,
+    mut others: [Ward; 2],
+) -> Result<(), Failure> {
     guard.stop(number)?;
-    agent.stop(number)?;
+    others.iter_mut().try_for_each(|other| other.stop(number))?;
     let mut result = Ok(());
-    while guard.is_there() || agent.is_there() {
+    while guard.is_there() || others.iter().any(Ward::is_there) {
         if let Some(status) = guard.tend()? {
             result = ended("guard", status);
         }
-        agent.tend()?;
-        if guard.is_there() || agent.is_there() {
-            let due = [guard.due(), agent.due()].into_iter().flatten().min();
+        others.iter_mut().try_for_each(|other| other.tend().map(drop))?;
+        if guard.is_there() || others.iter().any(Ward::is_there) {
+            let due = others.iter().filter_map(Ward::due).chain(guard.due()).min();
             let _another = signals.wait(left(due));
         }
     }

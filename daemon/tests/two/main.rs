@@ -3,6 +3,7 @@
 
 mod attack;
 mod big;
+mod console;
 mod failing;
 mod health;
 mod owners;

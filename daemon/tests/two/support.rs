@@ -2,6 +2,7 @@
 //! All of it goes when the test ends, also after a failure.
 
 use std::fs;
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -23,6 +24,8 @@ pub(crate) struct Node {
     pub(crate) profile: &'static str,
     /// Whether a guard runs beside the agent.
     guarded: bool,
+    /// Whether a console does.
+    console: bool,
 }
 
 /// Two of them.
@@ -91,7 +94,8 @@ impl Two {
             node.write("etc/twinwall/pair.toml", PAIR);
             let is_primary = (name == "gw-a") == a_is_primary;
             let designation = if is_primary { "primary" } else { "secondary" };
-            let text = format!("name = \"{name}\"\ndesignation = \"{designation}\"\n");
+            let web = if node.console { "[web]\nlisten = \"[::]:8443\"\n" } else { "" };
+            let text = format!("name = \"{name}\"\ndesignation = \"{designation}\"\n{web}");
             node.write("etc/twinwall/node.toml", &text);
         }
         let marks = r#"{"lineage":"00000000000000000000000000000001"}"#;
@@ -121,11 +125,30 @@ impl Node {
         ip(&["netns", "add", namespace]);
         let root = std::env::temp_dir().join(format!("twinwall-{namespace}"));
         let (namespace, profile) = (namespace.to_owned(), PROFILE);
-        let node = Node { namespace, root, agent: None, profile, guarded: false };
+        let node = Node { namespace, root, agent: None, profile, guarded: false, console: false };
         for below in ["etc/twinwall", "run/twinwall", "var/lib/twinwall"] {
             fs::create_dir_all(node.path(below)).expect("made");
         }
         node
+    }
+
+    /// With a guard and a console, once it starts.
+    pub(crate) fn with_console(&mut self, profile: &'static str) {
+        (self.profile, self.guarded, self.console) = (profile, true, true);
+    }
+
+    /// Runs `twinwall` with a line on its standard input; it must succeed.
+    pub(crate) fn typed(&self, arguments: &[&str], line: &str) {
+        let mut child = self
+            .inside()
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut input = child.stdin.take().expect("a pipe");
+        input.write_all(format!("{line}\n").as_bytes()).expect("typed");
+        drop(input);
+        assert!(child.wait().expect("it ends").success(), "{arguments:?}");
     }
 
     /// The agent's process.

@@ -3,8 +3,12 @@
 use crate::support::{DEB, Site, in_lab};
 
 /// The highest exposure that `systemd-analyze security` may find, times ten.
-const EXPOSURE: [(&str, u32); 3] =
-    [("twinwall-guard", 29), ("twinwall-agent", 50), ("twinwall-recover", 25)];
+const EXPOSURE: [(&str, u32); 4] = [
+    ("twinwall-guard", 29),
+    ("twinwall-agent", 50),
+    ("twinwall-recover", 25),
+    ("twinwall-web", 15),
+];
 
 #[test]
 fn the_package_installs_and_a_pair_set_up_from_files_serves() {
@@ -43,9 +47,11 @@ fn a_guard_that_died_comes_back_although_its_settings_could_not_be_read_for_a_wh
 
 /// What is there before anybody configured anything.
 fn installed(site: &Site, node: usize) {
-    let enabled = "systemctl is-enabled twinwall-agent twinwall-recover twinwall-guard; true";
-    assert_eq!(site.run(node, enabled), "enabled\nenabled\ndisabled\n");
-    site.run(node, "systemctl is-active twinwall-agent");
+    let enabled = "systemctl is-enabled twinwall-agent twinwall-recover twinwall-web \
+                   twinwall-guard; true";
+    assert_eq!(site.run(node, enabled), "enabled\nenabled\nenabled\ndisabled\n");
+    site.run(node, "systemctl is-active twinwall-agent twinwall-web");
+    console(site, node);
     site.run(node, "systemctl start twinwall-guard");
     let guard = "systemctl show --value --property=ActiveState,ConditionResult twinwall-guard";
     assert_eq!(site.run(node, guard), "inactive\nno\n", "a guard without settings does not start");
@@ -60,9 +66,22 @@ fn installed(site: &Site, node: usize) {
     site.run(node, "bash -n /usr/share/bash-completion/completions/twinwall");
 }
 
+/// The console runs as its own user, and reaches the agent by its group.
+fn console(site: &Site, node: usize) {
+    let user = "ps -o user= -p $(systemctl show --value --property=MainPID twinwall-web)";
+    assert_eq!(site.run(node, user).trim(), "twinwall-web");
+    let log = "journalctl --unit=twinwall-web --output=cat";
+    let listening =
+        format!("for i in $(seq 50); do {log} | grep listening && break; sleep 0.2; done");
+    let said = site.run(node, &listening);
+    assert!(said.contains("listening on [::]:8443"), "{said}{}", site.run(node, log));
+    let token = site.run(node, "twinwall web setup-token");
+    assert!(token.contains("fingerprint"), "{token}");
+}
+
 /// The units are sound, and as closed as they are meant to be.
 fn hardened(site: &Site) {
-    let said = site.run(0, "systemd-analyze verify --man=no twinwall-guard.service twinwall-agent.service twinwall-recover.service 2>&1");
+    let said = site.run(0, "systemd-analyze verify --man=no twinwall-guard.service twinwall-agent.service twinwall-recover.service twinwall-web.service 2>&1");
     assert_eq!(said, "");
     for (unit, exposure) in EXPOSURE {
         site.run(0, &format!("systemd-analyze security --threshold={exposure} {unit}.service"));

@@ -88,7 +88,7 @@ const NOT_IN_CORE: [(&str, &str); 10] = [
 ];
 
 /// What of `std::net` the core may use: values, no sockets.
-const ADDRESS_TYPES: [&str; 4] = ["IpAddr", "Ipv4Addr", "Ipv6Addr", "AddrParseError"];
+const ADDRESS_TYPES: [&str; 5] = ["IpAddr", "Ipv4Addr", "Ipv6Addr", "SocketAddr", "AddrParseError"];
 
 /// Checks dependencies and the core's words.
 pub(super) fn check(sources: &Sources) -> Vec<Finding> {

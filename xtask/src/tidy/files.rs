@@ -7,9 +7,10 @@ use std::path::Path;
 use crate::failure::Failure;
 
 /// Folders that hold nothing written by people.
-const SKIPPED: [&str; 5] = ["target", ".git", "corpus", "artifacts", "coverage"];
+const SKIPPED: [&str; 6] = ["target", ".git", "corpus", "artifacts", "coverage", "node_modules"];
 /// Endings of the files that the rules look at.
-const ENDINGS: [&str; 9] = ["rs", "md", "toml", "txt", "sh", "service", "svg", "json", "run"];
+const ENDINGS: [&str; 13] =
+    ["rs", "md", "toml", "txt", "sh", "service", "svg", "json", "run", "html", "css", "js", "mjs"];
 
 /// One file.
 pub(crate) struct Source {

@@ -38,6 +38,10 @@ pub enum Code {
     NotFound,
     /// The caller may not.
     Forbidden,
+    /// Nobody knows who the caller is: through the console, without session or token.
+    Unauthenticated,
+    /// Too often; later.
+    TooMany,
     /// Not in this state; later, or after something else.
     Conflict,
     /// Something that this needs is away: the guard, or the other node.
@@ -90,6 +94,8 @@ impl Code {
             Code::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             Code::NotFound => StatusCode::NOT_FOUND,
             Code::Forbidden => StatusCode::FORBIDDEN,
+            Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Code::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Code::Conflict => StatusCode::CONFLICT,
             Code::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
             Code::Machine => StatusCode::INTERNAL_SERVER_ERROR,

@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod caller;
+pub mod console;
 pub mod dashboard;
 pub mod error;
 pub mod guard;
@@ -34,11 +35,15 @@ use axum::routing::get;
 use axum::{Json, Router};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::accounts::Role;
 use super::node::Node;
+use super::tree::{Root, group_number};
 use error::Refusal;
-pub(crate) use request::Body;
-use request::MAX_BODY;
+pub(crate) use request::{Body, MAX_BODY};
 use route::Route;
+
+/// Who may connect beside root, where the machine has such a group.
+pub(crate) const GROUP: &str = "twinwall";
 
 /// How long a request waits for settings that are being read: a section that is being changed
 /// is changed to its end before.
@@ -56,6 +61,7 @@ pub struct Shared {
 fn routes() -> Vec<Route> {
     let all = [
         accounts::routes(),
+        console::routes(),
         dashboard::routes(),
         guard::routes(),
         ha::routes(),
@@ -67,6 +73,11 @@ fn routes() -> Vec<Route> {
         services::routes(),
     ];
     all.into_iter().flatten().collect()
+}
+
+/// Every route with the least role for which the console asks it.
+pub fn access() -> Vec<(route::Method, &'static str, Role)> {
+    routes().into_iter().map(|route| (route.method, route.path, route.least)).collect()
 }
 
 /// The OpenAPI document.
@@ -135,5 +146,9 @@ pub async fn listen(path: &Path) -> io::Result<UnixListener> {
     }
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    if rustix::process::geteuid().is_root() {
+        let machine = Root::open(Path::new("/"))?;
+        std::os::unix::fs::chown(path, None, group_number(&machine, GROUP)?)?;
+    }
     Ok(listener)
 }

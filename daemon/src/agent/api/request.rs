@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::error::Refusal;
 
 /// Longest request body in bytes: the settings of the largest pair.
-pub(super) const MAX_BODY: usize = 1 << 20;
+pub(crate) const MAX_BODY: usize = 1 << 20;
 /// How long a body may take to come.
 const BODY_TIME: Duration = Duration::from_secs(10);
 

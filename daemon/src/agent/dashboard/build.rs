@@ -284,7 +284,12 @@ fn interface(
         name: interface.name.clone(),
         watch: interface.watch,
         here: seen.map(|it| it.carrier && it.held.is_none()),
-        there: seen.and_then(|it| it.peer_healthy).filter(|_| is_heard),
+        // Of an interface that is not watched the other node says nothing; that it is heard
+        // there says enough.
+        there: seen
+            .and_then(|it| it.peer_healthy)
+            .filter(|_| is_heard)
+            .or_else(|| path.filter(|path| path.alive).map(|_| true)),
         heard: path.map(|path| path.alive),
         virtual_ips: interface.virtual_ips.iter().map(ToString::to_string).collect(),
         own_here: own(views.designation),

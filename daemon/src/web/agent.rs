@@ -1,0 +1,144 @@
+//! The way to the agent: one request, one answer over its socket, in the name of a person.
+//! What comes back is bounded in time by the caller, and in length here.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{Method, Request, Response, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::handshake;
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use crate::agent::api::caller::{FROM_HEADER, USER_HEADER};
+use crate::agent::api::error::Refusal;
+use crate::files::AGENT_SOCKET;
+
+/// How long an answer may take: the longest are validators of a whole section.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Longest answer that a page reads, in bytes.
+const MAX_ANSWER: usize = 8 << 20;
+
+/// The agent below a root.
+#[derive(Clone)]
+pub(super) struct Agent {
+    socket: PathBuf,
+}
+
+/// In whose name something is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Name {
+    /// The person, or what the console does by itself.
+    pub(super) user: String,
+    /// The address from which that person comes.
+    pub(super) from: String,
+}
+
+impl Name {
+    /// The console itself.
+    pub(super) fn console() -> Name {
+        Name { user: "console".to_owned(), from: "this node".to_owned() }
+    }
+}
+
+impl Agent {
+    pub(super) fn below(root: &Path) -> Agent {
+        Agent { socket: root.join(AGENT_SOCKET) }
+    }
+
+    /// Reads.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refusal> {
+        self.read(Method::GET, path, Bytes::new(), &Name::console()).await
+    }
+
+    /// Orders.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        name: &Name,
+    ) -> Result<T, Refusal> {
+        let body = serde_json::to_vec(body).map_err(|error| Refusal::invalid(error.to_string()))?;
+        self.read(Method::POST, path, body.into(), name).await
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        name: &Name,
+    ) -> Result<T, Refusal> {
+        let answer = self.ask(method, path, body, name).await?;
+        let good = answer.status().is_success();
+        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect();
+        let body = tokio::time::timeout(PATIENCE, body).await.map_err(|_| silent())?;
+        let bytes = body.map_err(|error| broken(&error))?.to_bytes();
+        if good {
+            return serde_json::from_slice(&bytes).map_err(|error| nonsense(&error));
+        }
+        Err(serde_json::from_slice(&bytes).unwrap_or_else(|error| nonsense(&error)))
+    }
+
+    /// Asks, and hands the answer on as it comes.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        name: &Name,
+    ) -> Result<Response<Body>, Refusal> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "agent")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(USER_HEADER, &name.user)
+            .header(FROM_HEADER, &name.from)
+            .body(Full::new(body))
+            .map_err(|error| Refusal::invalid(error.to_string()))?;
+        let asked = tokio::time::timeout(PATIENCE, self.send(request)).await;
+        let answer = asked.map_err(|_| silent())??;
+        Ok(answer.map(Body::new))
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Refusal> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| away(&error))?;
+        let made = handshake(TokioIo::new(stream)).await;
+        let (mut sender, connection) = made.map_err(|error| broken(&error))?;
+        // It ends with the answer, or when nobody wants that any more.
+        tokio::spawn(connection);
+        sender.send_request(request).await.map_err(|error| broken(&error))
+    }
+}
+
+fn away(error: &io::Error) -> Refusal {
+    let why = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => "it does not run".to_owned(),
+        _ => error.to_string(),
+    };
+    Refusal::unreachable(format!(
+        "the agent of this node cannot be reached: {why}; start it with 'systemctl start \
+         twinwall-agent'"
+    ))
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Refusal {
+    Refusal::unreachable(format!("the agent ended before it had answered ({error}); try again"))
+}
+
+fn silent() -> Refusal {
+    Refusal::unreachable("the agent does not answer; look for 'twinwall agent' in the system's log")
+}
+
+fn nonsense(error: &serde_json::Error) -> Refusal {
+    Refusal::unreachable(format!(
+        "the agent answered what cannot be read ({error}); was twinwall upgraded, and the agent \
+         not started again?"
+    ))
+}

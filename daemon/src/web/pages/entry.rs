@@ -1,0 +1,186 @@
+//! The way in and out: first set-up, signing in, signing out.
+
+use std::time::Instant;
+
+use askama::Template;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::{Frame, failed, shown, with_cookie};
+use crate::agent::accounts::Secret;
+use crate::agent::api::accounts::FirstAccount;
+use crate::agent::api::error::{Code, Refusal};
+use crate::agent::api::sync::Taken;
+use crate::web::access::{SESSION, cookie, set_cookie};
+use crate::web::agent::Name;
+use crate::web::csrf;
+use crate::web::listen::Ends;
+use crate::web::request::{Knocked, Posted, VISIT};
+use crate::web::sign_in::sign_in as compare;
+use crate::web::state::Shared;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignIn {
+    page: Frame,
+    name: String,
+    wrong: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "set_up.html")]
+struct SetUp {
+    page: Frame,
+    token: String,
+    name: String,
+    wrong: Option<String>,
+    wrong_name: Option<String>,
+    wrong_password: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Credentials {
+    name: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct First {
+    token: String,
+    name: String,
+    password: String,
+    again: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Nothing {}
+
+/// The visitor's cookie, a new one where there is none.
+fn visit(headers: &HeaderMap) -> Result<(String, bool), Refusal> {
+    match cookie(headers, VISIT) {
+        Some(visit) => Ok((visit.to_owned(), false)),
+        None => Secret::new("").map(|secret| (secret.text().to_owned(), true)),
+    }
+}
+
+/// A page whose form belongs to the visitor's cookie.
+fn knock(headers: &HeaderMap, page: impl FnOnce(String) -> Response) -> Response {
+    match visit(headers) {
+        Ok((visit, false)) => page(csrf::token(&visit)),
+        Ok((visit, true)) => with_cookie(page(csrf::token(&visit)), set_cookie(VISIT, &visit)),
+        Err(refusal) => failed(&refusal),
+    }
+}
+
+/// Whether nobody has an account yet.
+fn is_fresh(console: &Shared) -> Result<bool, Refusal> {
+    console.accounts.now().map(|accounts| accounts.accounts.is_empty())
+}
+
+pub(super) async fn sign_in_page(State(console): State<Shared>, headers: HeaderMap) -> Response {
+    match is_fresh(&console) {
+        Ok(true) => Redirect::to("/set-up").into_response(),
+        Ok(false) => knock(&headers, |csrf| sign_in_form(csrf, String::new(), None)),
+        Err(refusal) => failed(&refusal),
+    }
+}
+
+fn sign_in_form(csrf: String, name: String, wrong: Option<String>) -> Response {
+    shown(&SignIn { page: Frame::outside("Sign in", csrf), name, wrong })
+}
+
+pub(super) async fn sign_in(
+    State(console): State<Shared>,
+    ConnectInfo(ends): ConnectInfo<Ends>,
+    headers: HeaderMap,
+    Knocked(credentials): Knocked<Credentials>,
+) -> Response {
+    let Credentials { name, password } = credentials;
+    let compared = compare(&console, &name, password, ends.visitor).await;
+    let opened = compared.and_then(|account| console.sessions.open(&account, Instant::now()));
+    match opened {
+        Ok(secret) => with_cookie(Redirect::to("/"), set_cookie(SESSION, secret.text())),
+        Err(refusal) => {
+            let status = refusal.code.status();
+            let wrong = Some(refusal.message);
+            (status, knock(&headers, |csrf| sign_in_form(csrf, name, wrong))).into_response()
+        }
+    }
+}
+
+pub(super) async fn set_up_page(State(console): State<Shared>, headers: HeaderMap) -> Response {
+    match is_fresh(&console) {
+        Ok(false) => Redirect::to("/sign-in").into_response(),
+        Ok(true) => knock(&headers, |csrf| set_up_form(csrf, String::new(), String::new(), None)),
+        Err(refusal) => failed(&refusal),
+    }
+}
+
+fn set_up_form(csrf: String, token: String, name: String, refusal: Option<&Refusal>) -> Response {
+    let at = |place: &str| {
+        let details = refusal.map_or(&[][..], |refusal| &refusal.details);
+        details.iter().find(|detail| detail.place == place).map(|detail| detail.message.clone())
+    };
+    let (wrong_name, wrong_password) = (at("name"), at("password"));
+    let elsewhere = wrong_name.is_none() && wrong_password.is_none();
+    let wrong = refusal.filter(|_| elsewhere).map(|refusal| refusal.message.clone());
+    let page = Frame::outside("First set-up", csrf);
+    shown(&SetUp { page, token, name, wrong, wrong_name, wrong_password })
+}
+
+pub(super) async fn set_up(
+    State(console): State<Shared>,
+    ConnectInfo(ends): ConnectInfo<Ends>,
+    headers: HeaderMap,
+    Knocked(first): Knocked<First>,
+) -> Response {
+    let First { token, name, password, again } = first;
+    let refused = |refusal: &Refusal| {
+        let status: StatusCode = refusal.code.status();
+        let form = |csrf| set_up_form(csrf, token.clone(), name.clone(), Some(refusal));
+        (status, knock(&headers, form)).into_response()
+    };
+    if let Err(refusal) = console.guessing.guess(None, ends.visitor, Instant::now()) {
+        return refused(&refusal);
+    }
+    if password != again {
+        let message = "the two passwords differ".to_owned();
+        let details = crate::agent::api::error::Detail { place: "password".to_owned(), message };
+        return refused(&Refusal {
+            code: Code::Invalid,
+            message: String::new(),
+            details: vec![details],
+        });
+    }
+    let body =
+        FirstAccount { token: token.clone(), name: name.clone(), password: password.clone() };
+    let from = Name { user: "first-set-up".to_owned(), from: ends.visitor.to_string() };
+    let made: Result<Taken, Refusal> =
+        console.agent.post("/api/v1/first-account", &body, &from).await;
+    if let Err(refusal) = made {
+        return refused(&refusal);
+    }
+    let compared = compare(&console, &name, password, ends.visitor).await;
+    match compared.and_then(|account| console.sessions.open(&account, Instant::now())) {
+        Ok(secret) => with_cookie(Redirect::to("/"), set_cookie(SESSION, secret.text())),
+        Err(_) => Redirect::to("/sign-in").into_response(),
+    }
+}
+
+pub(super) async fn sign_out(State(console): State<Shared>, posted: Posted<Nothing>) -> Response {
+    if let Some(secret) = &posted.person.session {
+        console.sessions.close(secret);
+    }
+    with_cookie(Redirect::to("/sign-in"), set_cookie(SESSION, ""))
+}
+
+pub(super) async fn sign_out_everywhere(
+    State(console): State<Shared>,
+    posted: Posted<Nothing>,
+) -> Response {
+    let Posted { person, fields: Nothing {} } = posted;
+    console.sessions.close_all_of(&person.name);
+    with_cookie(Redirect::to("/sign-in"), set_cookie(SESSION, ""))
+}
