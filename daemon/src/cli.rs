@@ -72,11 +72,7 @@ pub(crate) enum Command {
     /// one as it is.
     Preflight(PreflightArgs),
     /// Show the services that run only on the active node and the health checks, as they are here
-    Services {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Services(ServicesArgs),
     /// Say why this node has its role: what is true, who should serve, what follows
     Explain(ExplainArgs),
     /// Show what happened on this node
@@ -196,6 +192,34 @@ pub(crate) struct RestoreArgs {
     pub(crate) section: Section,
     /// Number of the version, as 'history' shows it
     pub(crate) version: u64,
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct ServicesArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) order: Option<ServicesOrder>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ServicesOrder {
+    /// Whether a unit that is bound to the active role may run here now
+    ///
+    /// systemd asks before it starts one. Ends with 1 when it may not: high availability is on,
+    /// the unit is enabled, and this node is not active.
+    MayRun {
+        /// Its name
+        unit: String,
+    },
+    /// Write what has systemd ask, for its generator
+    #[command(hide = true)]
+    DropIns {
+        /// systemd's folder for what generators make
+        folder: PathBuf,
+    },
 }
 
 #[derive(Args)]

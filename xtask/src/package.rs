@@ -31,6 +31,9 @@ const FILES: [(&str, &str); 11] = [
     ("docs/console.md", "usr/share/doc/twinwall"),
     ("docs/install.md", "usr/share/doc/twinwall"),
 ];
+/// What systemd runs at boot.
+const GENERATOR: (&str, &str) =
+    ("packaging/systemd/system-generators/twinwall", "usr/lib/systemd/system-generators");
 /// A shell, and where Debian looks for its completions.
 const COMPLETIONS: [(&str, &str); 3] = [
     ("bash", "usr/share/bash-completion/completions/twinwall"),
@@ -104,6 +107,7 @@ pub(crate) fn build(root: &Path, how: Build) -> Result<PathBuf, Failure> {
     for (file, folder) in FILES {
         stage.install(&root.join(file), folder, 0o644)?;
     }
+    stage.install(&root.join(GENERATOR.0), GENERATOR.1, 0o755)?;
     for (folder, mode) in EMPTY {
         stage.folder(folder)?;
         set_mode(&stage.0.join(folder), mode)?;

@@ -45,7 +45,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Status(args) => status::status(root, args),
         Command::Preflight(args) => preflight::preflight(root, args),
         Command::Ready(args) => ready::ready(root, args),
-        Command::Services { json } => services::services(root, *json),
+        Command::Services(args) => services::services(root, args),
         Command::Explain(args) => status::explain(root, args),
         Command::Events(args) => events::events(root, args),
         Command::Switchover(args) => switchover::switchover(root, args),

@@ -67,7 +67,7 @@ fn show(root: &Path, args: &ProfileShowArgs) -> Result<(), Failure> {
 }
 
 /// The named file, else the administrator's own profile, else the one that is built in.
-fn read(root: &Path, named: Option<&Path>) -> Result<Parsed, Errors> {
+pub(super) fn read(root: &Path, named: Option<&Path>) -> Result<Parsed, Errors> {
     let own = root.join(FILE);
     let file: Option<PathBuf> = match named {
         Some(named) => Some(named.to_owned()),

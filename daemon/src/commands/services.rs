@@ -3,18 +3,53 @@
 use std::path::Path;
 use std::time::Duration;
 
+use twinwall::agent::services::unit;
 use twinwall::agent::services::view::{
     Doing, Health, HealthView, Phase, ServiceView, ServicesView,
 };
+use twinwall::agent::settings;
+use twinwall::client;
 use twinwall::failure::Failure;
+use twinwall_core::beat::RoleWord;
 use twinwall_core::explain::span;
 
+use super::profile;
 use crate::api_client::Api;
+use crate::cli::{ServicesArgs, ServicesOrder};
 use crate::show::{print, print_json};
 
-pub(super) fn services(root: &Path, json: bool) -> Result<(), Failure> {
-    let view: ServicesView = Api::of(root).get("/api/v1/services")?;
-    if json { print_json(&view) } else { print(&text(&view)) }
+pub(super) fn services(root: &Path, args: &ServicesArgs) -> Result<(), Failure> {
+    match &args.order {
+        Some(ServicesOrder::MayRun { unit }) => may_run(root, unit),
+        Some(ServicesOrder::DropIns { folder }) => drop_ins(root, folder),
+        None => {
+            let view: ServicesView = Api::of(root).get("/api/v1/services")?;
+            if args.json { print_json(&view) } else { print(&text(&view)) }
+        }
+    }
+}
+
+/// What systemd asks at boot as well, when no guard runs yet: such a node is not active.
+fn may_run(root: &Path, unit: &str) -> Result<(), Failure> {
+    if !settings::is_enabled(root) || !unit::is_enabled("/usr/bin/systemctl", unit) {
+        return Ok(());
+    }
+    let role = client::status(root).map(|status| status.snapshot.role.role);
+    let is = match role {
+        Ok(RoleWord::Active) => return Ok(()),
+        Ok(other) => format!("is {}", other.word()),
+        Err(_) => "has no guard that answers".to_owned(),
+    };
+    Err(Failure::problem(format!(
+        "this node {is}: {unit} runs on the active one only, and starts here when this one is"
+    )))
+}
+
+/// Whatever is wrong with the profile, the machine has to boot: the agent says it.
+fn drop_ins(root: &Path, folder: &Path) -> Result<(), Failure> {
+    let Ok(profile) = profile::read(root, None) else { return Ok(()) };
+    unit::write(&profile, folder)
+        .map_err(|error| Failure::machine(format!("writing below {}", folder.display()), &error))
 }
 
 fn text(view: &ServicesView) -> String {

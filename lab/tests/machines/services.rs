@@ -18,15 +18,20 @@ fn a_service_moves_with_the_role_and_starts_after_a_power_loss() {
         let active = site.settle();
         runs_only_on(&site, active);
 
-        // One that dies is started again, and one that somebody starts on the passive is stopped.
+        // One that dies is started again, and on the passive nobody starts it.
         site.run(active, "systemctl kill --signal=KILL dnsmasq");
         site.run(1 - active, "systemctl start dnsmasq");
+        site.run(1 - active, "journalctl -u dnsmasq | grep -q 'runs on the active one only'");
         runs_only_on(&site, active);
 
         site.cut_power(active);
         site.until("the other one runs it", || runs(&site, 1 - active, true));
         site.power_on(active);
         runs_only_on(&site, 1 - active);
+        // It was enabled there and never ran in this boot, not for a moment.
+        let never = "systemctl is-enabled dnsmasq && \
+                     systemctl show --value --property=ExecMainStartTimestampMonotonic dnsmasq";
+        assert_eq!(site.run(active, never).lines().last(), Some("0"));
 
         // What cannot start says why, and the node says that it cannot bear the role.
         let wrong = "mkdir -p /etc/systemd/system/dnsmasq.service.d && printf \

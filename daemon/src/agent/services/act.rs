@@ -3,20 +3,15 @@
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use super::plan::{Ended, Verb};
+use super::unit;
 use crate::agent::profile::{Service, Task};
-use crate::agent::step::{How, Leftovers, Step, StepFailure};
-
-/// There when systemd runs this machine (sd_booted(3)).
-const SYSTEMD: &str = "/run/systemd/system";
-/// Asking for the state of a unit takes some milliseconds.
-const ASK: Duration = Duration::from_secs(5);
+use crate::agent::step::{How, Leftovers, StepFailure};
 
 /// Does it.
 pub(super) fn act(service: &Service, verb: Verb, root: &Path, cancelled: &AtomicBool) -> Ended {
-    if let Some(why) = left_alone(service, root) {
+    if let Some(why) = left_alone(service) {
         return Ended::LeftAlone(why);
     }
     let step = match verb {
@@ -54,22 +49,14 @@ pub(super) fn check(task: &Task, root: &Path, cancelled: &AtomicBool) -> Ended {
 
 /// Why a service is none of ours, where it is so. What the administrator has not enabled
 /// shall not run on the active either.
-fn left_alone(service: &Service, root: &Path) -> Option<String> {
+fn left_alone(service: &Service) -> Option<String> {
     if !service.is_installed() {
         return Some(format!("{} is not installed", service.program.display()));
     }
-    let [systemctl, ..] = service.start.argv.as_slice() else { return None };
-    if !systemctl.ends_with("/systemctl") {
-        return None;
-    }
-    if !Path::new(SYSTEMD).exists() {
+    let systemctl = unit::systemctl(service)?;
+    if !Path::new(unit::SYSTEMD).exists() {
         return Some("systemd does not run this machine".to_owned());
     }
-    let asked = Step::new(&[systemctl, "is-enabled", "--quiet", &service.unit], ASK);
-    match asked.run(root, Leftovers::Killed) {
-        Err(StepFailure { how: How::Exit(_), .. }) => {
-            Some(format!("{} is not enabled here", service.unit))
-        }
-        Ok(_) | Err(_) => None,
-    }
+    let enabled = unit::is_enabled(systemctl, &service.unit);
+    (!enabled).then(|| format!("{} is not enabled here", service.unit))
 }

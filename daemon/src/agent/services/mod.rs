@@ -10,6 +10,7 @@ mod health_tests;
 mod plan;
 #[cfg(test)]
 mod tests;
+pub mod unit;
 pub mod view;
 
 use std::path::{Path, PathBuf};
@@ -136,14 +137,15 @@ impl Bound {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in the services and checks of a profile, where they are others than before.
-    fn read(&self, settings: &Settings, root: &Path) {
+    /// Takes in the services and checks of a profile, where they are others than before. Says
+    /// whether the services are.
+    fn read(&self, settings: &Settings, root: &Path) -> bool {
         let listed = settings.profile.services();
         let tasks = settings.profile.health();
         let mut inside = self.inside();
         let same = inside.services.iter().map(|(at, it)| (*at, it)).eq(listed.iter().copied());
         if same && inside.tasks.iter().map(|(at, it)| (*at, it)).eq(tasks.iter().copied()) {
-            return;
+            return false;
         }
         let checks = tasks.iter().map(|(at, task)| (*at, task.step.command(root)));
         inside.checks = Checks::new(self.now(), checks);
@@ -155,6 +157,7 @@ impl Bound {
         inside.services = listed.into_iter().map(|(at, it)| (at, it.clone())).collect();
         inside.number += 1;
         inside.unable = None;
+        !same
     }
 
     /// Takes in what is wanted of them; breaks off what is not wanted any more.
@@ -272,7 +275,11 @@ pub(super) async fn keep(node: Weak<Node>) {
         let left = {
             let Some(node) = node.upgrade() else { return };
             let services = node.services();
-            services.read(&settings.borrow_and_update(), &root);
+            let others = services.read(&settings.borrow_and_update(), &root);
+            if others && root.as_path() == Path::new("/") {
+                let profile = settings.borrow().profile.clone();
+                runtime.spawn_blocking(move || unit::renew(&profile));
+            }
             let state = guard.borrow_and_update().clone();
             let last = services.inside().plan.wanted();
             services.want(wanted(&settings.borrow(), &state, last));
