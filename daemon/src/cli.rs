@@ -4,6 +4,7 @@
 mod account;
 mod ha;
 mod pair;
+mod services;
 mod span;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use account::{Account, Token, WebArgs, WebOrder};
 pub(crate) use ha::{Ha, HaSetArgs};
 pub(crate) use pair::{InviteArgs, JoinArgs, Pair};
+pub(crate) use services::{ServicesArgs, ServicesOrder};
 pub(crate) use span::parse_span;
 use twinwall::agent::section::Section;
 
@@ -192,34 +194,6 @@ pub(crate) struct RestoreArgs {
     pub(crate) section: Section,
     /// Number of the version, as 'history' shows it
     pub(crate) version: u64,
-}
-
-#[derive(Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct ServicesArgs {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(subcommand)]
-    pub(crate) order: Option<ServicesOrder>,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum ServicesOrder {
-    /// Whether a unit that is bound to the active role may run here now
-    ///
-    /// systemd asks before it starts one. Ends with 1 when it may not: high availability is on,
-    /// the unit is enabled, and this node is not active.
-    MayRun {
-        /// Its name
-        unit: String,
-    },
-    /// Write what has systemd ask, for its generator
-    #[command(hide = true)]
-    DropIns {
-        /// systemd's folder for what generators make
-        folder: PathBuf,
-    },
 }
 
 #[derive(Args)]
