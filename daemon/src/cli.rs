@@ -155,6 +155,8 @@ pub(crate) enum SyncOrder {
     /// Show the kept versions of a section
     History(HistoryArgs),
     /// Put a version of a section back on this node
+    ///
+    /// Shows what will change and asks; without a terminal it wants --yes.
     Restore(RestoreArgs),
 }
 
@@ -194,6 +196,9 @@ pub(crate) struct RestoreArgs {
     pub(crate) section: Section,
     /// Number of the version, as 'history' shows it
     pub(crate) version: u64,
+    /// Do not show what would change and ask first
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Args)]

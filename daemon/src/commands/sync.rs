@@ -23,6 +23,9 @@ use crate::system;
 /// Between two looks at a synchronisation that runs.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// Characters of a reason in the table.
+const LONGEST_REASON: usize = 120;
+
 pub(super) fn sync(root: &Path, args: &SyncArgs) -> Result<(), Failure> {
     let api = Api::of(root);
     match &args.order {
@@ -61,15 +64,27 @@ fn text(overview: &Overview) -> String {
     let width = overview.sections.iter().map(|view| view.section.id().len()).max().unwrap_or(0);
     for view in &overview.sections {
         let state = view.state.words();
-        let line = format!("{:width$}  {state:<18}  {}", view.section.id(), view.reason);
+        let reason = cut(&view.reason);
+        let line = format!("{:width$}  {state:<18}  {reason}", view.section.id());
         text += line.trim_end();
         text += "\n";
+    }
+    for view in overview.sections.iter().filter(|view| cut(&view.reason) != view.reason) {
+        text += &format!("\n{}: {}\n", view.section, view.reason);
     }
     if overview.sections.iter().any(|view| view.state >= SectionState::OutOfSync) {
         text += "\n'twinwall sync diff SECTION' shows what differs; 'twinwall sync push' replaces \
                  the other node's configuration by this node's, 'pull' the other way.\n";
     }
     text
+}
+
+/// What fits into a row; the rest stands below the table.
+fn cut(reason: &str) -> String {
+    match reason.char_indices().nth(LONGEST_REASON) {
+        Some((end, _)) => format!("{}…", reason[..end].trim_end()),
+        None => reason.to_owned(),
+    }
 }
 
 /// Shows what would change, asks, orders, and follows to the end.
@@ -83,7 +98,11 @@ fn force(api: &Api, direction: Direction, args: &ForceArgs) -> Result<(), Failur
         overview.sections.iter().filter(named).map(|view| view.section).collect();
     if !args.yes && !sections.is_empty() {
         preview(api, direction, &sections)?;
-        confirm(direction, &overview)?;
+        let peer = overview.peer.name.as_deref().unwrap_or("the other node");
+        confirm(match direction {
+            Direction::Push => peer,
+            Direction::Pull => overview.node.as_str(),
+        })?;
     }
     let order = Synchronise { direction, sections: args.sections.clone() };
     let _: Taken = api.post("/api/v1/sync", &order)?;
@@ -98,12 +117,8 @@ fn preview(api: &Api, direction: Direction, sections: &[Section]) -> Result<(), 
     Ok(())
 }
 
-fn confirm(direction: Direction, overview: &Overview) -> Result<(), Failure> {
-    let peer = overview.peer.name.as_deref().unwrap_or("the other node");
-    let loses = match direction {
-        Direction::Push => peer,
-        Direction::Pull => overview.node.as_str(),
-    };
+/// Asks whether this node's configuration may be replaced.
+fn confirm(loses: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
         let wrong = format!(
             "nothing was changed: this replaces configuration on {loses}; give --yes to do it \
@@ -239,6 +254,15 @@ fn version(version: &Version) -> String {
 }
 
 fn restore(api: &Api, args: &RestoreArgs) -> Result<(), Failure> {
+    if !args.yes {
+        let versions = format!("/api/v1/sync/{}/versions", args.section);
+        let diff: SectionDiff = api.get(&format!("{versions}/{}/diff", args.version))?;
+        if diff.paths.is_empty() {
+            return print(&format!("Version {} is what lies there already.\n", args.version));
+        }
+        print(&format!("== {}\n{}\n", args.section.title(), shown(&diff)))?;
+        confirm("this node")?;
+    }
     let order = PutBack { version: args.version };
     let _: Taken = api.post(&format!("/api/v1/sync/{}/restore", args.section), &order)?;
     print(&format!("Version {} of {} is in use again.\n", args.version, args.section))

@@ -14,7 +14,8 @@ const PROFILE: &str = "format = 1\nname = \"failing\"\n[appliance]\n\
     firmware = { file = \"/etc/firmware\" }\n\
     [section.support]\npaths = [\"/etc/motd\"]\n\
     [[section.support.apply]]\nlimit = 2\n\
-    run = [\"/bin/sh\", \"-c\", \"case $(cat $0/etc/motd) in fail) echo no such luck >&2; exit 7;; \
+    run = [\"/bin/sh\", \"-c\", \"# A script, as profiles have them.\\n\
+    case $(cat $0/etc/motd) in fail) echo no such luck >&2; exit 7;; \
     hang) exec sleep 600;; esac\", \"{root}\"]\n\
     [section.users]\npaths = [\"/etc/people\"]\n";
 
@@ -47,6 +48,11 @@ fn a_command_that_fails_or_hangs_is_rolled_back_and_both_nodes_say_which_section
                 let line = out.lines().find(|line| line.starts_with("support"));
                 line.is_some_and(|line| line.contains("failed") && line.contains(why))
             });
+            let out = node.run(&["sync"]).out;
+            let line = out.lines().find(|line| line.starts_with("support")).expect("a row");
+            assert_eq!(line.matches("support").count(), 1, "{line}");
+            let place = if node.root == two.b.root { "on this node: " } else { "on gw-b: " };
+            assert!(line.contains(place) && line.chars().count() < 160, "{line}");
         }
     }
 }

@@ -51,8 +51,16 @@ fn the_losing_side_is_kept_and_can_be_put_back() {
     let history = two.b.good(&["sync", "history", "support"]);
     let lost = history.lines().rfind(|line| line.contains("by outside")).expect("a version");
     let number = lost.split_whitespace().nth(2).expect("a number");
-    two.b.good(&["sync", "restore", "support", number]);
+    let asked = two.b.run(&["sync", "restore", "support", number]);
+    assert!(asked.code == Some(1) && asked.err.contains("--yes"), "{asked:?}");
+    assert!(asked.out.contains("- new") && asked.out.contains("+ old"), "{asked:?}");
+    assert_eq!(two.b.text("etc/motd"), "new\n", "nothing was changed");
+    two.b.good(&["sync", "restore", "support", number, "--yes"]);
     assert_eq!(two.b.text("etc/motd"), "old\n");
+    let again = two.b.good(&["sync", "restore", "support", number]);
+    assert!(again.contains("there already"), "{again}");
+    let none = two.b.run(&["sync", "restore", "support", "999"]);
+    assert!(none.code == Some(1) && none.err.contains("999"), "{none:?}");
     wait("the other node is told", || two.a.run(&["sync"]).out.contains("changed on gw-b"));
 }
 

@@ -77,6 +77,12 @@ pub(super) fn routes() -> Vec<Route> {
             get(versions),
         )
         .least(Role::Viewer),
+        Route::new::<SectionDiff>(
+            (Method::Get, "/api/v1/sync/{section}/versions/{version}/diff"),
+            ("version_diff", "What putting a version back would change on this node"),
+            get(version_diff),
+        )
+        .least(Role::Viewer),
         Route::new::<Taken>(
             (Method::Post, "/api/v1/sync/{section}/restore"),
             ("restore", "Put a version of a section back on this node"),
@@ -144,18 +150,31 @@ async fn versions(
     Ok(Json(shared.node.store().versions(named(&section)?)))
 }
 
+async fn version_diff(
+    State(shared): State<Shared>,
+    At((section, version)): At<(String, u64)>,
+) -> Result<Json<SectionDiff>, Refusal> {
+    let version = kept(&shared, &section, version)?;
+    let diff = shared.node.engine()?.order(|answer| Event::Preview(version, answer)).await;
+    diff.map(Json).map_err(Refusal::conflict)
+}
+
 async fn restore(
     State(shared): State<Shared>,
     caller: Caller,
     At(section): At<String>,
     body: super::Body<PutBack>,
 ) -> Result<Json<Taken>, Refusal> {
-    let version = shared.node.store().version(named(&section)?, body.0.version);
-    let version = version.map_err(|error| Refusal::not_found(error.to_string()))?;
+    let version = kept(&shared, &section, body.0.version)?;
     let restore = Restore { version, who: caller.who };
     let taken = shared.node.engine()?.order(|answer| Event::Restore(restore, answer)).await;
     taken.map_err(Refusal::conflict)?;
     Ok(Json(Taken { taken: true }))
+}
+
+fn kept(shared: &Shared, section: &str, version: u64) -> Result<Version, Refusal> {
+    let version = shared.node.store().version(named(section)?, version);
+    version.map_err(|error| Refusal::not_found(error.to_string()))
 }
 
 fn named(section: &str) -> Result<Section, Refusal> {

@@ -92,6 +92,31 @@ pub struct Failure {
     pub step: Option<StepFailure>,
 }
 
+impl Outcome {
+    /// The section because of which all of them stay as they were, where it is one.
+    pub fn section(&self) -> Option<Section> {
+        match self {
+            Outcome::Applied(_) => None,
+            Outcome::Refused(refused) => refused.section(),
+            Outcome::RolledBack { why, .. } | Outcome::Stuck { why, .. } => Some(why.section),
+        }
+    }
+}
+
+impl Refused {
+    fn section(&self) -> Option<Section> {
+        match self {
+            Refused::Changed(section, _)
+            | Refused::Unreadable(section, _)
+            | Refused::Write(section, _)
+            | Refused::NoWayBack(section, _)
+            | Refused::Invalid(section, _) => Some(*section),
+            Refused::Cancelled | Refused::Pending | Refused::Journal(_) => None,
+        }
+    }
+}
+
+/// In words; which section it was says [`Outcome::section`].
 impl fmt::Display for Outcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -127,18 +152,17 @@ impl fmt::Display for Note {
 impl fmt::Display for Refused {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::Changed(section, path) => {
-                write!(out, "{section}: {path} changed here meanwhile; nothing was overwritten")
+            Refused::Changed(_, path) => {
+                write!(out, "{path} changed meanwhile; nothing was overwritten")
             }
-            Refused::Unreadable(section, problem) => write!(out, "{section}: {problem}"),
-            Refused::Write(section, error) => write!(out, "{section}: {error}"),
-            Refused::NoWayBack(section, text) => write!(
+            Refused::Unreadable(_, problem) => out.write_str(problem),
+            Refused::Write(_, error) => error.fmt(out),
+            Refused::NoWayBack(_, text) => write!(
                 out,
-                "{section}: {text}; without the old content there is no way back, so nothing was \
-                 changed"
+                "{text}; without the old content there is no way back, so nothing was changed"
             ),
-            Refused::Invalid(section, failure) => {
-                write!(out, "{section}: the new configuration is not valid here: {failure}")
+            Refused::Invalid(_, failure) => {
+                write!(out, "the new files did not pass the check, nothing was changed: {failure}")
             }
             Refused::Cancelled => out.write_str("cancelled; nothing was changed"),
             Refused::Pending => out.write_str(
@@ -158,6 +182,6 @@ impl fmt::Display for Failure {
             During::Apply => "applying",
             During::Comparison => "comparing",
         };
-        write!(out, "{}: {doing} failed: {}", self.section, self.text)
+        write!(out, "{doing} failed: {}", self.text)
     }
 }

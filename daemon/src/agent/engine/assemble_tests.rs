@@ -87,7 +87,7 @@ fn writer(root: &Path, store: &Arc<Store>) -> Box<Apply> {
         let broken =
             |it: &Changing| it.to.iter().any(|(path, _)| path.as_bytes().ends_with(b"/broken"));
         if changing.iter().any(broken) {
-            return Err("the validator said no".to_owned());
+            return Err("the validator said no".to_owned().into());
         }
         for one in changing {
             step(one.section, Phase::Applying);

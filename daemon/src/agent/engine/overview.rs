@@ -194,7 +194,8 @@ impl State {
         }
         if standing != Standing::InSync {
             if let Some(failed) = &one.failed {
-                return (SectionState::Failed, failed.why.clone());
+                let place = if failed.here { "this node" } else { other };
+                return (SectionState::Failed, format!("on {place}: {}", failed.why));
             }
             if let Some(why) = &one.problem_there {
                 return (SectionState::Failed, format!("on {other}: {why}"));

@@ -38,6 +38,8 @@ pub enum Event {
     Restore(Restore, oneshot::Sender<Result<(), String>>),
     /// An operator wants to see what differs between the nodes.
     Compare(Section, Direction, oneshot::Sender<Result<SectionDiff, String>>),
+    /// An operator wants to see what putting a version back would change.
+    Preview(Version, oneshot::Sender<Result<SectionDiff, String>>),
     /// Files of these sections changed on this node.
     Changed(BTreeSet<Section>),
     /// End the thread.
@@ -158,6 +160,10 @@ impl Runner {
                 }
                 Some(Event::Compare(section, direction, answer)) => {
                     self.compare(section, direction, answer);
+                    continue;
+                }
+                Some(Event::Preview(version, answer)) => {
+                    self.work(Work::Preview(version, answer));
                     continue;
                 }
                 Some(Event::Changed(sections)) => {

@@ -23,7 +23,7 @@ use crate::agent::digest::Digest;
 use crate::agent::manifest::Manifest;
 use crate::agent::profile::Deviation;
 use crate::agent::section::Section;
-use crate::agent::store::{Cause, Lineage, Retention, Store};
+use crate::agent::store::{Cause, Lineage, Retention, Store, Version};
 use crate::agent::watch::Watcher;
 
 /// Versions that are noted between two looks for old ones: looking reads every manifest.
@@ -52,6 +52,8 @@ pub enum Work {
     },
     /// Read what an order is about, and pass it on.
     Order(Order, oneshot::Sender<Result<(), String>>),
+    /// Say what putting a version back would change.
+    Preview(Version, oneshot::Sender<Result<SectionDiff, String>>),
     /// Put a version back, and say how it went.
     Restore(Restore, oneshot::Sender<Result<(), String>>),
 }
@@ -69,7 +71,32 @@ pub struct Changing {
 
 /// Changes sections together, all or none; tells phases, and why not.
 pub type Apply =
-    dyn FnMut(&[Changing], &mut dyn FnMut(Section, Phase)) -> Result<(), String> + Send;
+    dyn FnMut(&[Changing], &mut dyn FnMut(Section, Phase)) -> Result<(), NotApplied> + Send;
+
+/// Why sections stay as they were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotApplied {
+    /// The one because of which; none where it is not about one.
+    pub section: Option<Section>,
+    /// In words, without the section's name.
+    pub why: String,
+}
+
+impl NotApplied {
+    /// As it is said of one of them.
+    fn about(&self, section: Section) -> String {
+        match self.section.filter(|other| *other != section) {
+            Some(other) => format!("it is changed together with {other}, and there {}", self.why),
+            None => self.why.clone(),
+        }
+    }
+}
+
+impl From<String> for NotApplied {
+    fn from(why: String) -> NotApplied {
+        NotApplied { section: None, why }
+    }
+}
 
 /// What the worker is told of the pair.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -139,6 +166,9 @@ impl Worker {
                         let _ = self.read(section, Cause::Changed, OUTSIDE);
                     }
                     self.engine.tell(Event::Ready(order, answer));
+                }
+                Work::Preview(version, answer) => {
+                    let _ = answer.send(self.preview(&version));
                 }
                 Work::Restore(restore, answer) => {
                     let result = self.restore(&restore);
@@ -279,7 +309,10 @@ impl Worker {
             return;
         }
         let result = match absent {
-            Some(other) => Err(format!("it is changed together with {other}, which failed")),
+            Some(other) => {
+                let why = "it could not be fetched".to_owned();
+                Err(NotApplied { section: Some(other), why })
+            }
             None => {
                 let engine = self.engine.clone();
                 (self.apply)(&changing, &mut |section, phase| {
@@ -293,7 +326,7 @@ impl Worker {
                 Err(why) => {
                     // What is there now is told as well: the old, if all went right.
                     let _ = self.read(one.section, Cause::Changed, OUTSIDE);
-                    Phase::Failed { why: why.clone() }
+                    Phase::Failed { why: why.about(one.section) }
                 }
             };
             self.step(one.section, phase);
@@ -315,17 +348,26 @@ impl Worker {
         }
     }
 
+    /// What a version is when it is put back: it may be older than a rule of the profile.
+    fn version(&self, version: &Version) -> Result<Manifest, String> {
+        let to = self.store.manifest(&version.manifest).map_err(|error| error.to_string())?;
+        Ok(self.ruled(version.section, to).0)
+    }
+
+    fn preview(&mut self, version: &Version) -> Result<SectionDiff, String> {
+        let to = self.version(version)?;
+        let here = self.read(version.section, Cause::Changed, OUTSIDE)?;
+        Ok(self.shown.compare(version.section, &here.manifest, &to, &self.store))
+    }
+
     fn restore(&mut self, restore: &Restore) -> Result<(), String> {
         let section = restore.version.section;
-        let to =
-            self.store.manifest(&restore.version.manifest).map_err(|error| error.to_string())?;
-        // It may be older than a rule of the profile.
-        let (to, _) = self.ruled(section, to);
+        let to = self.version(&restore.version)?;
         let from = self.read(section, Cause::Changed, OUTSIDE)?.on_disk();
         let changing = Changing { section, from, to };
         let applied = (self.apply)(std::slice::from_ref(&changing), &mut |_, _| ());
         let read = self.read(section, Cause::Restored, &restore.who);
-        applied?;
+        applied.map_err(|why| why.about(section))?;
         let there = read?.manifest;
         if there == changing.to {
             return Ok(());

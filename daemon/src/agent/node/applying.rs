@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::agent::apply::{During, Journal, Outcome, Part, Plan, Progress, apply};
 use crate::agent::engine::message::Phase;
-use crate::agent::engine::work::{Apply, Changing};
+use crate::agent::engine::work::{Apply, Changing, NotApplied};
 use crate::agent::manifest::{Manifest, RelPath};
 use crate::agent::profile::{Profile, Task};
 use crate::agent::section::Section;
@@ -48,7 +48,7 @@ impl Applier {
         changing: &[Changing],
         caches: &mut BTreeMap<Section, Cache>,
         tell: &mut dyn FnMut(Section, Phase),
-    ) -> Result<(), String> {
+    ) -> Result<(), NotApplied> {
         let steps: Vec<Steps> = changing.iter().map(|one| self.steps(one)).collect();
         // Each section's cache is lent to the plan and given back after it.
         let mut lent: Vec<Cache> =
@@ -86,7 +86,9 @@ impl Applier {
                 notes.iter().for_each(|note| eprintln!("twinwall agent: {note}"));
                 Ok(())
             }
-            failed => Err(failed.to_string()),
+            failed @ (Outcome::Refused(_) | Outcome::RolledBack { .. } | Outcome::Stuck { .. }) => {
+                Err(NotApplied { section: failed.section(), why: failed.to_string() })
+            }
         }
     }
 

@@ -22,6 +22,8 @@ pub const MAX_OUTPUT: usize = 64 << 10;
 pub const QUOTED_LINES: usize = 10;
 /// Bytes of a line that are quoted.
 const QUOTED_LINE: usize = 300;
+/// Characters of a command that name it in a sentence.
+const SHOWN_COMMAND: usize = 60;
 /// In an argument: the agent's root without its final slash, so that
 /// `{root}/etc/nftables.conf` is right under any `--root`.
 const ROOT_MARK: &str = "{root}";
@@ -158,11 +160,7 @@ impl Step {
 
 impl fmt::Display for StepFailure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "`{}` {}", self.command, self.how)?;
-        if !self.lines.is_empty() {
-            write!(out, "; its last words: {}", self.lines.join(" | "))?;
-        }
-        Ok(())
+        write!(out, "{} (`{}`)", self.in_short(), shortened(&self.command))
     }
 }
 
@@ -192,6 +190,16 @@ impl fmt::Display for How {
 }
 
 impl std::error::Error for StepFailure {}
+
+/// A command that is a script is named by its beginning.
+fn shortened(command: &str) -> String {
+    let line = command.lines().next().unwrap_or_default();
+    match line.char_indices().nth(SHOWN_COMMAND) {
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+        None if line.len() < command.len() => format!("{}…", line.trim_end()),
+        None => line.to_owned(),
+    }
+}
 
 /// An argument in quotes where a shell would need them.
 fn quoted(part: &str) -> String {

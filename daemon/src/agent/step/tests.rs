@@ -42,6 +42,12 @@ fn a_failure_says_which_step_how_and_its_last_words() {
     assert_eq!(failure.lines, ["bad thing in line 7"]);
     let text = failure.to_string();
     assert!(text.contains("`sh -c 'seq 100;") && text.contains("ended with 3"), "{text}");
+    let script = format!("set -e\n{}\nexit 4", "true # a long script\n".repeat(50));
+    let text = run(&sh(&script)).unwrap_err().to_string();
+    assert_eq!(text, "ended with 4 (`sh -c 'set -e…`)");
+    let line = format!("exit 4 # {}", "é".repeat(100));
+    let text = run(&sh(&line)).unwrap_err().to_string();
+    assert!(text.chars().count() < 90 && text.ends_with("é…`)"), "{text}");
     let failure = run(&sh("seq 100; exit 1")).unwrap_err();
     assert_eq!(failure.lines.len(), QUOTED_LINES);
     assert_eq!(failure.lines.last().map(String::as_str), Some("100"));

@@ -140,7 +140,8 @@ impl State {
                 // It was compared there; its report only says so again.
                 Phase::Done => one.there = Some(*digest),
                 Phase::Failed { why } => {
-                    one.failed = Some(Failed { wanted: *digest, why: why.clone(), at: now });
+                    one.failed =
+                        Some(Failed { wanted: *digest, why: why.clone(), here: false, at: now });
                 }
                 Phase::Waiting
                 | Phase::Fetching { .. }
@@ -173,8 +174,8 @@ impl State {
         let silent = |job: &Job| !job.taking_here && now.since(job.heard_at) >= SILENCE;
         let Some(job) = self.job.take_if(|job| silent(job)) else { return };
         for (section, wanted) in job.wanted {
-            let why = format!("the other node said nothing about it for {} s", SILENCE.as_secs());
-            let failed = Failed { wanted, why, at: now };
+            let why = format!("nothing was said about it for {} s", SILENCE.as_secs());
+            let failed = Failed { wanted, why, here: false, at: now };
             self.sections.entry(section).or_default().failed = Some(failed);
         }
     }

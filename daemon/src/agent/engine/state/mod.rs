@@ -116,6 +116,8 @@ pub(in crate::agent::engine) struct One {
 pub(in crate::agent::engine) struct Failed {
     pub(super) wanted: Digest,
     pub(in crate::agent::engine) why: String,
+    /// Whether this node is the one that tried.
+    pub(in crate::agent::engine) here: bool,
     at: Moment,
 }
 
@@ -343,7 +345,8 @@ impl State {
         }
         let known = |(section, one): (&Section, &One)| Some((*section, one.here?));
         let problem = |(section, one): (&Section, &One)| {
-            let failed = one.failed.as_ref().map(|failed| failed.why.clone());
+            let failed = one.failed.as_ref().filter(|failed| failed.here);
+            let failed = failed.map(|failed| failed.why.clone());
             Some((*section, one.problem_here.clone().or(failed)?))
         };
         let report = Report {

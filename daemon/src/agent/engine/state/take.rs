@@ -54,7 +54,7 @@ impl State {
         let Some(job) = self.job.as_mut().filter(|job| job.taking_here) else { return };
         let Some(known) = job.taking.sections.get_mut(&section) else { return };
         if let (Phase::Failed { why }, Some(wanted)) = (&step, job.wanted.get(&section)) {
-            let failed = Failed { wanted: *wanted, why: why.clone(), at: now };
+            let failed = Failed { wanted: *wanted, why: why.clone(), here: true, at: now };
             self.sections.entry(section).or_default().failed = Some(failed);
         }
         *known = step;
@@ -67,7 +67,7 @@ impl State {
         for (section, step) in job.taking.sections {
             if let (false, Some(wanted)) = (step.is_final(), job.wanted.get(&section)) {
                 let why = "the synchronisation ended before its turn".to_owned();
-                let failed = Failed { wanted: *wanted, why, at: now };
+                let failed = Failed { wanted: *wanted, why, here: true, at: now };
                 self.sections.entry(section).or_default().failed = Some(failed);
             }
         }
