@@ -134,6 +134,8 @@ pub enum AddressTrouble {
 pub enum Applied {
     /// The kernel looks as wanted.
     Done,
+    /// The kernel looked as wanted already: nothing was changed.
+    Unchanged,
     /// Some addresses could not be set; `failed` of them.
     Partly {
         /// Addresses that the kernel refused.

@@ -121,7 +121,7 @@ fn cable(direct: bool) -> &'static str {
 fn addresses(present: bool, outcome: Applied) -> String {
     let what = if present { "virtual addresses set" } else { "virtual addresses removed" };
     match outcome {
-        Applied::Done => what.to_owned(),
+        Applied::Done | Applied::Unchanged => what.to_owned(),
         Applied::Partly { failed } => format!("{what}, {failed} of them refused by the kernel"),
         Applied::Failed => format!("{what}: the kernel refused all"),
     }

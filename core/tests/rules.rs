@@ -12,8 +12,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use twinwall_core::beat::{Beat, Fitness, Leaving, RoleWord};
-use twinwall_core::event::{Event, Order};
-use twinwall_core::ids::{Epoch, PathId};
+use twinwall_core::event::{Applied, Event, Order, Output};
+use twinwall_core::ids::{BootId, Epoch, PathId};
+use twinwall_core::note::What;
 
 use node::{Node, moment};
 use world::settings::Settings;
@@ -287,4 +288,29 @@ fn a_node_that_asks_again_reopens_on_a_confirmation_only() {
     node.feed(Event::Deadline);
     // The goodbye may be older than the peer's next run.
     assert!(node.role() != RoleWord::Active && node.epoch() > 1, "{:?}", node.role());
+}
+
+#[test]
+fn settings_that_are_read_again_tell_nothing_of_addresses_that_stay_as_they_are() {
+    let mut node = Node::passive(Settings::plain(1));
+    let now = moment(node.time);
+    let pair = Settings::plain(1).setup(0, BootId([1; 16])).pair;
+    let mut told = |outcome: Applied| {
+        node.core.reload(now, pair.clone()).expect("taken over");
+        let mut outputs: Vec<Output> = std::iter::from_fn(|| node.core.poll_output()).collect();
+        let wanted = outputs.iter().find_map(|output| match output {
+            Output::Want(desired) => Some(desired.generation),
+            _ => None,
+        });
+        let generation = wanted.expect("wanted anew");
+        node.core.handle(now, Event::Applied { generation, outcome });
+        outputs.extend(std::iter::from_fn(|| node.core.poll_output()));
+        let addresses = |output: &&Output| match output {
+            Output::Note(note) => matches!(note.what, What::Addresses { .. }),
+            _ => false,
+        };
+        outputs.iter().filter(addresses).count()
+    };
+    assert_eq!(told(Applied::Unchanged), 0);
+    assert_eq!(told(Applied::Done), 1, "a leftover was removed");
 }

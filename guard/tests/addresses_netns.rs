@@ -169,7 +169,9 @@ fn an_address_of_another_length_or_owner_is_made_right() {
         assert_eq!(entries().len(), 3);
         let audit = addresses.audit(&wanted, true).expect("answers");
         assert_eq!((audit.missing, audit.extra), (0, 0));
+        assert_eq!(apply(&mut addresses, &wanted, true).applied(), Applied::Unchanged);
         assert_eq!(apply(&mut addresses, &[], false).removed, 3, "all are ours now");
+        assert_eq!(apply(&mut addresses, &wanted, false).applied(), Applied::Unchanged);
     });
 }
 

@@ -153,9 +153,13 @@ impl Core {
         if generation != self.generation {
             return;
         }
-        self.note(now, What::Addresses { present: self.addresses, outcome });
+        // Settings that are read again leave the addresses as they were: that is no news.
+        if outcome != Applied::Unchanged || self.addresses != self.addresses_told {
+            self.note(now, What::Addresses { present: self.addresses, outcome });
+        }
+        self.addresses_told = self.addresses && outcome != Applied::Failed;
         match outcome {
-            Applied::Done | Applied::Partly { .. } => self.applied = true,
+            Applied::Done | Applied::Unchanged | Applied::Partly { .. } => self.applied = true,
             Applied::Failed => self.apply_failed(now),
         }
         self.urgent = true;

@@ -107,6 +107,8 @@ pub struct Core {
     generation: Generation,
     addresses: bool,
     applied: bool,
+    /// Whether the VIPs are present, as it was told last.
+    addresses_told: bool,
     gate: bool,
     /// The VIPs changed while this node serves: announce once they are applied.
     announce_due: bool,
@@ -173,6 +175,7 @@ impl Core {
             generation: Generation(0),
             addresses: false,
             applied: false,
+            addresses_told: false,
             gate: setup.gate,
             announce_due: false,
             targets: [None; MAX_TARGETS],

@@ -247,6 +247,7 @@ impl World {
         }
         machine.applying = false;
         let outcome = match (wanted, machine.applier) {
+            (false, _) if !machine.addresses => Applied::Unchanged,
             (false, _) | (true, Applier::Works) => Applied::Done,
             (true, Applier::Partly) => Applied::Partly { failed: 1 },
             (true, Applier::Refuses) => Applied::Failed,

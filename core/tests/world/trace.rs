@@ -39,7 +39,9 @@ impl Trace {
             | What::HaCarrier { .. }
             | What::CableIsDirect { .. }
             | What::Check { .. } => role == RoleWord::Starting,
-            What::Addresses { present, outcome } => !present && *outcome == Applied::Done,
+            What::Addresses { present, outcome } => {
+                !present && matches!(outcome, Applied::Done | Applied::Unchanged)
+            }
             _ => false,
         };
         self.lines.is_some() && !(self.brief && routine)

@@ -57,6 +57,7 @@ impl Outcome {
     /// As the core wants to hear it.
     pub fn applied(&self) -> Applied {
         match (self.failed, self.done) {
+            (0, _) if self.added == 0 && self.removed == 0 => Applied::Unchanged,
             (0, _) => Applied::Done,
             (_, 0) => Applied::Failed,
             (failed, _) => Applied::Partly { failed: u16::try_from(failed).unwrap_or(u16::MAX) },
