@@ -82,7 +82,7 @@ pub(super) fn routes() -> Vec<Route> {
             ("version_diff", "What putting a version back would change on this node"),
             get(version_diff),
         )
-        .least(Role::Viewer),
+        .least(Role::Operator),
         Route::new::<Taken>(
             (Method::Post, "/api/v1/sync/{section}/restore"),
             ("restore", "Put a version of a section back on this node"),
