@@ -22,6 +22,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Sleep, sleep};
 
 use super::caller::Connection;
 use super::error::Refusal;
@@ -30,9 +31,8 @@ use super::error::Refusal;
 pub(super) const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Longest head in bytes; the longest path of the API has less than a hundred.
 pub(super) const MAX_HEAD: usize = 16 << 10;
-/// How long a connection may live: longer than the longest answer takes, so that a client
-/// that does not read holds its place no longer.
-const LONGEST: Duration = Duration::from_secs(300);
+/// How long a client may leave an answer unread; a stream of events lasts as long as it reads.
+const STALLED: Duration = Duration::from_secs(60);
 /// Connections at once: the console, a few commands that wait, and a crowd of scripts.
 const MAX_CONNECTIONS: usize = 128;
 /// After a connection could not be accepted: the machine is out of files for a moment.
@@ -56,8 +56,7 @@ pub async fn serve(listener: UnixListener, router: Router) -> Infallible {
 }
 
 async fn connection(stream: UnixStream, router: Router, _place: OwnedSemaphorePermit) {
-    // What breaks a connection is the client's to notice, and takes nothing along.
-    let _ = tokio::time::timeout(LONGEST, answer(stream, router)).await;
+    answer(stream, router).await;
 }
 
 async fn answer(stream: UnixStream, router: Router) {
@@ -70,7 +69,7 @@ async fn answer(stream: UnixStream, router: Router) {
         request.extensions_mut().insert(ConnectInfo(caller.clone()));
         TowerToHyperService::new(router.clone()).call(request)
     });
-    let io = TokioIo::new(Silent { stream, asked: Arc::clone(&asked) });
+    let io = TokioIo::new(Silent { stream, asked: Arc::clone(&asked), stalled: None });
     let mut http = Builder::new();
     http.keep_alive(false).timer(TokioTimer::new());
     http.header_read_timeout(HEAD_TIME).max_header_size(MAX_HEAD);
@@ -111,6 +110,8 @@ fn never_asked(error: &hyper::Error) -> Option<String> {
 struct Silent {
     stream: UnixStream,
     asked: Arc<AtomicBool>,
+    /// Runs while the client does not read.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl AsyncRead for Silent {
@@ -132,7 +133,13 @@ impl AsyncWrite for Silent {
         if !self.asked.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED)));
+        stalled.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
