@@ -48,6 +48,8 @@ fn a_code_makes_a_pair_and_unpair_ends_it() {
     );
     assert!(inviting.ended_well(), "{}", two.a.text("invite.log"));
     in_talks(&two);
+    let status = two.a.good(&["pair", "status"]);
+    assert_eq!(status.matches("Heard on").count(), 1, "one node, one row: {status}");
 
     let same = |path: &str| assert_eq!(two.a.text(path), two.b.text(path), "{path}");
     same("etc/twinwall/pair.toml");

@@ -95,6 +95,21 @@ impl Finder {
     }
 }
 
+/// Each node once, which may be heard at several addresses.
+pub fn nodes(neighbours: Vec<Neighbour>) -> Vec<Neighbour> {
+    let mut nodes: Vec<Neighbour> = Vec::new();
+    for one in neighbours {
+        let same = |it: &Neighbour| {
+            (it.said.certificate, &it.said.interface, &it.heard_on)
+                == (one.said.certificate, &one.said.interface, &one.heard_on)
+        };
+        if !nodes.iter().any(same) {
+            nodes.push(one);
+        }
+    }
+    nodes
+}
+
 /// Where the node with one of these certificates may be, IPv6 first.
 pub fn addresses_of(
     neighbours: &[Neighbour],
@@ -267,6 +282,14 @@ mod tests {
         let addresses = addresses_of(&known, &[Digest::of(b"peer")], 8856);
         let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         assert_eq!(texts, ["[fe80::1%3]:8856", "192.0.2.9:8856"]);
+    }
+
+    #[test]
+    fn a_node_at_two_addresses_is_one_node() {
+        let heard = ["192.0.2.9:1", "[fe80::1%3]:1"].map(|at| neighbour(at, b"peer"));
+        let mut all = heard.to_vec();
+        all.push(neighbour("192.0.2.1:1", b"stranger"));
+        assert_eq!(nodes(all).len(), 2);
     }
 
     fn listening(peer: &[u8]) -> (At, watch::Receiver<Vec<Neighbour>>) {

@@ -8,6 +8,8 @@ use rustix::net::netdevice::name_to_index;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
+use crate::agent::netconf::live;
+
 /// UDP port of the announcements.
 const PORT: u16 = 8856;
 /// All nodes on the link (RFC 4291, section 2.7.1): no group has to be joined, and every
@@ -16,6 +18,7 @@ const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 /// What could be opened of the two.
 pub(super) struct Sockets {
+    interface: String,
     six: Option<(UdpSocket, SocketAddr)>,
     four: Option<UdpSocket>,
 }
@@ -39,7 +42,10 @@ impl Sockets {
         });
         match (six, four) {
             (Err(error), Err(_)) => Err(error),
-            (six, four) => Ok(Sockets { six: six.ok(), four: four.ok() }),
+            (six, four) => {
+                let interface = interface.to_owned();
+                Ok(Sockets { interface, six: six.ok(), four: four.ok() })
+            }
         }
     }
 
@@ -49,10 +55,17 @@ impl Sockets {
         if let Some((six, to)) = &self.six {
             sent |= six.send_to(bytes, to).await.is_ok();
         }
-        if let Some(four) = &self.four {
+        if let Some(four) = self.four.as_ref().filter(|_| self.has_own_four()) {
             sent |= four.send_to(bytes, (Ipv4Addr::BROADCAST, PORT)).await.is_ok();
         }
         sent
+    }
+
+    /// Without an IPv4 address of its own the kernel would send from that of another
+    /// interface, and the other node would take it for one on this cable.
+    fn has_own_four(&self) -> bool {
+        live::held(&self.interface)
+            .is_ok_and(|held| held.iter().any(|prefix| prefix.address.is_ipv4()))
     }
 
     /// The next datagram of either.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use twinwall_core::ids::Designation;
 
-use crate::agent::finder::Neighbour;
+use crate::agent::finder::{Neighbour, nodes};
 use crate::agent::identity::peer::Peer;
 use crate::agent::node::Node;
 use crate::agent::pairing::rotate::{self, Step};
@@ -81,7 +81,7 @@ pub fn view(node: &Node) -> PairView {
         interface: settings.pair.as_ref().map(|pair| pair.ha_link.interface.clone()),
         peer,
         rotation: rotate::record(node.root()).ok().flatten().map(|record| record.step),
-        heard: node.neighbours().into_iter().map(heard).collect(),
+        heard: nodes(node.neighbours()).into_iter().map(heard).collect(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Compared, KernelSetting, Preflight, read};
 use crate::agent::api::error::Refusal;
 use crate::agent::calls::{Call, Reply};
 use crate::agent::clock::{difference, unix_ms};
-use crate::agent::finder::Neighbour;
+use crate::agent::finder::{Neighbour, nodes};
 use crate::agent::identity::peer::Peer;
 use crate::agent::node::{Node, Settings};
 use crate::agent::sysctls::SysctlView;
@@ -96,7 +96,7 @@ async fn ha_port(node: &Node, settings: &Settings) -> Option<HaPort> {
     let peer = settings.peer.as_ref().map(Peer::digests).unwrap_or_default();
     let began = Instant::now();
     loop {
-        let heard = node.neighbours();
+        let heard = nodes(node.neighbours());
         let is_peer = |one: &&Neighbour| peer.contains(&one.said.certificate);
         let reaches = heard.iter().find(is_peer).map(|one| one.said.interface.clone());
         if reaches.is_none() && !peer.is_empty() && began.elapsed() < HEARD {
