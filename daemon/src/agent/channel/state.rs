@@ -45,7 +45,12 @@ pub enum StreamState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Trouble {
-    /// No address of the peer is known.
+    /// The HA link's interface has no carrier.
+    NoCarrier {
+        /// Its name.
+        interface: String,
+    },
+    /// No address of the peer is known, or it says nothing any more.
     NotHeard,
     /// The peer's address does not take the connection.
     Unreachable {
@@ -78,6 +83,11 @@ pub enum Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Trouble::NoCarrier { interface } => write!(
+                out,
+                "the HA link {interface} has no carrier; look at its cable, and whether the other \
+                 node is on and has its end up"
+            ),
             Trouble::NotHeard => out.write_str(
                 "the other agent is not heard on the HA link; look at the cable, and whether \
                  twinwall runs there",

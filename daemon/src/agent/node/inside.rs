@@ -1,6 +1,7 @@
 //! What one reading of the settings makes: the engine, and on a paired node the link to the
 //! other agent. Made and dropped as a whole by [`super::Node`].
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -8,11 +9,11 @@ use twinwall_core::ids::Designation;
 
 use crate::agent::apply::Journal;
 use crate::agent::calls::Calls;
-use crate::agent::channel::{Link, LinkConfig, LinkState, PORT};
+use crate::agent::channel::{Link, LinkConfig, LinkState, PORT, Trouble};
 use crate::agent::digest::Digest;
 use crate::agent::engine::assemble::{self, Parts, Running, scopes};
 use crate::agent::engine::run::Engine;
-use crate::agent::finder::Finder;
+use crate::agent::finder::{Finder, Neighbour};
 use crate::agent::identity::Identity;
 use crate::agent::identity::peer::Peer;
 use crate::agent::profile::Profile;
@@ -31,6 +32,8 @@ pub(super) struct Inside {
     pub(super) finder: Option<Arc<Finder>>,
     _telling: JoinSet<()>,
     made_from: Basis,
+    /// Where sysfs is mounted.
+    sys: PathBuf,
 }
 
 /// What it was made from. Settings that leave all of this as it is need no new engine.
@@ -84,7 +87,8 @@ impl Inside {
             running.attach(link, &node.runtime).map_err(NodeError::Engine)?;
         }
         let made_from = Basis::of(settings);
-        Ok(Inside { running, link, finder, _telling: telling, made_from })
+        let sys = node.machine().sys.clone();
+        Ok(Inside { running, link, finder, _telling: telling, made_from, sys })
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -92,7 +96,36 @@ impl Inside {
     }
 
     pub(super) fn link_state(&self) -> Option<LinkState> {
-        self.link.as_ref().map(|link| link.state().borrow().clone())
+        let mut state = self.link.as_ref()?.state().borrow().clone();
+        if !state.is_up() {
+            state.trouble = self.cause(state.trouble.take());
+        }
+        Some(state)
+    }
+
+    /// What is behind it that there is no connection: a cable that is out, or a node that says
+    /// nothing, rather than what a call came to.
+    fn cause(&self, trouble: Option<Trouble>) -> Option<Trouble> {
+        let interface = self.made_from.interface.as_ref()?;
+        if !has_carrier(&self.sys, interface) {
+            return Some(Trouble::NoCarrier { interface: interface.clone() });
+        }
+        let peer = |it: &Neighbour| self.made_from.peer.contains(&it.said.certificate);
+        let heard = |finder: &Arc<Finder>| finder.neighbours().borrow().iter().any(peer);
+        match trouble {
+            // Who answers is told, whoever is heard.
+            Some(Trouble::NotThePeer { .. } | Trouble::Refused { .. }) => trouble,
+            None
+            | Some(
+                Trouble::NoCarrier { .. }
+                | Trouble::NotHeard
+                | Trouble::Unreachable { .. }
+                | Trouble::Lost { .. },
+            ) => match self.finder.as_ref().is_some_and(heard) {
+                true => trouble,
+                false => Some(Trouble::NotHeard),
+            },
+        }
     }
 
     /// The finder, if it is on this interface.
@@ -120,6 +153,14 @@ impl Basis {
             interface,
             pair_id: settings.pair.as_ref().map(|pair| pair.pair_id),
         }
+    }
+}
+
+/// One that is down says that it has none; of one that is not there nothing is known.
+fn has_carrier(sys: &Path, interface: &str) -> bool {
+    match std::fs::read_to_string(sys.join("class/net").join(interface).join("carrier")) {
+        Ok(text) => text.trim() == "1",
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     }
 }
 
