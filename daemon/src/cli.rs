@@ -152,7 +152,7 @@ pub(crate) enum SyncOrder {
     Pull(ForceArgs),
     /// Show what differs in a section, by file and line, without secrets
     Diff(DiffArgs),
-    /// Show the kept versions of a section
+    /// Show the kept versions of a section, the newest first
     History(HistoryArgs),
     /// Put a version of a section back on this node
     ///

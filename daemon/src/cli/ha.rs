@@ -18,7 +18,7 @@ pub(crate) enum Ha {
     Enable(HaEnableArgs),
     /// Turn high availability off; both nodes go on by themselves
     Disable(HaDisableArgs),
-    /// Show the kept versions of the settings
+    /// Show the kept versions of the settings, the newest first
     History(HaShowArgs),
     /// Put a version of the settings back on both nodes
     Restore {

@@ -165,7 +165,7 @@ fn history(api: &Api, json: bool) -> Result<(), Failure> {
             version.node
         )
     };
-    print(&versions.iter().map(line).collect::<String>())
+    print(&versions.iter().rev().map(line).collect::<String>())
 }
 
 /// For units and scripts: the answer is the exit code too.

@@ -232,7 +232,7 @@ fn history(api: &Api, args: &HistoryArgs) -> Result<(), Failure> {
     if versions.is_empty() {
         return print("No version is kept yet.\n");
     }
-    print(&versions.iter().map(version).collect::<String>())
+    print(&versions.iter().rev().map(version).collect::<String>())
 }
 
 fn version(version: &Version) -> String {

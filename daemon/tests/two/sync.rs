@@ -1,6 +1,6 @@
 //! Synchronisation by order, from the first look to the last comparison.
 
-use crate::support::{Two, is_there, wait};
+use crate::support::{Node, Two, is_there, wait};
 
 /// Both agents see each other and have read everything.
 fn settled(two: &Two) {
@@ -49,7 +49,7 @@ fn the_losing_side_is_kept_and_can_be_put_back() {
     assert_eq!(two.b.text("etc/motd"), "new\n");
     // The agent may have looked before the file was written: then the first one is empty.
     let history = two.b.good(&["sync", "history", "support"]);
-    let lost = history.lines().rfind(|line| line.contains("by outside")).expect("a version");
+    let lost = history.lines().find(|line| line.contains("by outside")).expect("a version");
     let number = lost.split_whitespace().nth(2).expect("a number");
     let asked = two.b.run(&["sync", "restore", "support", number]);
     assert!(asked.code == Some(1) && asked.err.contains("--yes"), "{asked:?}");
@@ -77,6 +77,10 @@ fn a_killed_agent_and_a_cut_cable_only_delay_it() {
 
     two.b.cable("down");
     wait("it is missed", || two.a.run(&["sync"]).out.contains("cannot be reached"));
+    wait("the cable is named", || {
+        let status = |node: &Node| node.run(&["pair", "status"]).out;
+        status(&two.b).contains("ha0 has no carrier") && status(&two.a).contains("no carrier")
+    });
     two.a.write("etc/motd", "changed while the cable was cut\n");
     two.b.cable("up");
     settled(&two);
