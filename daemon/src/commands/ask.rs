@@ -1,6 +1,7 @@
 //! Orders that the guard takes or refuses at once: maintenance, damping, facts, reload.
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use twinwall_core::api::Request;
 use twinwall_core::event::{Fact, Order};
@@ -8,6 +9,7 @@ use twinwall_core::explain::span;
 
 use crate::cli::{FactArgs, Maintenance, Verdict};
 use crate::show::print;
+use crate::system;
 use twinwall::client;
 use twinwall::failure::Failure;
 
@@ -49,7 +51,13 @@ pub(super) fn fact(root: &Path, args: &FactArgs) -> Result<(), Failure> {
         reason: args.reason.clone().unwrap_or_default(),
         holds: args.holds,
     };
-    client::order(root, &Request::Fact { fact })
+    client::order(root, &Request::Fact { fact })?;
+    let (name, lasts) = (&args.name, span(args.holds));
+    let verdict = if args.verdict == Verdict::Good { "good" } else { "bad" };
+    let until = SystemTime::now() + args.holds;
+    let until = until.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let until = system::local_time(u64::try_from(until.as_millis()).unwrap_or(u64::MAX));
+    print(&format!("{name} is {verdict} for {lasts}, until {until}; state it again before.\n"))
 }
 
 pub(super) fn reload(root: &Path) -> Result<(), Failure> {
