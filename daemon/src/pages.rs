@@ -5,6 +5,7 @@ use clap::{Arg, Command, CommandFactory};
 
 use schemars::{JsonSchema, SchemaGenerator};
 
+use twinwall::agent::api;
 use twinwall::agent::preflight::Preflight;
 use twinwall::agent::profile;
 use twinwall::agent::readiness::Readiness;
@@ -58,6 +59,7 @@ fn man_page(command: &Command, name: String) -> Result<Page, Failure> {
 pub(crate) fn reference() -> Vec<Page> {
     vec![
         Page { name: "cli.md".to_owned(), text: cli_reference() },
+        Page { name: "api.md".to_owned(), text: api::reference() },
         Page { name: "configuration.md".to_owned(), text: config::reference() },
         Page { name: "profile.md".to_owned(), text: profile::reference() },
         schema::<Status>("status"),

@@ -85,6 +85,11 @@ pub fn openapi() -> serde_json::Value {
     route::document(&routes())
 }
 
+/// The page `docs/reference/api.md`.
+pub fn reference() -> String {
+    route::page(&routes())
+}
+
 /// Everything that is served.
 pub fn router(shared: Shared) -> Router {
     route::router(routes())

@@ -162,6 +162,33 @@ pub(super) fn router(routes: Vec<Route>) -> Router<Shared> {
     routes.into_iter().fold(Router::new(), |router, route| router.route(route.path, route.serve))
 }
 
+/// A page for people: each route in a row.
+pub(super) fn page(routes: &[Route]) -> String {
+    let mut page = String::from(
+        "# API reference\n\nGenerated from the program's own definition of its routes. The agent \
+         answers HTTP/1.1 with JSON on `/run/twinwall/agent.sock`; root and the socket's group may \
+         connect. What each body and answer looks like says the OpenAPI document:\n\n\
+         ```\ncurl --unix-socket /run/twinwall/agent.sock http://agent/api/v1/openapi.json\n\
+         curl --unix-socket /run/twinwall/agent.sock http://agent/api/v1/sync\n\
+         curl --unix-socket /run/twinwall/agent.sock -H 'content-type: application/json' \\\n  \
+         -d '{\"direction\": \"push\"}' http://agent/api/v1/sync\n```\n\n\
+         What is refused changes nothing, and is answered with a status of 400 or more and \
+         `{\"code\": ..., \"message\": ..., \"details\": [...]}`: a word for programs, a sentence \
+         for people, and single mistakes at their place. A long operation answers with a job; \
+         `GET /api/v1/jobs/{id}?after=N` waits for its next step. One request for each \
+         connection; its head has at most 16 KiB, its body 1 MiB.\n\n\
+         Role: whom the console lets ask, at the least; on the socket every route is open.\n\n\
+         | method | path | what it does | role |\n| --- | --- | --- | --- |\n",
+    );
+    for route in routes {
+        let method = route.method.name().to_uppercase();
+        let summary = route.summary.replace('|', "\\|");
+        let role = route.least.word();
+        page += &format!("| {method} | `{}` | {summary} | {role} |\n", route.path);
+    }
+    page
+}
+
 /// The OpenAPI 3.1 document of these routes (<https://spec.openapis.org/oas/v3.1.0>).
 pub(super) fn document(routes: &[Route]) -> Value {
     let mut settings = SchemaSettings::draft2020_12();
