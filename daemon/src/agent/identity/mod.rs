@@ -163,6 +163,19 @@ impl Identity {
         })
     }
 
+    /// Reads the identity below `root`; none when there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is damaged, or is open to others.
+    pub fn load(root: &Path) -> Result<Option<Identity>, IdentityError> {
+        let path = root.join(DIRECTORY).join(NODE);
+        match private::read(&path, MAX_FILE) {
+            Ok(file) => Identity::from_file(&path, &file).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(IdentityError::File { path, error }),
+        }
+    }
+
     /// Reads the identity below `root`; makes and keeps one when there is none. Of two
     /// processes that do so at once both get the same.
     ///
@@ -172,15 +185,12 @@ impl Identity {
         let path = root.join(DIRECTORY).join(NODE);
         let failed = |error| IdentityError::File { path: path.clone(), error };
         let _lock = private::lock_directory(&root.join(DIRECTORY)).map_err(failed)?;
-        match private::read(&path, MAX_FILE) {
-            Ok(file) => Identity::from_file(&path, &file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let identity = Identity::generate()?;
-                private::write(&path, identity.pem()?.as_bytes()).map_err(failed)?;
-                Ok(identity)
-            }
-            Err(error) => Err(failed(error)),
+        if let Some(identity) = Identity::load(root)? {
+            return Ok(identity);
         }
+        let identity = Identity::generate()?;
+        private::write(&path, identity.pem()?.as_bytes()).map_err(failed)?;
+        Ok(identity)
     }
 
     fn from_file(path: &Path, file: &private::Found) -> Result<Identity, IdentityError> {

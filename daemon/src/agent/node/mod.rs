@@ -100,7 +100,7 @@ impl Node {
         let (store, journal) = (Arc::new(store), Arc::new(journal));
         // What was cut off in a change of settings is carried out before they are read.
         let ha = Ha::open(root, &Settings::read(root).name).map_err(NodeError::Settings)?;
-        let settings = watch::Sender::new(Arc::new(Settings::read(root)));
+        let settings = watch::Sender::new(Arc::new(Settings::begin(root)));
         let calls = Calls::default();
         let mut failed = None;
         let node = Arc::new_cyclic(|node: &Weak<Node>| {

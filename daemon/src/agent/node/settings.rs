@@ -39,6 +39,20 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Reads everything at the agent's start: a paired node whose identity is gone gets
+    /// another one, which the other node does not take, and says so.
+    pub fn begin(root: &Path) -> Settings {
+        let settings = Settings::read(root);
+        if settings.peer.is_none() || settings.own.is_some() {
+            return settings;
+        }
+        // Why none can be made, the link says.
+        match Identity::load_or_create(root) {
+            Ok(_) => Settings::read(root),
+            Err(_) => settings,
+        }
+    }
+
     /// Reads everything below `root`. A profile that is wrong is a problem, and the one
     /// that is built in holds until it is right: synchronisation stays off meanwhile.
     pub fn read(root: &Path) -> Settings {
@@ -53,7 +67,7 @@ impl Settings {
             problems.push(files::problem(&path, wrong, "pair the nodes again".to_owned()));
             None
         });
-        let own = peer.as_ref().and_then(|_| Identity::load_or_create(root).ok());
+        let own = peer.as_ref().and_then(|_| Identity::load(root).ok()?);
         let own = own.map(|identity| identity.certificate().digest());
         let name = read.node.as_ref().map(|node| node.name.clone()).unwrap_or_else(machine_name);
         let (node, pair) = (read.node, read.pair);

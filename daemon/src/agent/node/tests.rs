@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::agent::engine::overview::SectionState;
+use crate::agent::identity::Identity;
+use crate::agent::identity::peer::{Peer, write_peer};
 use crate::agent::machine::Machine;
 use crate::agent::section::Section;
 
@@ -117,4 +119,17 @@ fn of_two_agents_on_one_root_the_second_is_refused() {
     let text = second.err().expect("refused").to_string();
     assert!(text.contains("in use by another agent"), "{text}");
     node.stop();
+}
+
+#[test]
+fn settings_are_read_without_a_trace_and_only_a_start_makes_an_identity() {
+    let root = std::env::temp_dir().join(format!("twinwall-reader-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&root);
+    let other = Identity::generate().expect("an identity").certificate().clone();
+    write_peer(&root, &Peer::of(other)).expect("written");
+    let own = root.join("etc/twinwall/identity/node.pem");
+    assert_eq!((Settings::read(&root).own, own.exists()), (None, false));
+    assert!(Settings::begin(&root).own.is_some() && own.exists());
+    assert!(Settings::read(&root).own.is_some());
+    std::fs::remove_dir_all(root).expect("removed");
 }
