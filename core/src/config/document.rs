@@ -12,7 +12,7 @@ use super::kinds::Kind;
 /// Largest file in bytes: 4,096 VIPs with room to spare.
 pub const MAX_FILE: usize = 1 << 20;
 /// Edits between a wrong key and the right one that still make a suggestion.
-const MAX_EDITS: usize = 2;
+pub(super) const MAX_EDITS: usize = 2;
 
 type Table<'t> = DeTable<'t>;
 
@@ -268,7 +268,7 @@ fn suggestion(word: &str, section: &str, known: &[&str], all: &[&dyn Described])
 }
 
 /// Letters to insert, remove, replace or swap to make one word from the other.
-fn edits(left: &str, right: &str) -> usize {
+pub(super) fn edits(left: &str, right: &str) -> usize {
     let (left, right): (Vec<char>, Vec<char>) =
         (left.chars().take(64).collect(), right.chars().collect());
     let mut rows = vec![(0..=right.len()).collect::<Vec<usize>>()];

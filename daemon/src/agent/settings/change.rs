@@ -74,15 +74,19 @@ const TEXTS: [&str; 3] = ["interface", "cable", "policy"];
 
 /// A change that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotAChange(pub String);
+pub struct NotAChange {
+    text: String,
+    wrong: &'static str,
+}
 
 impl fmt::Display for NotAChange {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             out,
-            "'{}' is no change; write KEY=VALUE, or KEY+=ENTRY and KEY-=ENTRY for a list, as \
+            "'{}' {}; write KEY=VALUE, or KEY+=ENTRY and KEY-=ENTRY for a list, as \
              heartbeat.interval=0.5 or interface.lan.virtual+=10.1.0.1/24; KEY=none empties a list",
-            self.0
+            self.text.escape_debug(),
+            self.wrong
         )
     }
 }
@@ -93,17 +97,21 @@ impl std::str::FromStr for Change {
     type Err = NotAChange;
 
     fn from_str(text: &str) -> Result<Change, NotAChange> {
-        let wrong = || NotAChange(text.to_owned());
-        let (key, value) = text.split_once('=').ok_or_else(wrong)?;
+        let wrong = |wrong| NotAChange { text: text.to_owned(), wrong };
+        if text.contains(char::is_control) {
+            return Err(wrong("has a line break or another control character"));
+        }
+        let no_change = || wrong("is no change");
+        let (key, value) = text.split_once('=').ok_or_else(no_change)?;
         let (key, sign) = match key.strip_suffix('+') {
             Some(key) => (key, '+'),
             None => key.strip_suffix('-').map_or((key, '='), |key| (key, '-')),
         };
         let (key, value) = (key.trim().to_owned(), value.trim());
-        let place = at(&key).ok_or_else(wrong)?;
+        let place = at(&key).ok_or_else(no_change)?;
         if value.is_empty() {
             // A shell's variable that was never set must not take addresses away.
-            return Err(wrong());
+            return Err(wrong("has no value"));
         }
         match sign {
             '+' => Ok(Change::Add { key, value: value.to_owned() }),
@@ -194,9 +202,14 @@ mod tests {
             "a.b.c=1",
             "interface.lan=1",
             "heartbeat.=1",
+            "heartbeat.interval=1\n",
+            "ha_link.interface=ha0\nx",
         ] {
-            assert!(text.parse::<Change>().is_err(), "{text}");
+            let error = text.parse::<Change>().expect_err(text).to_string();
+            assert!(!error.contains('\n') && error.contains("KEY=VALUE"), "{error}");
         }
+        let empty = "heartbeat.interval=".parse::<Change>().expect_err("no value").to_string();
+        assert!(empty.starts_with("'heartbeat.interval=' has no value"), "{empty}");
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::fmt;
 
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value as Toml};
 
+use twinwall_core::config::{nearest, pair_keys};
+
 use super::change::{At, Change, Value, at};
 
 /// Why a change cannot be written into the file.
@@ -13,8 +15,10 @@ use super::change::{At, Change, Value, at};
 pub enum EditError {
     /// The file is no TOML; the parser says more.
     NotToml(String),
-    /// A key that can stand nowhere.
+    /// There is no such key.
     Key(String),
+    /// It is a key, and no list.
+    NotAList(String),
     /// Something else is in a section's place.
     Shape(String),
     /// The list, or the pair, does not have it.
@@ -25,11 +29,10 @@ impl fmt::Display for EditError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             EditError::NotToml(why) => write!(out, "pair.toml cannot be read: {why}"),
-            EditError::Key(key) => write!(
-                out,
-                "{key}: no key of pair.toml; docs/reference/configuration.md lists all, an \
-                 interface's as interface.NAME.KEY"
-            ),
+            EditError::Key(key) => write!(out, "{key}: {}", remedy(key)),
+            EditError::NotAList(key) => {
+                write!(out, "{key}: is no list; write {key}=VALUE")
+            }
             EditError::Shape(section) => {
                 write!(out, "{section}: not written as a section; mend pair.toml by hand first")
             }
@@ -41,6 +44,31 @@ impl fmt::Display for EditError {
 }
 
 impl std::error::Error for EditError {}
+
+/// What a wrong key may have meant.
+fn remedy(key: &str) -> String {
+    let known = pair_keys();
+    let below: Vec<&str> = known
+        .iter()
+        .filter(|known| known.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
+        .map(String::as_str)
+        .collect();
+    if !below.is_empty() {
+        return format!("is a section; change one of its keys: {}", below.join(", "));
+    }
+    match nearest(&general(key), &known) {
+        Some(near) => format!("there is no such key; did you mean '{near}'?"),
+        None => format!("there is no such key; the keys are {}", known.join(", ")),
+    }
+}
+
+/// The key as the table has it: NAME in the place of an interface's name.
+fn general(key: &str) -> String {
+    match at(key) {
+        Some(At::Interface(_, name)) => format!("interface.NAME.{name}"),
+        Some(At::Top(_) | At::Section(..)) | None => key.to_owned(),
+    }
+}
 
 /// The text with all changes made, in their order.
 ///
@@ -88,7 +116,8 @@ fn place<'d, 'k>(
     document: &'d mut DocumentMut,
     key: &'k str,
 ) -> Result<(&'d mut Table, &'k str), EditError> {
-    match at(key).ok_or_else(|| EditError::Key(key.to_owned()))? {
+    let place = at(key).filter(|_| pair_keys().contains(&general(key)));
+    match place.ok_or_else(|| EditError::Key(key.to_owned()))? {
         At::Top(name) => Ok((document.as_table_mut(), name)),
         At::Section(section, name) => {
             let fresh = || {
@@ -188,13 +217,13 @@ fn set_list(table: &mut Table, name: &str, entries: &[String]) {
 /// The list of a key. One text stands for a list of one, and nothing for an empty one.
 fn list<'t>(table: &'t mut Table, key: &str, name: &str) -> Result<&'t mut Array, EditError> {
     let item = table.entry(name).or_insert_with(|| Item::Value(Toml::Array(Array::new())));
-    let value = item.as_value_mut().ok_or_else(|| EditError::Key(key.to_owned()))?;
+    let value = item.as_value_mut().ok_or_else(|| EditError::NotAList(key.to_owned()))?;
     if let Some(text) = value.as_str().map(str::to_owned) {
         let mut array = Toml::Array(Array::from_iter([text]));
         *array.decor_mut() = value.decor().clone();
         *value = array;
     }
-    value.as_array_mut().ok_or_else(|| EditError::Key(key.to_owned()))
+    value.as_array_mut().ok_or_else(|| EditError::NotAList(key.to_owned()))
 }
 
 fn add(array: &mut Array, entry: &str) {
@@ -340,8 +369,12 @@ virtual = "203.0.113.5/29"   # one public address
     fn what_cannot_be_written_is_refused_by_name() {
         let cases = [
             ("interface.lan.virtual-=10.9.9.9/24", "has no '10.9.9.9/24'"),
-            ("heartbeat.interval+=1", "no key of pair.toml"),
-            ("pair_id.low=1", "not written as a section"),
+            ("heartbeat.interval+=1", "is no list; write heartbeat.interval=VALUE"),
+            ("pair_id.low=1", "no such key"),
+            ("heartbeat=1", "is a section; change one of its keys: heartbeat.interval, heart"),
+            ("foo=1", "no such key; the keys are pair_id, enabled, heartbeat.interval,"),
+            ("heartbeat.intervall=1", "did you mean 'heartbeat.interval'?"),
+            ("interface.lan.virtul=10.1.0.1/24", "did you mean 'interface.NAME.virtual'?"),
         ];
         for (change, words) in cases {
             let error = edit(TEXT, &changes(&[change])).expect_err(change).to_string();
