@@ -7,6 +7,7 @@ use std::path::Path;
 use twinwall_core::config::{Pair, Problem};
 use twinwall_core::ids::Designation;
 
+use super::access;
 use crate::cli::CheckArgs;
 use crate::show::{print, print_json};
 use crate::system;
@@ -16,6 +17,7 @@ use twinwall::files::{self, PAIR};
 pub(super) fn check(root: &Path, args: &CheckArgs) -> Result<(), Failure> {
     let settings = files::read_settings(root);
     let mut problems = settings.problems;
+    problems.extend(access::problems(root));
     if let Some(pair) = &settings.pair {
         let file = Warnings { file: root.join(PAIR).display().to_string() };
         problems.extend(file.purpose(pair));

@@ -1,5 +1,6 @@
 //! One file for each group of commands; this one only finds the right one.
 
+mod access;
 mod account;
 mod agent;
 mod ask;

@@ -32,6 +32,29 @@ fn right_files_have_no_problem() {
 }
 
 #[test]
+fn whoever_else_could_change_or_read_the_files_is_named() {
+    let root = good_root();
+    let mode = |below: &str, mode| {
+        fs::set_permissions(root.path(below), fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    mode("etc/twinwall/pair.toml", 0o664);
+    let ran = root.run(&["check", "--files-only"]);
+    assert!(ran.code == Some(0) && ran.out.contains("warning: its group may change it"), "{ran:?}");
+    mode("etc/twinwall", 0o777);
+    mode("etc/twinwall/pair.toml", 0o666);
+    fs::hard_link(root.path("etc/twinwall/pair.key"), root.path("etc/other")).expect("linked");
+    let ran = root.run(&["check", "--files-only"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for words in [
+        "etc/twinwall: everybody may put other files into it (mode 0777); chmod go-w",
+        "pair.toml: everybody may change it (mode 0666)",
+        "pair.key: has 2 names (hard links)",
+    ] {
+        assert!(ran.out.contains(words), "{words}: {ran:?}");
+    }
+}
+
+#[test]
 fn interfaces_that_the_machine_lacks_are_warned_of() {
     let ran = good_root().run(&["check"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
