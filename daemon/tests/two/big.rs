@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Node, Two, wait};
+use crate::support::{Node, Two, profile, wait};
 
 /// Small files unless the environment says otherwise: what a build for debugging does in some
 /// seconds.
@@ -29,17 +29,17 @@ const LONG: Duration = Duration::from_secs(300);
 
 const SECTION: &str = "etc/vpn";
 
-const PROFILE: &str = "format = 1\nname = \"big\"\n[appliance]\n\
-    model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
-    firmware = { file = \"/etc/firmware\" }\n\
-    [section.vpn]\npaths = [\"/etc/vpn\"]\n[section.support]\npaths = [\"/etc/motd\"]\n";
+const PROFILE: &str = profile!(
+    "big",
+    "[section.vpn]\npaths = [\"/etc/vpn\"]\n[section.support]\npaths = [\"/etc/motd\"]\n"
+);
 
 /// The same without what is mounted.
-const EXCLUDING: &str = "format = 1\nname = \"big\"\n[appliance]\n\
-    model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
-    firmware = { file = \"/etc/firmware\" }\n\
-    [section.vpn]\npaths = [\"/etc/vpn\"]\nexclude = [\"/etc/vpn/mnt\"]\n\
-    [section.support]\npaths = [\"/etc/motd\"]\n";
+const EXCLUDING: &str = profile!(
+    "big",
+    "[section.vpn]\npaths = [\"/etc/vpn\"]\nexclude = [\"/etc/vpn/mnt\"]\n\
+    [section.support]\npaths = [\"/etc/motd\"]\n"
+);
 
 /// What lies in the section: kind and mode, and what is in it.
 type Tree = BTreeMap<PathBuf, (char, u32, Vec<u8>)>;

@@ -3,21 +3,21 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Two, wait};
+use crate::support::{Two, profile, wait};
 
 /// The limit of the command, and far less than it would take.
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// What the file says is what the command does: `fail`, `hang`, anything else is good.
-const PROFILE: &str = "format = 1\nname = \"failing\"\n[appliance]\n\
-    model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
-    firmware = { file = \"/etc/firmware\" }\n\
-    [section.support]\npaths = [\"/etc/motd\"]\n\
+const PROFILE: &str = profile!(
+    "failing",
+    "[section.support]\npaths = [\"/etc/motd\"]\n\
     [[section.support.apply]]\nlimit = 2\n\
     run = [\"/bin/sh\", \"-c\", \"# A script, as profiles have them.\\n\
     case $(cat $0/etc/motd) in fail) echo no such luck >&2; exit 7;; \
     hang) exec sleep 600;; esac\", \"{root}\"]\n\
-    [section.users]\npaths = [\"/etc/people\"]\n";
+    [section.users]\npaths = [\"/etc/people\"]\n"
+);
 
 #[test]
 fn a_command_that_fails_or_hangs_is_rolled_back_and_both_nodes_say_which_section_and_why() {

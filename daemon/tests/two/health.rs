@@ -8,20 +8,20 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Node, Two};
+use crate::support::{Node, Two, profile};
 
 /// Several intervals of a check, and a busy machine.
 const LONG: Duration = Duration::from_secs(90);
 
 /// What the file `sick` says is what the check does. Where it hangs, so does its child.
-const PROFILE: &str = "format = 1\nname = \"health\"\n[appliance]\n\
-    model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
-    firmware = { file = \"/etc/firmware\" }\n\
-    [section.vpn]\npaths = [\"/etc/vpn\"]\n\
+const PROFILE: &str = profile!(
+    "health",
+    "[section.vpn]\npaths = [\"/etc/vpn\"]\n\
     [[section.vpn.health]]\nlimit = 1\n\
     run = [\"/bin/sh\", \"-c\", \"case $(cat $0/sick 2>/dev/null) in \
     fail) echo no tunnel >&2; exit 7;; \
-    hang) /bin/sh -c 'sleep 43211; : of '$0 & wait;; esac\", \"{root}\"]\n";
+    hang) /bin/sh -c 'sleep 43211; : of '$0 & wait;; esac\", \"{root}\"]\n"
+);
 
 /// Waits until it is so; these take several intervals of a check.
 fn wait(two: &Two, what: &str, good: impl Fn() -> bool) {

@@ -4,22 +4,22 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
-use crate::support::{Node, Two, wait};
+use crate::support::{Node, Two, profile, wait};
 
-const PROFILE: &str = "format = 1\nname = \"owners\"\n[appliance]\n\
-    model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
-    firmware = { file = \"/etc/firmware\" }\n\
-    [section.vpn]\npaths = [\"/etc/vpn\"]\n\
+const PROFILE: &str = profile!(
+    "owners",
+    "[section.vpn]\npaths = [\"/etc/vpn\"]\n\
     [[section.vpn.owner]]\nfiles = [\"/etc/vpn/keys\"]\nuser = \"vpn\"\ngroup = \"vpn\"\n\
     mode = \"0600\"\ndirectory_mode = \"0700\"\n\
-    [section.support]\npaths = [\"/etc/motd\"]\n";
+    [section.support]\npaths = [\"/etc/motd\"]\n"
+);
 
 /// The same without the rule, as another administrator would write it.
-const OTHER_PROFILE: &str = "format = 1\nname = \"owners\"\n[appliance]\n\
-    model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
-    firmware = { file = \"/etc/firmware\" }\n\
-    [section.vpn]\npaths = [\"/etc/vpn\"]\n\
-    [section.support]\npaths = [\"/etc/motd\"]\n";
+const OTHER_PROFILE: &str = profile!(
+    "owners",
+    "[section.vpn]\npaths = [\"/etc/vpn\"]\n\
+    [section.support]\npaths = [\"/etc/motd\"]\n"
+);
 
 /// Numbers of the user and group `vpn` on the node that gives and on the one that takes.
 const GIVING: (u32, u32) = (4001, 4002);

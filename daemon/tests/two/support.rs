@@ -13,6 +13,20 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use twinwall::agent::identity::Identity;
 use twinwall::agent::identity::peer::{Peer, write_peer};
 
+/// A profile of this name with these sections, for nodes that all tell the same of themselves.
+macro_rules! profile {
+    ($name:literal, $sections:literal) => {
+        concat!(
+            "format = 1\nname = \"",
+            $name,
+            "\"\n[appliance]\nmodel = { file = \"/etc/model\" }\n\
+             serial = { file = \"/etc/serial\" }\nfirmware = { file = \"/etc/firmware\" }\n",
+            $sections
+        )
+    };
+}
+pub(crate) use profile;
+
 /// Generous: the machine may be busy.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
@@ -108,11 +122,11 @@ impl Two {
 
 /// Two sections of plain files: what runs here in the place of services is not this
 /// machine's business.
-const PROFILE: &str = "format = 1\nname = \"test\"\n[appliance]\n\
-    model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
-    firmware = { file = \"/etc/firmware\" }\n\
-    [section.definitions]\npaths = [\"/etc/ethers\"]\ntranslate = [\"/etc/ethers\"]\n\
-    [section.support]\npaths = [\"/etc/motd\"]\ntranslate = [\"/etc/motd\"]\n";
+const PROFILE: &str = profile!(
+    "test",
+    "[section.definitions]\npaths = [\"/etc/ethers\"]\ntranslate = [\"/etc/ethers\"]\n\
+    [section.support]\npaths = [\"/etc/motd\"]\ntranslate = [\"/etc/motd\"]\n"
+);
 
 const PAIR: &str = "pair_id = 7\n[ha_link]\ninterface = \"ha0\"\n[[interface]]\nname = \"lan\"\n\
     primary = \"10.1.0.2/24\"\nsecondary = \"10.1.0.3/24\"\nvirtual = \"10.1.0.1/24\"\n";

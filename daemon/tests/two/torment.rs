@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Node, SOON, Two, wait};
+use crate::support::{Node, SOON, Two, profile, wait};
 
 /// Instants unless the environment says otherwise.
 const INSTANTS: u32 = 9;
@@ -24,15 +24,15 @@ const FILES: u32 = 80;
 /// The sections' directories; they change together.
 const SECTIONS: [&str; 2] = ["etc/defs", "etc/fw.d"];
 
-const PROFILE: &str = "format = 1\nname = \"torment\"\n[appliance]\n\
-    model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
-    firmware = { file = \"/etc/firmware\" }\n\
-    [section.definitions]\npaths = [\"/etc/defs\"]\ngroup = \"filter\"\n\
+const PROFILE: &str = profile!(
+    "torment",
+    "[section.definitions]\npaths = [\"/etc/defs\"]\ngroup = \"filter\"\n\
     [section.firewall]\npaths = [\"/etc/fw.d\"]\ngroup = \"filter\"\n\
     [[section.firewall.validate]]\n\
     run = [\"/bin/sh\", \"-c\", \"cmp $0/etc/defs/stamp $0/etc/fw.d/stamp\", \"{root}\"]\n\
     [[section.firewall.apply]]\n\
-    run = [\"/bin/sh\", \"-c\", \"sleep 0.05; cmp $0/etc/defs/stamp $0/etc/fw.d/stamp\", \"{root}\"]\n";
+    run = [\"/bin/sh\", \"-c\", \"sleep 0.05; cmp $0/etc/defs/stamp $0/etc/fw.d/stamp\", \"{root}\"]\n"
+);
 
 /// What lies in both directories: path to content, `->` target, or nothing for a directory.
 type Tree = BTreeMap<String, String>;
