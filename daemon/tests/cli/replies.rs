@@ -166,7 +166,8 @@ fn orders_reach_the_guard_with_their_values() {
     );
     root.run(&["clear-damping"]).assert(0, "Held interfaces count again.\n", "");
     root.run(&["reload"]).assert(0, "The settings were read again.\n", "");
-    root.run(&["fact", "dns", "bad", "--reason", "no answer", "--for", "5m"]).assert(0, "", "");
+    let said = root.run(&["fact", "dns", "bad", "--reason", "no answer", "--for", "5m"]);
+    assert!(said.out.starts_with("dns is bad for 5 min, until 20"), "{said:?}");
     let fact = Fact {
         name: "dns".to_owned(),
         good: false,
