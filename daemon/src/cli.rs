@@ -155,8 +155,6 @@ pub(crate) enum SyncOrder {
     /// Show the kept versions of a section, the newest first
     History(HistoryArgs),
     /// Put a version of a section back on this node
-    ///
-    /// Shows what will change and asks; without a terminal it wants --yes.
     Restore(RestoreArgs),
 }
 
