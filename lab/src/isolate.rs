@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 
 use crate::container::cgroup;
 use crate::error::{Doing, LabError, Result};
+use crate::live::Doors;
 use crate::terminal::Saved;
 use crate::{mount, netns};
 
@@ -52,13 +53,23 @@ pub fn cross() -> Result<Side> {
 /// As [`cross`], with other arguments for the inner process: a test runs itself alone
 /// inside. Outside, the calling thread makes no threads afterwards and crosses once.
 pub fn cross_with(arguments: &[OsString]) -> Result<Side> {
+    cross_by(arguments, || None)
+}
+
+/// As [`cross`], with sockets that are opened outside, for the way to the consoles.
+pub fn cross_with_doors() -> Result<Side> {
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    cross_by(&arguments, || Some(Doors::open()))
+}
+
+fn cross_by(arguments: &[OsString], doors: impl FnOnce() -> Option<Doors>) -> Result<Side> {
     match env::var(LIFELINE) {
         Ok(fd) => settle(&fd).map(|outer_pid| Side::Inside { outer_pid }),
-        Err(_) => run_inside(arguments).map(Side::Done),
+        Err(_) => run_inside(arguments, doors().as_ref()).map(Side::Done),
     }
 }
 
-fn run_inside(arguments: &[OsString]) -> Result<ExitCode> {
+fn run_inside(arguments: &[OsString], doors: Option<&Doors>) -> Result<ExitCode> {
     // SAFETY: no arguments, cannot fail.
     if unsafe { libc::geteuid() } != 0 {
         return Err(LabError::Usage("the lab makes network namespaces: run it as root".into()));
@@ -70,7 +81,7 @@ fn run_inside(arguments: &[OsString]) -> Result<ExitCode> {
         return Err(io::Error::last_os_error()).doing("make a PID namespace");
     }
     let saved = Saved::of_stdin();
-    let mut child = spawn_inner(reader.as_raw_fd(), arguments)?;
+    let mut child = spawn_inner(reader.as_raw_fd(), arguments, doors)?;
     drop(reader);
     let mut lifeline = writer;
     writeln!(lifeline, "{}", child.id()).doing("tell the inner process its id")?;
@@ -85,14 +96,21 @@ fn run_inside(arguments: &[OsString]) -> Result<ExitCode> {
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
-fn spawn_inner(lifeline: i32, arguments: &[OsString]) -> Result<Child> {
+fn spawn_inner(lifeline: i32, arguments: &[OsString], doors: Option<&Doors>) -> Result<Child> {
     let mut command = Command::new("/proc/self/exe");
     command.args(arguments).env(LIFELINE, lifeline.to_string());
+    let mut kept = vec![lifeline];
+    if let Some((fds, (name, value))) = doors.map(Doors::inherited) {
+        command.env(name, value);
+        kept.extend(fds);
+    }
     // SAFETY: between fork and exec only system calls are made; nothing is allocated.
     unsafe {
         command.pre_exec(move || {
             check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
-            check(libc::fcntl(lifeline, libc::F_SETFD, 0))?;
+            for fd in &kept {
+                check(libc::fcntl(*fd, libc::F_SETFD, 0))?;
+            }
             check(libc::unshare(libc::CLONE_NEWNS | libc::CLONE_NEWNET))
         });
     }

@@ -82,7 +82,9 @@ fn run() -> Result<ExitCode> {
         Product::Keepalived => PathBuf::new(),
         Product::Twinwall => guard_program(options.guard.clone())?,
     };
-    let outer_pid = match isolate::cross()? {
+    let is_live = scenarios.is_empty() && options.product == Product::Twinwall;
+    let crossed = if is_live { isolate::cross_with_doors() } else { isolate::cross() };
+    let outer_pid = match crossed? {
         Side::Done(code) => return Ok(code),
         Side::Inside { outer_pid } => outer_pid,
     };

@@ -21,6 +21,8 @@ use crate::agent::dashboard::Dashboard;
 const LINGER: Duration = Duration::from_secs(15);
 /// Between two tries to reach the agent.
 const AGAIN: Duration = Duration::from_millis(500);
+/// Between the end of a stream and the next one.
+const SOON: Duration = Duration::from_millis(20);
 /// A stream that says nothing for this long has ended: it says something each second.
 const SILENCE: Duration = Duration::from_secs(15);
 /// How long a page waits for the first value.
@@ -125,8 +127,11 @@ async fn listen(inside: Arc<Inside>) {
         if let Err(refusal) = ended {
             let fragments = Arc::new(fragments(Err(&refusal), &plot));
             inside.seen.send_replace(Seen { state: Some(Err(refusal)), fragments });
+            tokio::time::sleep(AGAIN).await;
+        } else {
+            // The agent ends each stream after some minutes; nobody shall notice.
+            tokio::time::sleep(SOON).await;
         }
-        tokio::time::sleep(AGAIN).await;
     }
 }
 

@@ -13,7 +13,8 @@ type File = (&'static str, String, u32);
 /// The files of a gateway: 0 serves today, 1 is fresh from its box.
 pub(super) fn of(node: usize) -> Vec<File> {
     let name = [plan::GATEWAY_A, plan::GATEWAY_B][node];
-    let node_toml = format!("name = \"{name}\"\ndesignation = \"primary\"\n");
+    let node_toml =
+        format!("name = \"{name}\"\ndesignation = \"primary\"\n[web]\nlisten = \"[::]:8443\"\n");
     let mut files = vec![("etc/twinwall/node.toml", node_toml, 0o640)];
     let interfaces = [
         ("etc/network/interfaces.d/ha0.node-local", plan::HA, Vec::new()),

@@ -2,6 +2,7 @@
 //! without. Called by the program when no scenario is named.
 
 mod configuration;
+mod consoles;
 mod demo;
 mod keys;
 mod picture;
@@ -11,6 +12,8 @@ mod view;
 
 use std::thread;
 use std::time::Duration;
+
+pub use consoles::Doors;
 
 use crate::appliance::set_up::Told;
 use crate::clock;
@@ -47,8 +50,10 @@ pub fn show(form: Form, outer_pid: u32) -> Result<()> {
     set_up(&mut lab)?;
     let active = lab.settle()?;
     println!("\n{}", session::look_inside(&lab, outer_pid));
+    let consoles = consoles::open(&lab.gateways)?;
+    consoles.iter().for_each(|line| println!("{line}"));
     if terminal::is_interactive() {
-        session::run(&mut lab, outer_pid)
+        session::run(&mut lab, outer_pid, consoles)
     } else {
         demo::run(&mut lab, active)
     }

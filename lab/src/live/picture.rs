@@ -39,6 +39,8 @@ pub(super) struct NodePicture {
 pub(super) struct Picture {
     pub(super) title: String,
     pub(super) look_inside: String,
+    /// Where a browser finds the consoles.
+    pub(super) consoles: String,
     pub(super) nodes: [NodePicture; 2],
     /// Who answers for the LAN's VIP, as the client sees it.
     pub(super) owner: Option<usize>,

@@ -56,7 +56,7 @@ struct Session<'l> {
 }
 
 /// Shows the lab until a key ends it.
-pub(super) fn run(lab: &mut Lab, outer_pid: u32) -> Result<()> {
+pub(super) fn run(lab: &mut Lab, outer_pid: u32, consoles: Option<String>) -> Result<()> {
     let asked = match lab.form.product {
         Product::Twinwall => {
             lab.gateways.iter().map(|gateway| Asked::start(gateway.guard())).collect()
@@ -71,6 +71,7 @@ pub(super) fn run(lab: &mut Lab, outer_pid: u32) -> Result<()> {
     let picture = Picture {
         title: title(lab),
         look_inside: look_inside(lab, outer_pid),
+        consoles: consoles.unwrap_or_default(),
         doing: "press a key: each fault strikes the active gateway".into(),
         ..Picture::default()
     };

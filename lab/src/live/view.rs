@@ -20,6 +20,7 @@ pub(super) fn screen(picture: &Picture, columns: usize, rows: usize) -> String {
     let mut lines = vec![
         format!("{BOLD}{}{RESET}", picture.title),
         format!("{DIM}{}{RESET}", picture.look_inside),
+        format!("{DIM}{}{RESET}", picture.consoles),
         String::new(),
     ];
     lines.extend(gateways(picture));

@@ -256,3 +256,27 @@ async fn the_first_account_needs_the_token_that_the_node_printed() {
     let (status, _) = agent.ask("DELETE /api/v1/accounts/anna", "").await;
     assert_eq!(status, 409);
 }
+
+/// Nothing happens on a node that knows nothing: one value at once, then one a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_quiet_while_nothing_happens_and_there_are_only_so_many() {
+    let agent = Agent::start("stream").await;
+    let mut streams = Vec::new();
+    for _ in 0..crate::agent::dashboard::MAX_LISTENERS {
+        let mut stream = UnixStream::connect(agent.folder.join("agent.sock")).await.expect("there");
+        let request = b"GET /api/v1/stream HTTP/1.1\r\nhost: agent\r\n\r\n";
+        stream.write_all(request).await.expect("asked");
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).await.expect("answered");
+        assert_eq!(&first, b"HTTP/1.1 200");
+        streams.push(stream);
+    }
+    let (status, refusal) = agent.ask("GET /api/v1/stream", "").await;
+    assert_eq!((status, &refusal["code"]), (409, &Value::from("conflict")));
+    tokio::time::sleep(Duration::from_millis(3500)).await;
+    let mut said = Vec::new();
+    let mut stream = streams.pop().expect("one");
+    let _ = tokio::time::timeout(Duration::from_millis(50), stream.read_to_end(&mut said)).await;
+    let events = String::from_utf8_lossy(&said).matches("event: dashboard").count();
+    assert!((2..=15).contains(&events), "{events} events");
+}

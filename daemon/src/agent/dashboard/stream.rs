@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::gather::{Asked, Events, ask, look};
 use super::{Dashboard, StatusWord};
 use crate::agent::api::error::Refusal;
-use crate::agent::node::Node;
+use crate::agent::engine::overview::Overview;
+use crate::agent::guard::GuardState;
+use crate::agent::node::{Node, Settings};
 
 /// Listeners at a time. Each asks guard and the other node every two seconds.
 pub const MAX_LISTENERS: usize = 8;
@@ -31,6 +34,10 @@ pub struct Stream {
     asked: Asked,
     asking: Option<JoinHandle<Asked>>,
     events: Events,
+    guard: watch::Receiver<GuardState>,
+    settings: watch::Receiver<Arc<Settings>>,
+    /// None while the agent reads its settings.
+    sync: Option<watch::Receiver<Overview>>,
     ask_at: Instant,
     last: Option<Instant>,
     /// Both nodes' words at the last value.
@@ -46,6 +53,9 @@ impl Stream {
     pub fn open(node: Arc<Node>) -> Result<Stream, Refusal> {
         let place = Place::take()?;
         Ok(Stream {
+            guard: node.guard(),
+            settings: node.watch_settings(),
+            sync: None,
             node,
             asked: Asked::default(),
             asking: None,
@@ -66,6 +76,7 @@ impl Stream {
                 self.wait(last + PULSE).await;
             }
         }
+        self.see();
         self.events.read(&self.node).await;
         let dashboard = look(&self.node, &self.asked, &self.events.kept);
         let words = (dashboard.here.status, dashboard.there.as_ref().map(|it| it.status));
@@ -77,23 +88,30 @@ impl Stream {
         dashboard
     }
 
+    /// What is at hand now is seen; what comes from here on is a change.
+    fn see(&mut self) {
+        self.guard.mark_unchanged();
+        self.settings.mark_unchanged();
+        if self.sync.as_ref().is_none_or(|sync| sync.has_changed().is_err()) {
+            self.sync = self.node.engine().ok().map(|engine| engine.watch());
+        }
+        self.sync.iter_mut().for_each(watch::Receiver::mark_unchanged);
+    }
+
     /// Until something changed, or then.
     async fn wait(&mut self, until: Instant) {
         if self.asking.is_none() && Instant::now() >= self.ask_at {
             self.ask_at = Instant::now() + ASK;
             self.asking = Some(tokio::spawn(ask(Arc::clone(&self.node))));
         }
-        let mut guard = self.node.guard();
-        let sync = self.node.engine().ok().map(|engine| engine.watch());
-        let mut settings = self.node.watch_settings();
         let asking = self.asking.as_mut();
         let left = until.saturating_duration_since(Instant::now());
         let asked = timeout(left, async {
             tokio::select! {
                 asked = ended(asking) => Some(asked),
-                _ = guard.changed() => None,
-                _ = settings.changed() => None,
-                () = changed(sync) => None,
+                _ = self.guard.changed() => None,
+                _ = self.settings.changed() => None,
+                () = changed(self.sync.as_mut()) => None,
             }
         });
         if let Ok(Some(asked)) = asked.await {
@@ -118,11 +136,9 @@ async fn ended(asking: Option<&mut JoinHandle<Asked>>) -> Option<Asked> {
     }
 }
 
-async fn changed(
-    sync: Option<tokio::sync::watch::Receiver<crate::agent::engine::overview::Overview>>,
-) {
+async fn changed(sync: Option<&mut watch::Receiver<Overview>>) {
     let ended = match sync {
-        Some(mut sync) => sync.changed().await.is_err(),
+        Some(sync) => sync.changed().await.is_err(),
         None => true,
     };
     if ended {

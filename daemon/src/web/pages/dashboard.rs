@@ -342,6 +342,9 @@ impl SyncPart<'_> {
             return "The configuration is compared once this node is paired.".to_owned();
         };
         let count = |state| sync.sections.iter().filter(|it| it.state == state).count();
+        if count(SectionState::Unknown) == sync.sections.len() {
+            return "How the sections stand is not known at the moment.".to_owned();
+        }
         match count(SectionState::InSync) {
             all if all == sync.sections.len() => {
                 "All sections are the same on both nodes.".to_owned()

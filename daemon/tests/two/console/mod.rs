@@ -32,6 +32,9 @@ fn the_first_set_up_needs_the_nodes_own_token_and_the_account_reaches_the_other_
         assert!(page.status == 200 && page.body.contains("gw-a"), "{page:?}");
     }
     assert_eq!(here.ask(&["/set-up"]).header("location"), Some("/sign-in"), "only once");
+    let sizes = ["/", "/assets/console.css", "/assets/console.js", "/assets/mark.svg"]
+        .map(|path| here.ask(&[path]).body.len());
+    assert!(sizes.iter().sum::<usize>() < 60_000, "{sizes:?}");
     let log = two.a.text("agent.log");
     let told = "first-set-up from 10.1.0.2: POST /api/v1/first-account: done (200)";
     assert!(log.contains(told) && !log.contains(PASSWORD) && !log.contains(token), "{log}");
@@ -105,6 +108,19 @@ fn another_certificate_is_used_without_a_restart() {
     assert!(now != before && !now.is_empty(), "the one before it holds");
 }
 
+/// Memory of the console's process, its own and what it has of its program's file.
+fn memory_kib(node: &crate::support::Node) -> u64 {
+    let root = node.root.to_string_lossy().into_owned();
+    let all = fs::read_dir("/proc").expect("there").flatten().map(|entry| entry.path());
+    let is_console = |line: &str| line.contains(&root) && line.ends_with("\0web\0");
+    let console = all.into_iter().find(|process| {
+        fs::read_to_string(process.join("cmdline")).is_ok_and(|line| is_console(&line))
+    });
+    let status = fs::read_to_string(console.expect("it runs").join("status")).expect("there");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
 /// Many connections that say nothing, many requests, long bodies, and its death: the role and
 /// the other node do not notice.
 #[test]
@@ -133,6 +149,8 @@ fn a_flood_of_the_console_moves_no_role() {
     let heard = beats(&two.b) - before;
     assert!(heard + 2 >= expected, "{heard} beats in {expected} s");
     assert_eq!((role(&two.a), role(&two.b)), ("active".to_owned(), "passive".to_owned()));
+    let memory = memory_kib(&two.a);
+    assert!(memory < 80 << 10, "{memory} KiB after a flood");
     drop(silent);
     wait("visitors are served again", || here.ask(&["/set-up"]).status == 200);
 }
