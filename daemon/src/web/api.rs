@@ -54,13 +54,16 @@ async fn unknown(State(console): State<Shared>, request: Request) -> Refusal {
 
 async fn ask(console: &Shared, request: Request, least: Role) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let person = Person::of(console, &parts, true)?;
+    let person = Person::of(console, &parts, true);
+    // On HTTP/2 an answer that comes before the body has been read is broken off by some.
+    let body = read(body).await;
+    let person = person?;
     if parts.method != Method::GET && parts.method != Method::HEAD {
         let given = parts.headers.get(csrf::HEADER).and_then(|value| value.to_str().ok());
         person.must_mean_it(given, &Head { headers: &parts.headers, uri: &parts.uri })?;
     }
     person.must_be(least)?;
-    let body = read(body).await?;
+    let body = body?;
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let answer = console.agent.ask(asked(&parts), path, body, &person.name()).await?;
     Ok(told(answer))

@@ -105,6 +105,7 @@ pub(super) async fn sign_in(
     match (right, account) {
         (Ok(true), Some(account)) => {
             guessing.remember(name, from);
+            eprintln!("twinwall web: {name} signed in from {from}");
             Ok(account)
         }
         (Ok(_), _) => {
