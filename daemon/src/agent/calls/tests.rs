@@ -49,9 +49,13 @@ fn take() -> Call {
         who: "root".to_owned(),
         node: "gw-a".to_owned(),
         source: Source::Entered,
+        addresses_by_hand: false,
+        note: None,
     };
     let text = String::new();
-    Call::SettingsTake { draft: Draft { version, text, by_hand: false, keep_virtual: None } }
+    Call::SettingsTake {
+        draft: Draft { version, text, by_hand: false, keep_virtual: None, over: None },
+    }
 }
 
 #[tokio::test]

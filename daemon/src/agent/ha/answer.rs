@@ -9,7 +9,7 @@ use twinwall_core::beat::RoleWord;
 use twinwall_core::event::Fact;
 
 use super::take::{self, Draft};
-use super::{Said, current};
+use super::{Said, apart, current};
 use crate::agent::api::error::Refusal;
 use crate::agent::calls::Reply;
 use crate::agent::node::Node;
@@ -56,8 +56,14 @@ pub(in crate::agent) async fn answer(
             if newer(node, &draft)? == Standing::Same {
                 return Ok(Reply::SettingsDone { notes: Vec::new() });
             }
+            if apart::adopt_if_any(node, &draft)? {
+                return Ok(Reply::SettingsDone { notes: Vec::new() });
+            }
             let was = node.settings().is_enabled();
+            let (draft, lost) = apart::noted(node, draft);
             let mut notes = take::take(node, draft).await?;
+            lost.iter().for_each(|lost| eprintln!("twinwall agent: settings: {lost}"));
+            notes.extend(lost);
             if !was && node.settings().is_enabled() {
                 notes.extend(stand_back(node).await.err());
             }

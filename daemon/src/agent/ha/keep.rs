@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::take::Draft;
-use super::{Said, ask_state, current, order};
+use super::{Said, apart, ask_state, current, order};
 use crate::agent::api::error::Refusal;
 use crate::agent::clock::unix_ms;
 use crate::agent::node::Node;
@@ -48,10 +48,15 @@ async fn compare(node: &Arc<Node>, said: &Said) -> Result<(), Refusal> {
             }
             // The same text under the next number: so it is the newer one everywhere.
             let history = &node.ha().history;
+            let by_hand = version.addresses_by_hand;
             version = history.next(&current.text, unix_ms(), &version.who, version.source);
+            version.addresses_by_hand = by_hand;
             history.put(version.clone(), &current.text, Vec::new()).map_err(super::refuse)?;
         }
     }
-    let draft = Draft { version, text: current.text, by_hand: false, keep_virtual: None };
-    order::take_there(node, &draft).await.map(drop)
+    let draft =
+        Draft { version, text: current.text, by_hand: false, keep_virtual: None, over: None };
+    let notes = order::take_there(node, &apart::for_there(node, &draft, said)).await?;
+    notes.iter().for_each(|note| eprintln!("twinwall agent: settings: the other node: {note}"));
+    Ok(())
 }

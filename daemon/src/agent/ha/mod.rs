@@ -3,6 +3,7 @@
 //! settings are, and where they are kept, is the settings' own business.
 
 mod answer;
+mod apart;
 mod keep;
 mod order;
 mod present;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::take::{self, Draft, PATIENCE, there};
-use super::{ask_state, current, nonsense};
+use super::{apart, ask_state, current, nonsense};
 use crate::agent::api::error::{Code, Refusal};
 use crate::agent::calls::{Call, Reply};
 use crate::agent::clock::unix_ms;
@@ -40,7 +40,8 @@ pub struct Done {
     pub revision: Revision,
     /// Whether anything changed.
     pub changed: bool,
-    /// Whether the other node has them too; else it gets them when it is back.
+    /// Whether the other node has them too; else it gets them when it is back, unless it was
+    /// changed more often until then.
     pub on_both: bool,
     /// What did not go as it should, for people.
     pub notes: Vec<String>,
@@ -59,7 +60,7 @@ pub async fn change(
     let _turn = node.ha().turn.lock().await;
     let current = current(node)?;
     let here = current.version.revision;
-    if let Some(seen) = basis.seen.filter(|seen| *seen != here) {
+    if let Some(seen) = basis.seen.filter(|seen| seen.digest != here.digest) {
         return Err(Refusal::conflict(format!(
             "{} changed the settings meanwhile (revision {}, yours was made from {}); look at \
              them again",
@@ -67,15 +68,24 @@ pub async fn change(
         )));
     }
     let text = edit(&current)?;
-    if text == current.text {
+    // By hand now, where it was not: the other node may wait for just that.
+    let by_hand = basis.by_hand && !current.version.addresses_by_hand;
+    if text == current.text && !by_hand {
         return Ok(Done { revision: here, changed: false, on_both: true, notes: Vec::new() });
     }
     same_switch(&current.text, &text)?;
-    let version = node.ha().history.next(&text, unix_ms(), &basis.who, basis.source);
-    let draft = Draft { version, text, by_hand: basis.by_hand, keep_virtual: None };
+    let met = apart::meet(node).await?;
+    let mut version = node.ha().history.next(&text, unix_ms(), &basis.who, basis.source);
+    version.addresses_by_hand = basis.by_hand;
+    let draft = Draft { version, text, by_hand: basis.by_hand, keep_virtual: None, over: None };
     take::plan(node, &draft)?;
-    let away = check_there(node, &draft).await?;
-    carry_out(node, draft, away).await
+    let said = met.said.as_ref();
+    let there = said.map_or_else(|| draft.clone(), |it| apart::for_there(node, &draft, it));
+    let away = match met.away {
+        None => check_there(node, &there).await?,
+        away => away,
+    };
+    carry_out(node, draft, there, away).await
 }
 
 /// On and off are operations of their own: they start and stop guards.
@@ -99,7 +109,12 @@ pub(super) async fn check_there(node: &Node, draft: &Draft) -> Result<Option<Str
 }
 
 /// The passive node first: what a guard might refuse shows where nobody is served.
-async fn carry_out(node: &Arc<Node>, draft: Draft, away: Option<String>) -> Result<Done, Refusal> {
+async fn carry_out(
+    node: &Arc<Node>,
+    draft: Draft,
+    there: Draft,
+    away: Option<String>,
+) -> Result<Done, Refusal> {
     let revision = draft.version.revision;
     let active = node.guard().borrow().is_active() == Some(true);
     let (mut notes, mut on_both) = (Vec::new(), false);
@@ -109,10 +124,13 @@ async fn carry_out(node: &Arc<Node>, draft: Draft, away: Option<String>) -> Resu
             false
         }
         Some(why) => {
-            notes.push(format!("the other node gets them when it is back: {why}"));
+            notes.push(format!(
+                "the other node gets them when it is back, unless its own were changed more \
+                 often until then: {why}"
+            ));
             false
         }
-        None => match take_there(node, &draft).await {
+        None => match take_there(node, &there).await {
             Ok(more) => {
                 notes.extend(more.into_iter().map(|note| format!("on the other node: {note}")));
                 true

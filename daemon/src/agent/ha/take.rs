@@ -16,7 +16,7 @@ use crate::agent::api::error::{Detail, Refusal};
 use crate::agent::guard::Serving;
 use crate::agent::netconf::{self, Refused, Wanted, live};
 use crate::agent::node::Node;
-use crate::agent::settings::{FileChange, Version, check};
+use crate::agent::settings::{FileChange, Revision, Version, check};
 
 /// How long the other node may take: it writes some files and asks its guard.
 pub(super) const PATIENCE: Duration = Duration::from_secs(40);
@@ -37,6 +37,9 @@ pub struct Draft {
     /// With turning off: the node of this part keeps the virtual IPs as its own addresses.
     #[serde(default)]
     pub keep_virtual: Option<Designation>,
+    /// A change of the other node that these settings know nothing of, and replace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Revision>,
 }
 
 /// What taking them over comes to on this node.
@@ -105,8 +108,10 @@ impl Plan {
         if draft.by_hand {
             return Ok(());
         }
-        let wanted: Vec<Wanted> =
-            self.pair.interfaces.iter().map(|it| self.wanted(it, &old)).collect();
+        let keeps = keeps || !before.is_some_and(|pair| pair.enabled);
+        let asked = |it: &&Interface| keeps || touched(before, it, part);
+        let wanted = self.pair.interfaces.iter().filter(asked);
+        let wanted: Vec<Wanted> = wanted.map(|it| self.wanted(it, &old)).collect();
         for one in &wanted {
             netconf::plan(node.root(), std::slice::from_ref(one))
                 .map_err(|refused| at_field(&one.interface, part, &refused))?;
@@ -121,9 +126,7 @@ impl Plan {
     /// an interface whose addresses come from elsewhere. Those that stay as they are need no
     /// answer.
     fn fixed(&self, node: &Node, before: Option<&Pair>, part: Designation) -> Result<(), Refusal> {
-        let old =
-            |interface: &Interface| before.is_some_and(|it| it.interfaces.contains(interface));
-        for interface in self.pair.interfaces.iter().filter(|it| !old(it)) {
+        for interface in self.pair.interfaces.iter().filter(|it| touched(before, it, part)) {
             let all = interface.own(part).iter().chain(&interface.virtual_ips);
             let all: Vec<IpAddr> = all.map(|prefix| prefix.address).collect();
             let fixed = netconf::fixed(node.root(), &interface.name, &all);
@@ -150,6 +153,13 @@ impl Plan {
     }
 }
 
+/// Whether this node's addresses of an interface are others than before. Those that stay as
+/// they are were settled then, in its files or by hand.
+fn touched(before: Option<&Pair>, now: &Interface, part: Designation) -> bool {
+    let old = before.and_then(|pair| pair.interfaces.iter().find(|it| it.name == now.name));
+    old.is_none_or(|old| old.own(part) != now.own(part) || old.virtual_ips != now.virtual_ips)
+}
+
 fn own_of(pair: &Pair, part: Designation) -> Vec<(String, Prefix)> {
     let interfaces = pair.interfaces.iter();
     interfaces.flat_map(|it| it.own(part).iter().map(|prefix| (it.name.clone(), *prefix))).collect()
@@ -160,7 +170,13 @@ fn at_field(interface: &str, part: Designation, refused: &Refused) -> Refusal {
         Designation::Primary => "primary",
         Designation::Secondary => "secondary",
     };
-    check::at(format!("interface.{interface}.{field}"), refused.to_string())
+    let message = match refused {
+        Refused::Both(..) | Refused::ByHand { .. } | Refused::Unreadable(_) => {
+            format!("{refused}; or see to its addresses yourself, with --addresses-by-hand")
+        }
+        Refused::Dynamic { .. } | Refused::Unknown { .. } => refused.to_string(),
+    };
+    check::at(format!("interface.{interface}.{field}"), message)
 }
 
 /// Takes them over: from the write on they are this node's settings, whatever the kernel or

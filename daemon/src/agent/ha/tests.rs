@@ -70,7 +70,7 @@ impl Place {
     fn draft(&self) -> Draft {
         let current = current(&self.node).expect("settings");
         let (version, text) = (current.version, current.text);
-        Draft { version, text, by_hand: false, keep_virtual: None }
+        Draft { version, text, by_hand: false, keep_virtual: None, over: None }
     }
 }
 

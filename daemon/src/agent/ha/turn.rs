@@ -12,7 +12,7 @@ use twinwall_core::beat::RoleWord;
 use twinwall_core::ids::Designation;
 
 use super::take::{self, Draft};
-use super::{ask_state, current, order};
+use super::{apart, ask_state, current, order};
 use crate::agent::api::error::Refusal;
 use crate::agent::clock::unix_ms;
 use crate::agent::engine::run::Event;
@@ -100,8 +100,9 @@ fn draft(node: &Node, on: bool, who: &str, by_hand: bool) -> Result<Draft, Refus
             "high availability is {how} already; 'twinwall ready' says how it is"
         )));
     }
-    let version = node.ha().history.next(&text, unix_ms(), who, Source::Entered);
-    Ok(Draft { version, text, by_hand, keep_virtual: None })
+    let mut version = node.ha().history.next(&text, unix_ms(), who, Source::Entered);
+    version.addresses_by_hand = by_hand;
+    Ok(Draft { version, text, by_hand, keep_virtual: None, over: None })
 }
 
 async fn turn_on(
@@ -115,6 +116,7 @@ async fn turn_on(
     let compared = preflight::of(node).await;
     compared.demand()?;
     job.step("Checking the settings on both nodes");
+    apart::meet(node).await?;
     let draft = draft(node, true, who, by_hand)?;
     take::plan(node, &draft)?;
     if let Some(away) = order::check_there(node, &draft).await? {
@@ -188,12 +190,12 @@ async fn turn_off(
     order: &TurnOff,
 ) -> Result<Vec<String>, Refusal> {
     let _turn = node.ha().turn.lock().await;
+    let there = apart::meet(node).await?;
     let mut draft = draft(node, false, who, order.addresses_by_hand)?;
     let active = node.guard().borrow().is_active() == Some(true);
-    let there = ask_state(node).await;
     if order.keep_virtual {
         let own = node.settings().designation();
-        let peer_serves = there.as_ref().is_ok_and(|said| said.active == Some(true));
+        let peer_serves = there.said.is_some_and(|said| said.active == Some(true));
         draft.keep_virtual = keeper(own, active, peer_serves);
     }
     take::plan(node, &draft)?;

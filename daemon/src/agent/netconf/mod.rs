@@ -116,7 +116,7 @@ impl fmt::Display for Refused {
                     out,
                     "neither systemd-networkd nor ifupdown configures {interface}{hint}: write \
                      into this machine's own network configuration that it has {own}, and no \
-                     virtual IP, then say that it is done by hand"
+                     virtual IP, then give the order again with --addresses-by-hand"
                 )
             }
             Refused::ByHand { place, why } => write!(out, "{place}: {why}"),

@@ -146,6 +146,8 @@ impl History {
             who: "outside twinwall".to_owned(),
             node: self.node.clone(),
             source: Source::File,
+            addresses_by_hand: false,
+            note: None,
         };
         let decided = Decided { version: version.clone(), text, files: Vec::new() };
         self.keep(&decided)?;
@@ -214,7 +216,31 @@ impl History {
     pub fn next(&self, text: &str, at_ms: u64, who: &str, source: Source) -> Version {
         let number = self.list().last().map_or(0, |version| version.revision.number) + 1;
         let revision = Revision::of(number, text);
-        Version { revision, at_ms, who: who.to_owned(), node: self.node.clone(), source }
+        Version {
+            revision,
+            at_ms,
+            who: who.to_owned(),
+            node: self.node.clone(),
+            source,
+            addresses_by_hand: false,
+            note: None,
+        }
+    }
+
+    /// Whether these settings were ever here. Ones from before the oldest version that is
+    /// kept count as such.
+    pub fn knows(&self, revision: &Revision) -> bool {
+        let versions = self.list();
+        let pruned = versions.first().is_some_and(|it| it.revision.number > revision.number);
+        pruned || versions.iter().any(|version| version.revision == *revision)
+    }
+
+    /// Whether own addresses changed by hand since these settings: a node that has them has
+    /// missed that. After settings that were never here it may have missed any of all.
+    pub fn by_hand_since(&self, revision: &Revision) -> bool {
+        let known = self.knows(revision);
+        let missed = |it: &Version| !known || it.revision.number > revision.number;
+        self.list().iter().any(|version| version.addresses_by_hand && missed(version))
     }
 
     fn keep(&self, decided: &Decided) -> Result<(), HistoryError> {

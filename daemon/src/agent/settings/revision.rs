@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::digest::Digest;
 
-/// A state of the settings. Equal ones are the same text.
+/// A state of the settings. Equal ones are the same text; one text may have had two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Revision {
@@ -21,7 +21,7 @@ pub struct Revision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// The same text.
+    /// The same text under the same number.
     Same,
     /// This node's are newer.
     Newer,
@@ -59,6 +59,12 @@ pub struct Version {
     pub node: String,
     /// Where it came from.
     pub source: Source,
+    /// The administrator looks after the own addresses that changed with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub addresses_by_hand: bool,
+    /// What is to be known about it, for people: which change it took the place of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Revision {
@@ -67,13 +73,14 @@ impl Revision {
         Revision { number, digest: Digest::of(text.as_bytes()) }
     }
 
-    /// How this stands to the other node's.
+    /// How this stands to the other node's. The number counts for equal texts as well: nodes
+    /// that disagree about it would give the next change a number that is too low.
     pub fn stands_to(&self, other: &Revision) -> Standing {
-        match (self.digest == other.digest, self.number.cmp(&other.number)) {
-            (true, _) => Standing::Same,
-            (false, Ordering::Greater) => Standing::Newer,
-            (false, Ordering::Less) => Standing::Older,
-            (false, Ordering::Equal) => Standing::Apart,
+        match self.number.cmp(&other.number) {
+            Ordering::Greater => Standing::Newer,
+            Ordering::Less => Standing::Older,
+            Ordering::Equal if self.digest == other.digest => Standing::Same,
+            Ordering::Equal => Standing::Apart,
         }
     }
 }
@@ -83,9 +90,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_higher_number_is_newer_and_equal_texts_are_the_same() {
+    fn the_higher_number_is_newer_whatever_the_text() {
         let one = Revision::of(4, "a");
-        assert_eq!(one.stands_to(&Revision::of(9, "a")), Standing::Same);
+        assert_eq!(one.stands_to(&Revision::of(4, "a")), Standing::Same);
+        assert_eq!(one.stands_to(&Revision::of(9, "a")), Standing::Older);
         assert_eq!(one.stands_to(&Revision::of(3, "b")), Standing::Newer);
         assert_eq!(one.stands_to(&Revision::of(5, "b")), Standing::Older);
         assert_eq!(one.stands_to(&Revision::of(4, "b")), Standing::Apart);

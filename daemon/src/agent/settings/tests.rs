@@ -181,6 +181,8 @@ fn no_more_versions_are_kept_than_allowed() {
             who: "anna".to_owned(),
             node: "gw-a".to_owned(),
             source: Source::Entered,
+            addresses_by_hand: false,
+            note: None,
         };
         let kept = serde_json::json!({ "version": version, "text": "older" });
         ground.write(&format!("{versions}/{number:08}.json"), &kept.to_string());
