@@ -24,6 +24,9 @@ pub(crate) enum Ha {
     Restore {
         /// Its number, as 'twinwall ha history' shows it
         version: u64,
+        /// Do not write the nodes' own network configuration: you look after it
+        #[arg(long)]
+        addresses_by_hand: bool,
     },
     /// Say whether high availability is on: exit code 0 if it is, 1 if not
     ///

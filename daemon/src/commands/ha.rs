@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use twinwall::agent::api::ha::SetSettings;
-use twinwall::agent::api::sync::PutBack;
+use twinwall::agent::api::ha::{RestoreSettings, SetSettings};
 use twinwall::agent::ha::turn::{TurnOff, TurnOn};
 use twinwall::agent::ha::{Done, HaView, PeerView};
 use twinwall::agent::jobs::JobView;
@@ -33,8 +32,10 @@ pub(super) fn ha(root: &Path, order: &Ha) -> Result<(), Failure> {
             follow(&api, &api.post("/api/v1/ha/disable", &order)?)
         }
         Ha::History(args) => history(&api, args.json),
-        Ha::Restore { version } => {
-            tell(&api.post("/api/v1/ha/restore", &PutBack { version: *version })?)
+        Ha::Restore { version, addresses_by_hand } => {
+            let (version, addresses_by_hand) = (*version, *addresses_by_hand);
+            let order = RestoreSettings { version, addresses_by_hand };
+            tell(&api.post("/api/v1/ha/restore", &order)?)
         }
         Ha::IsEnabled => is_enabled(root),
     }
@@ -80,6 +81,7 @@ fn text(view: &HaView) -> String {
         system::local_time(version.at_ms),
         standing(&view.peer)
     );
+    text.extend(version.note.iter().map(|note| format!("Note: {note}.\n")));
     text
 }
 
@@ -157,8 +159,9 @@ fn history(api: &Api, json: bool) -> Result<(), Failure> {
         return print_json(&versions);
     }
     let line = |version: &Version| {
+        let note = version.note.as_ref().map_or_else(String::new, |it| format!("      {it}\n"));
         format!(
-            "{}  {:>4}  by {} on {}\n",
+            "{}  {:>4}  by {} on {}\n{note}",
             system::local_time(version.at_ms),
             version.revision.number,
             version.who,

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::caller::Caller;
 use super::error::Refusal;
 use super::route::{Method, Route};
-use super::sync::PutBack;
 use super::{Body, Shared};
 use crate::agent::accounts::Role;
 use crate::agent::ha::turn::{self, TurnOff, TurnOn};
@@ -48,6 +47,17 @@ pub struct SetSettings {
     pub addresses_by_hand: bool,
 }
 
+/// A version to put back.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreSettings {
+    /// Its number, as the list of versions has it.
+    pub version: u64,
+    /// The administrator looks after the nodes' own network configuration.
+    #[serde(default)]
+    pub addresses_by_hand: bool,
+}
+
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new::<HaView>(
@@ -79,7 +89,7 @@ pub(super) fn routes() -> Vec<Route> {
             ("restore_settings", "Put a version of the settings back on both nodes"),
             post(restore),
         )
-        .takes::<PutBack>(),
+        .takes::<RestoreSettings>(),
         Route::new::<JobView>(
             (Method::Post, "/api/v1/ha/enable"),
             ("enable", "Turn high availability on; this node becomes the active one"),
@@ -166,10 +176,11 @@ async fn versions(State(shared): State<Shared>) -> Json<Vec<Version>> {
 async fn restore(
     State(shared): State<Shared>,
     caller: Caller,
-    body: Body<PutBack>,
+    body: Body<RestoreSettings>,
 ) -> Result<Json<Done>, Refusal> {
-    let old = shared.node.ha().history.text(body.0.version).map_err(ha::refuse)?;
-    let basis = Basis { who: caller.who, seen: None, source: Source::Restored, by_hand: false };
+    let RestoreSettings { version, addresses_by_hand: by_hand } = body.0;
+    let old = shared.node.ha().history.text(version).map_err(ha::refuse)?;
+    let basis = Basis { who: caller.who, seen: None, source: Source::Restored, by_hand };
     let done = ha::change(&shared.node, basis, |current| {
         let (then, now) = (check::read(&old)?.enabled, check::read(&current.text)?.enabled);
         let switch = Change::Set { key: "enabled".to_owned(), value: Value::Flag(now) };
