@@ -187,12 +187,19 @@ async fn first_account(
     body: Body<FirstAccount>,
 ) -> Result<Json<Taken>, Refusal> {
     let FirstAccount { token, name, password } = body.0;
-    if !Accounts::read(shared.node.root())?.accounts.is_empty() {
-        return Err(Refusal::conflict("the first set-up is done; sign in"));
-    }
+    let fresh = |root: &Path| match Accounts::read(root)?.accounts.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::conflict("the first set-up is done; sign in")),
+    };
+    fresh(shared.node.root())?;
     shared.node.setup().check(&token, Instant::now())?;
     let new = NewAccount { name, role: Role::Administrator, password };
-    change(&shared, move |root| Accounts::add(root, &new)).await?;
+    // Looked at in the turn in which it is made: one token makes one account.
+    change(&shared, move |root| {
+        fresh(root)?;
+        Accounts::add(root, &new)
+    })
+    .await?;
     shared.node.setup().close();
     Ok(taken(()))
 }
