@@ -47,10 +47,10 @@ fn written(node: &Node, text: &str) {
     wait("the change is noticed", || node.run(&["sync", "diff", "vpn"]).out.contains(text));
 }
 
-/// What `twinwall sync` says of the section.
+/// What `twinwall sync` says of the section, in its row and below the table.
 fn line(node: &Node) -> String {
     let out = node.run(&["sync"]).out;
-    out.lines().find(|line| line.starts_with("vpn")).unwrap_or_default().to_owned()
+    out.lines().filter(|line| line.starts_with("vpn")).collect::<Vec<_>>().join("\n")
 }
 
 fn two() -> Two {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Begun, Node, Two, wait};
+use crate::support::{Begun, Node, Two, wait, wait_telling};
 
 const KEY: &str = "etc/twinwall/pair.key";
 const OWN: &str = "etc/twinwall/identity/node.pem";
@@ -45,10 +45,18 @@ fn guards(two: &Two) -> [Begun; 2] {
 
 fn whole(two: &Two) {
     for node in [&two.a, &two.b] {
-        wait("the agents talk and no keys are being changed", || {
+        let good = || {
             let seen = pairing(node);
             seen["peer"]["connected"] == true && seen["rotation"].is_null()
-        });
+        };
+        let told = || {
+            let of = |node: &Node| {
+                let said = [node.run(&["pair", "status"]).out, node.run(&["jobs"]).out];
+                format!("{}{}{}\n", said[0], said[1], node.text("agent.log"))
+            };
+            format!("{}{}", of(&two.a), of(&two.b))
+        };
+        wait_telling("the agents talk and no keys are being changed", good, told);
     }
     assert_eq!(two.a.text(KEY), two.b.text(KEY), "one key");
     assert_eq!(two.a.text(KEY).lines().count(), 1, "and no other");

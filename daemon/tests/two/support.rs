@@ -309,10 +309,17 @@ impl Ran {
 }
 
 /// Waits until it is so.
-pub(crate) fn wait(what: &str, mut good: impl FnMut() -> bool) {
+pub(crate) fn wait(what: &str, good: impl FnMut() -> bool) {
+    wait_telling(what, good, String::new);
+}
+
+/// The same; says what there is when it is not so in time.
+pub(crate) fn wait_telling(what: &str, mut good: impl FnMut() -> bool, told: impl Fn() -> String) {
     let began = Instant::now();
     while !good() {
-        assert!(began.elapsed() < SOON, "{what}: not within {} s", SOON.as_secs());
+        if began.elapsed() > SOON {
+            panic!("{what}: not within {} s\n{}", SOON.as_secs(), told());
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -30,7 +30,7 @@ async fn answer(node: &Arc<Node>, call: Call) -> Result<Reply, Refusal> {
         Call::SettingsText {} => ha::answer(node, Question::Text).await,
         Call::Facts {} => Ok(Reply::Facts(Box::new(preflight::here(node).await))),
         Call::Rotate { question } => rotate::answer(node, question).await,
-        Call::Unpair {} => unpair::told(node).map(|()| Reply::Done),
+        Call::Unpair {} => unpair::told(node).await.map(|()| Reply::Done),
     }
 }
 

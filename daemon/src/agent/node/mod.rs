@@ -18,8 +18,10 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
 use twinwall_core::api::Request;
 
 use super::accounts::Setup;
@@ -47,6 +49,11 @@ pub use settings::Settings;
 
 /// Journal and staged files of a change, relative to the root.
 pub const APPLYING: &str = "var/lib/twinwall/apply";
+
+/// How long an order waits while the settings are being read.
+const READING: Duration = Duration::from_secs(5);
+/// Between two looks whether they are.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// One node's agent.
 pub struct Node {
@@ -172,6 +179,20 @@ impl Node {
             Refusal::conflict("the agent is reading its settings; try again in a moment")
         })?;
         Ok(inside.engine().clone())
+    }
+
+    /// The same, once the settings are read.
+    ///
+    /// # Errors
+    /// When that takes long.
+    pub async fn engine_soon(&self) -> Result<Engine, Refusal> {
+        let until = Instant::now() + READING;
+        loop {
+            match self.engine() {
+                Err(_) if Instant::now() < until => sleep(LOOK).await,
+                engine => return engine,
+            }
+        }
     }
 
     /// The versions of all sections.

@@ -50,6 +50,7 @@ pub fn may_invite(node: &Node, replace: bool) -> Result<(), Refusal> {
 /// Why not; nothing was changed then.
 pub async fn unpair(node: &Arc<Node>, here: bool) -> Result<(), Refusal> {
     may_forget(node)?;
+    node.engine_soon().await?;
     if !here {
         node.calls().call(Call::Unpair {}, LIMIT).await.map_err(|refusal| {
             let message = format!(
@@ -60,7 +61,7 @@ pub async fn unpair(node: &Arc<Node>, here: bool) -> Result<(), Refusal> {
             Refusal { message, ..refusal }
         })?;
     }
-    leave(node)?;
+    leave(node).await?;
     node.reload_soon().await
 }
 
@@ -68,9 +69,9 @@ pub async fn unpair(node: &Arc<Node>, here: bool) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// Why not; nothing was changed then.
-pub(in crate::agent) fn told(node: &Arc<Node>) -> Result<(), Refusal> {
+pub(in crate::agent) async fn told(node: &Arc<Node>) -> Result<(), Refusal> {
     may_forget(node)?;
-    leave(node)?;
+    leave(node).await?;
     let node = Arc::clone(node);
     node.runtime().clone().spawn(async move {
         tokio::time::sleep(LAST_WORD).await;
@@ -95,9 +96,11 @@ fn may_forget(node: &Node) -> Result<(), Refusal> {
     node.may_change()
 }
 
-fn leave(node: &Node) -> Result<(), Refusal> {
+async fn leave(node: &Node) -> Result<(), Refusal> {
+    // First what may fail without harm.
+    let engine = node.engine_soon().await?;
     forget(node.root())
         .map_err(|error| Refusal::machine(format!("forgetting the pair: {error}")))?;
-    node.engine()?.tell(Event::Input(Input::Lineage(None)));
+    engine.tell(Event::Input(Input::Lineage(None)));
     Ok(())
 }
