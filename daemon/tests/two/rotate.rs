@@ -47,7 +47,10 @@ fn whole(two: &Two) {
     for node in [&two.a, &two.b] {
         let good = || {
             let seen = pairing(node);
-            seen["peer"]["connected"] == true && seen["rotation"].is_null()
+            let keys = [&two.a, &two.b].map(|it| it.text(KEY));
+            // An order that a killed agent lost may still be on its way to the next one.
+            let one = keys[0] == keys[1] && keys[0].lines().count() == 1;
+            one && seen["peer"]["connected"] == true && seen["rotation"].is_null()
         };
         let told = || {
             let of = |node: &Node| {
@@ -56,10 +59,8 @@ fn whole(two: &Two) {
             };
             format!("{}{}", of(&two.a), of(&two.b))
         };
-        wait_telling("the agents talk and no keys are being changed", good, told);
+        wait_telling("the agents talk, with one key and no other", good, told);
     }
-    assert_eq!(two.a.text(KEY), two.b.text(KEY), "one key");
-    assert_eq!(two.a.text(KEY).lines().count(), 1, "and no other");
     for (node, peer) in [(&two.a, &two.b), (&two.b, &two.a)] {
         let pinned = node.text(PEER);
         assert_eq!(pinned.matches("BEGIN").count(), 1, "{pinned}");

@@ -73,6 +73,13 @@ impl Calls {
             let left = until.saturating_duration_since(Instant::now());
             match self.call_once(call.clone(), left).await {
                 Err(Unanswered::NotSent) => {}
+                Err(Unanswered::NotConnected(refusal)) => {
+                    // One that was lost just now is waited for, whoever noticed first.
+                    let lost = *self.inside.lost.borrow();
+                    if lost.is_none_or(|at| at.elapsed() >= BLINK) {
+                        return Err(refusal);
+                    }
+                }
                 Err(Unanswered::Lost) if call.may_be_repeated() => {}
                 Err(Unanswered::Lost) => break,
                 Err(Unanswered::Refused(refusal)) => return Err(refusal),
@@ -99,6 +106,7 @@ impl Calls {
         match self.hand_over(&Frame::Call { number, call }) {
             Ok(()) => {}
             Err(Unsent::Broken) => return Err(Unanswered::NotSent),
+            Err(Unsent::NotConnected(refusal)) => return Err(Unanswered::NotConnected(refusal)),
             Err(Unsent::Never(refusal)) => return Err(Unanswered::Refused(refusal)),
         }
         match tokio::time::timeout(limit, answered).await {
@@ -134,7 +142,7 @@ impl Calls {
         let mut sender = self.sender();
         let Some(to_peer) = sender.as_ref() else {
             let why = away("its agent is not connected; 'twinwall pair status' says why");
-            return Err(Unsent::Never(why));
+            return Err(Unsent::NotConnected(why));
         };
         if to_peer.send(bytes).is_ok() {
             return Ok(());
@@ -153,11 +161,16 @@ impl Calls {
     /// A connection stands, or (none) has ended: then no open question is answered.
     pub(in crate::agent) fn connected(&self, sender: Option<Sender>) {
         let gone = sender.is_none();
+        // In this order: who finds no connection knows since when.
+        if gone {
+            self.note_lost(true);
+        }
         *self.sender() = sender;
         if gone {
             self.open().clear();
+        } else {
+            self.note_lost(false);
         }
-        self.note_lost(gone);
     }
 
     /// The first one to notice says when.
@@ -219,6 +232,8 @@ enum Unanswered {
     Lost,
     /// The connection had ended before it was asked.
     NotSent,
+    /// There was none.
+    NotConnected(Refusal),
     /// It was not asked, was refused, or took too long.
     Refused(Refusal),
 }
@@ -227,7 +242,9 @@ enum Unanswered {
 enum Unsent {
     /// The connection has ended; the next one may take it.
     Broken,
-    /// There is no connection, or it can never be sent.
+    /// There is no connection.
+    NotConnected(Refusal),
+    /// It can never be sent.
     Never(Refusal),
 }
 

@@ -22,8 +22,8 @@ use crate::agent::pairing::random;
 const LINK: Duration = Duration::from_secs(30);
 /// Between two looks at the link.
 const LOOK: Duration = Duration::from_millis(100);
-/// Between two looks whether something was left half done.
-const HALF_DONE: Duration = Duration::from_secs(5);
+/// Between two looks whether something was left half done; longer after each try that failed.
+const HALF_DONE: Duration = Duration::from_secs(1);
 /// A node that follows leaves the lead to the other one for this long.
 const LED: Duration = Duration::from_secs(60);
 /// The title of the job.
@@ -40,6 +40,7 @@ pub async fn rotate(node: &Arc<Node>, job: &Job) -> Result<(), Refusal> {
         return Err(Refusal::conflict(format!("{} is not paired", settings.name)));
     }
     node.may_change()?;
+    node.calls().back_in_a_moment().await;
     await_link(node, Duration::ZERO).await?;
     let record = match steps::record(node.root())? {
         Some(record) if !record.leads && steps::age(node.root()) < LED => {
@@ -55,6 +56,8 @@ pub async fn rotate(node: &Arc<Node>, job: &Job) -> Result<(), Refusal> {
         None => begin(node, job).await?,
     };
     if record.step == Step::Staged {
+        // Cut off right after the file was written, the guard here may not know it yet.
+        guard_takes(node).await?;
         job.step("2 of 3: both nodes use the new keys, and still take the old ones");
         stage_there(node, false).await?;
         order(node, Question::Use { id: record.id }).await?;
@@ -67,6 +70,12 @@ pub async fn rotate(node: &Arc<Node>, job: &Job) -> Result<(), Refusal> {
     await_link(node, LINK).await?;
     job.step("Both nodes have new keys; the old ones are worth nothing.");
     Ok(())
+}
+
+/// The first step on this node, as far as its guard goes.
+async fn guard_takes(node: &Arc<Node>) -> Result<(), Refusal> {
+    let _one_at_a_time = node.rotating.lock().await;
+    tell_guard(node).await
 }
 
 /// Takes this node's first step back.
