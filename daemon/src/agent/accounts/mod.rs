@@ -26,6 +26,8 @@ pub use setup::{LASTS as SETUP_LASTS, Setup};
 
 /// The file, relative to the root.
 pub const FILE: &str = "etc/twinwall-accounts/accounts.toml";
+/// The folder of that file.
+pub const FOLDER: &str = "etc/twinwall-accounts";
 /// Accounts that can be made; a pair has a handful of administrators.
 pub const MAX_ACCOUNTS: usize = 100;
 /// Tokens of all accounts.

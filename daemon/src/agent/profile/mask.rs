@@ -5,6 +5,7 @@ use std::ops::Range;
 use regex::bytes::Regex;
 
 use super::pattern::Patterns;
+use crate::agent::accounts;
 
 /// What stands in the place of a secret.
 const MASK: &[u8] = b"******";
@@ -25,6 +26,9 @@ impl super::Rules {
     /// The content of a file of this section with every secret hidden. Lines stay lines, so
     /// that a diff of two such texts still says where they differ.
     pub fn masked(&self, path: &crate::agent::manifest::RelPath, content: &[u8]) -> Vec<u8> {
+        if is_secret(path) {
+            return WHOLE.to_vec();
+        }
         let mut hidden: Vec<Range<usize>> = Vec::new();
         for secret in self.secrets.iter().filter(|secret| secret.files.matches(path)) {
             let Some(mask) = &secret.mask else { return WHOLE.to_vec() };
@@ -51,6 +55,12 @@ impl super::Rules {
 
     /// Whether anything of this file may be hidden.
     pub fn holds_secrets(&self, path: &crate::agent::manifest::RelPath) -> bool {
-        self.secrets.iter().any(|secret| secret.files.matches(path))
+        is_secret(path) || self.secrets.iter().any(|secret| secret.files.matches(path))
     }
+}
+
+/// The hashes of passwords and tokens: hidden whatever a profile says.
+fn is_secret(path: &crate::agent::manifest::RelPath) -> bool {
+    let folder = accounts::FOLDER.as_bytes();
+    path.as_bytes().strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }

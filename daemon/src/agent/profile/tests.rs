@@ -147,6 +147,16 @@ fn secrets_are_hidden_and_lines_stay_lines() {
 }
 
 #[test]
+fn hashes_of_accounts_are_hidden_whatever_the_profile_says() {
+    let text = format!("{HEAD}[section.users]\npaths = [\"/etc/twinwall-accounts\"]\n");
+    let profile = parse_profile("profile.toml", &text).expect("a good profile");
+    let (users, file) =
+        (&profile.sections[&Section::Users], path("etc/twinwall-accounts/accounts.toml"));
+    assert_eq!(users.masked(&file, b"password = 'x'\n"), b"(secret)\n");
+    assert!(users.holds_secrets(&file));
+}
+
+#[test]
 fn services_come_after_those_they_need() {
     let text = format!(
         "{HEAD}[[section.vpn.service]]\nname = \"b\"\nunit = \"b.service\"\nprogram = \"/usr/bin/b\"\n\
