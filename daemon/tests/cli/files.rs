@@ -55,6 +55,39 @@ fn whoever_else_could_change_or_read_the_files_is_named() {
 }
 
 #[test]
+fn private_keys_that_others_could_read_are_named() {
+    let root = good_root();
+    let (identity, key) = ("etc/twinwall/identity", "etc/twinwall/identity/node.pem");
+    let console = "var/lib/twinwall-web";
+    fs::create_dir_all(root.path(identity)).expect("made");
+    fs::create_dir_all(root.path(console)).expect("made");
+    let console = format!("{console}/key.pem");
+    for (below, bits) in [(key, 0o600), (console.as_str(), 0o600), (identity, 0o700)] {
+        if bits == 0o600 {
+            root.write(below, "");
+        }
+        mode_of(&root, below, bits);
+    }
+    root.run(&["check", "--files-only"]).assert(0, "No problem found.\n", "");
+    for (below, bits) in [(key, 0o644), (console.as_str(), 0o640), (identity, 0o755)] {
+        mode_of(&root, below, bits);
+    }
+    let ran = root.run(&["check", "--files-only"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for words in [
+        "node.pem: everybody may read this private key (mode 0644); chmod go= ",
+        "key.pem: its group may read this private key (mode 0640); chmod go= ",
+        "identity: everybody may look into the folder of a private key (mode 0755); chmod go= ",
+    ] {
+        assert!(ran.out.contains(words), "{words}: {ran:?}");
+    }
+}
+
+fn mode_of(root: &Root, below: &str, bits: u32) {
+    fs::set_permissions(root.path(below), fs::Permissions::from_mode(bits)).expect("a mode");
+}
+
+#[test]
 fn interfaces_that_the_machine_lacks_are_warned_of() {
     let ran = good_root().run(&["check"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
