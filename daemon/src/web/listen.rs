@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use twinwall_core::config::Prefix;
@@ -64,10 +64,22 @@ pub(super) struct Serving {
 
 /// Opens a socket at this address; the unspecified one of IPv6 stands for both families.
 pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(!address.ip().is_unspecified())?;
-    }
+    // Also for an address of IPv4, so that the interface of each visitor is known.
+    let wide = Socket::new(Domain::IPV6, Type::STREAM, Some(Protocol::TCP));
+    let (socket, address) = match (wide, address) {
+        (Ok(socket), SocketAddr::V4(four)) => {
+            socket.set_only_v6(false)?;
+            (socket, SocketAddr::from((four.ip().to_ipv6_mapped(), four.port())))
+        }
+        (Ok(socket), SocketAddr::V6(six)) => {
+            socket.set_only_v6(!six.ip().is_unspecified())?;
+            (socket, address)
+        }
+        // A kernel without IPv6.
+        (Err(_), address) => {
+            (Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?, address)
+        }
+    };
     socket.set_reuse_address(true)?;
     // A virtual IP that is not here yet, or an address that the network brings later.
     socket.set_freebind_v4(true).or_else(|_| socket.set_freebind_v6(true))?;
@@ -85,7 +97,7 @@ pub(super) async fn accept(listener: TcpListener, serving: Serving) {
                 let Ok(own) = stream.local_addr() else { continue };
                 let own = SocketAddr::new(own.ip().to_canonical(), own.port());
                 let visitor_at = peer.ip().to_canonical();
-                if serving.ha_link.holds(own.ip(), visitor_at) {
+                if serving.ha_link.holds(own.ip(), visitor_at, arrived(&stream, peer)) {
                     continue;
                 }
                 let Some(place) = serving.connections.take(visitor(visitor_at)) else { continue };
@@ -98,6 +110,17 @@ pub(super) async fn accept(listener: TcpListener, serving: Serving) {
             }
         }
     }
+}
+
+/// The interface over which a connection came: the kernel notes it at an accepted socket of
+/// IPv6, as the one for its multicast. Else what the visitor's link-local address says.
+fn arrived(stream: &TcpStream, peer: SocketAddr) -> [u32; 2] {
+    let noted = SockRef::from(stream).multicast_if_v6().unwrap_or_default();
+    let scope = match peer {
+        SocketAddr::V6(peer) => peer.scope_id(),
+        SocketAddr::V4(_) => 0,
+    };
+    [noted, scope]
 }
 
 async fn connection(stream: TcpStream, ends: Ends, serving: Serving, _place: Place) {
@@ -135,6 +158,7 @@ pub(super) struct HaLink(Mutex<Known>);
 #[derive(Default)]
 struct Known {
     interface: Option<String>,
+    index: Option<u32>,
     prefixes: Vec<Prefix>,
     read: Option<Instant>,
 }
@@ -149,15 +173,17 @@ impl HaLink {
     }
 
     /// Whether a connection between these addresses goes over it: to an address that it has,
-    /// or from one of its network.
-    fn holds(&self, own: IpAddr, peer: IpAddr) -> bool {
+    /// from one of its network, or from whoever came over it by a route.
+    fn holds(&self, own: IpAddr, peer: IpAddr, arrived: [u32; 2]) -> bool {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(interface) = known.interface.clone() else { return false };
         if known.read.is_none_or(|at| at.elapsed() >= FRESH) {
             known.prefixes = live::held(&interface).unwrap_or_default();
+            known.index = live::index(&interface).ok();
             known.read = Some(Instant::now());
         }
-        known.prefixes.iter().any(|prefix| prefix.address == own || within(prefix, peer))
+        known.index.is_some_and(|index| arrived.contains(&index))
+            || known.prefixes.iter().any(|prefix| prefix.address == own || within(prefix, peer))
     }
 }
 
@@ -186,17 +212,22 @@ mod tests {
         let prefix = |text: &str, length| Prefix { address: text.parse().expect("one"), length };
         let known = Known {
             interface: Some("ha0".to_owned()),
+            index: Some(7),
             prefixes: vec![prefix("10.9.0.1", 30), prefix("fe80::1", 64), prefix("fd09::1", 64)],
             read: Some(Instant::now()),
         };
         let link = HaLink(Mutex::new(known));
         let holds = |own: &str, peer: &str| {
-            link.holds(own.parse().expect("one"), peer.parse().expect("one"))
+            link.holds(own.parse().expect("one"), peer.parse().expect("one"), [0, 3])
         };
         assert!(holds("10.9.0.1", "192.0.2.7") && holds("fe80::1", "fe80::9"));
         assert!(holds("10.1.0.2", "10.9.0.2") && holds("fd01::1", "fd09::2"));
         assert!(!holds("10.1.0.2", "10.1.0.77") && !holds("10.1.0.2", "10.9.0.4"));
         assert!(!holds("fe80::5", "fe80::9"), "link-local of another interface");
-        assert!(!HaLink::default().holds(IpAddr::from([10, 9, 0, 1]), IpAddr::from([10, 9, 0, 2])));
+        let (own, peer) = ("fd01::2".parse().expect("one"), "fe80::9".parse().expect("one"));
+        assert!(link.holds(own, peer, [0, 7]) && link.holds(own, peer, [7, 0]), "by a route");
+        assert!(!link.holds(own, peer, [3, 3]));
+        let link = HaLink::default();
+        assert!(!link.holds(IpAddr::from([10, 9, 0, 1]), IpAddr::from([10, 9, 0, 2]), [0, 0]));
     }
 }

@@ -79,6 +79,14 @@ pub fn held(interface: &str) -> io::Result<Vec<Prefix>> {
     Ok(all)
 }
 
+/// The kernel's number of an interface.
+///
+/// # Errors
+/// The kernel's: no such interface.
+pub fn index(interface: &str) -> io::Result<u32> {
+    Ok(name_to_index(&open()?, interface)?)
+}
+
 /// The names of all interfaces.
 ///
 /// # Errors
