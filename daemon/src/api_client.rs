@@ -21,6 +21,13 @@ use crate::system;
 /// How long the agent may take for an answer: the longest are validators of a whole
 /// section, asked for while somebody waits.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// After so long without a word the agent is asked whether it is there at all.
+const WONDER: Duration = Duration::from_secs(10);
+/// How long it has to say so.
+const ALIVE: Duration = Duration::from_secs(3);
+/// Asked then: needs nothing but an agent that works.
+const PROBE: &[u8] =
+    b"GET /api/v1/openapi.json HTTP/1.1\r\nhost: agent\r\nconnection: close\r\n\r\n";
 /// Longest answer in bytes: a difference of thousands of lines.
 const MAX_ANSWER: u64 = 64 << 20;
 
@@ -120,8 +127,9 @@ impl Api {
         );
         let mut answer = Vec::new();
         let asked = stream
-            .set_read_timeout(Some(PATIENCE))
+            .set_write_timeout(Some(WONDER))
             .and_then(|()| stream.write_all(&[head.as_bytes(), body].concat()));
+        self.wait(&stream)?;
         // Who needs no body to say no, or yes, may have closed before it came.
         let read = stream.take(MAX_ANSWER).read_to_end(&mut answer);
         if answer.is_empty() {
@@ -134,6 +142,26 @@ impl Api {
             )));
         }
         parted(&answer).ok_or_else(|| self.nonsense("what is no HTTP"))
+    }
+
+    /// Waits for the first byte of an answer. An agent that works may take long for it; one
+    /// that hangs is not waited for.
+    fn wait(&self, stream: &UnixStream) -> Result<(), Failure> {
+        if system::readable(stream, WONDER).map_err(|error| self.broken(&error))? {
+            return stream.set_read_timeout(Some(PATIENCE)).map_err(|error| self.broken(&error));
+        }
+        let alive = UnixStream::connect(&self.socket).and_then(|mut probe| {
+            probe.set_write_timeout(Some(ALIVE))?;
+            probe.write_all(PROBE)?;
+            system::readable(&probe, ALIVE)
+        });
+        if !alive.unwrap_or(false) {
+            return Err(Failure::unreachable(format!(
+                "the agent does not answer at {}; restart it: systemctl restart twinwall-agent",
+                self.socket.display()
+            )));
+        }
+        stream.set_read_timeout(Some(PATIENCE)).map_err(|error| self.broken(&error))
     }
 
     fn not_connected(&self, error: &io::Error) -> Failure {
@@ -195,8 +223,9 @@ fn refused(refusal: &Refusal) -> Failure {
         | Code::Forbidden
         | Code::Conflict
         | Code::Unauthenticated
-        | Code::TooMany => Exit::Problem,
-        Code::Unreachable => Exit::Unreachable,
+        | Code::TooMany
+        | Code::TooLong => Exit::Problem,
+        Code::Unreachable | Code::Silent => Exit::Unreachable,
         Code::Machine => Exit::Machine,
     };
     Failure { exit, message: refusal.to_string() }

@@ -4,12 +4,29 @@
 use std::ffi::CStr;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use twinwall::failure::Failure;
+
+/// Waits until there is something to read, or the end of it; whether there was within `limit`.
+pub(crate) fn readable(from: &impl AsFd, limit: Duration) -> io::Result<bool> {
+    let until = Instant::now() + limit;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(io::Error::other)?;
+        let mut one = [PollFd::new(from, PollFlags::IN)];
+        match poll(&mut one, Some(&left)) {
+            Err(Errno::INTR) => {}
+            done => return Ok(done? > 0),
+        }
+    }
+}
 
 /// A signal that `twinwall run` waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

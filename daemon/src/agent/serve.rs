@@ -4,6 +4,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -35,12 +36,26 @@ impl std::fmt::Display for ServeError {
 
 impl std::error::Error for ServeError {}
 
+/// What tells the service manager that requests are still answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Pulse {
+    /// How often.
+    pub every: Duration,
+    /// Tells it.
+    pub beat: fn(),
+}
+
 /// Runs the agent below `root` until SIGTERM or SIGINT; `ready` is called once requests
-/// are answered.
+/// are answered, the pulse beats while they are.
 ///
 /// # Errors
 /// When it cannot start, or the socket cannot be served.
-pub fn serve(root: &Path, machine: Machine, ready: impl FnOnce()) -> Result<(), ServeError> {
+pub fn serve(
+    root: &Path,
+    machine: Machine,
+    ready: impl FnOnce(),
+    pulse: Option<Pulse>,
+) -> Result<(), ServeError> {
     let io = |doing| move |error| ServeError::Io(doing, error);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -56,6 +71,9 @@ pub fn serve(root: &Path, machine: Machine, ready: impl FnOnce()) -> Result<(), 
     tell(&found);
     let router = router(Shared { node: Arc::clone(&node) });
     ready();
+    if let Some(pulse) = pulse {
+        runtime.spawn(beat(pulse));
+    }
     let served = runtime.block_on(async {
         let mut stop = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -72,6 +90,15 @@ pub fn serve(root: &Path, machine: Machine, ready: impl FnOnce()) -> Result<(), 
     // One that is gone already is as good.
     let _ = std::fs::remove_file(root.join(AGENT_SOCKET));
     served.map_err(io("serving the agent's socket"))
+}
+
+/// On the threads that answer requests: when these hang, so does this.
+async fn beat(pulse: Pulse) {
+    let mut due = tokio::time::interval(pulse.every);
+    loop {
+        due.tick().await;
+        (pulse.beat)();
+    }
 }
 
 fn tell(found: &Found) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use sd_notify::NotifyState;
 use twinwall::agent::machine::Machine;
 use twinwall::agent::node;
-use twinwall::agent::serve::{self, ServeError};
+use twinwall::agent::serve::{self, Pulse, ServeError};
 use twinwall::failure::{Exit, Failure};
 
 use crate::cli::{AgentArgs, AgentOrder};
@@ -25,7 +25,12 @@ fn serve(root: &Path, supervised: bool) -> Result<(), Failure> {
             eprintln!("twinwall agent: telling the service manager: {error}");
         }
     };
-    serve::serve(root, Machine::here(root, supervised), ready).map_err(|error| {
+    // Half of what the service manager allows.
+    let pulse = sd_notify::watchdog_enabled().map(|allowed| Pulse {
+        every: allowed / 2,
+        beat: || drop(sd_notify::notify(&[NotifyState::Watchdog])),
+    });
+    serve::serve(root, Machine::here(root, supervised), ready, pulse).map_err(|error| {
         let exit = match &error {
             ServeError::Node(_) => Exit::Problem,
             ServeError::Io(..) => Exit::Machine,

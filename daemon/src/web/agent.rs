@@ -15,12 +15,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use crate::agent::api::DOCUMENT;
 use crate::agent::api::caller::{FROM_HEADER, USER_HEADER};
-use crate::agent::api::error::Refusal;
+use crate::agent::api::error::{Code, Refusal};
 use crate::files::AGENT_SOCKET;
 
 /// How long an answer may take: the longest are validators of a whole section.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// After so long without a word the agent is asked whether it is there at all.
+const WONDER: Duration = Duration::from_secs(10);
+/// How long it has to say so.
+const ALIVE: Duration = Duration::from_secs(3);
 /// Longest answer that a page reads, in bytes.
 const MAX_ANSWER: usize = 8 << 20;
 
@@ -102,9 +107,22 @@ impl Agent {
             .header(FROM_HEADER, &name.from)
             .body(Full::new(body))
             .map_err(|error| Refusal::invalid(error.to_string()))?;
-        let asked = tokio::time::timeout(PATIENCE, self.send(request)).await;
-        let answer = asked.map_err(|_| silent())??;
-        Ok(answer.map(Body::new))
+        let mut sent = std::pin::pin!(self.send(request));
+        let answer = match tokio::time::timeout(WONDER, &mut sent).await {
+            Ok(answer) => answer,
+            // One that works may take long; one that hangs is not waited for.
+            Err(_) if self.is_alive().await => {
+                tokio::time::timeout(PATIENCE, sent).await.map_err(|_| silent())?
+            }
+            Err(_) => return Err(silent()),
+        };
+        Ok(answer?.map(Body::new))
+    }
+
+    async fn is_alive(&self) -> bool {
+        let probe = Request::builder().uri(DOCUMENT).header(header::HOST, "agent");
+        let Ok(probe) = probe.body(Full::default()) else { return false };
+        matches!(tokio::time::timeout(ALIVE, self.send(probe)).await, Ok(Ok(_)))
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Refusal> {
@@ -133,7 +151,8 @@ fn broken(error: &dyn std::fmt::Display) -> Refusal {
 }
 
 fn silent() -> Refusal {
-    Refusal::unreachable("the agent does not answer; look for 'twinwall agent' in the system's log")
+    let text = "the agent does not answer; restart it: systemctl restart twinwall-agent";
+    Refusal::new(Code::Silent, text)
 }
 
 fn nonsense(error: &serde_json::Error) -> Refusal {

@@ -1,30 +1,25 @@
 //! The agent's API for programs and pages elsewhere: each of its routes, asked in the name of
 //! whoever may. The table of routes says the least role; what is not in it is not here.
 
-use std::time::Duration;
-
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 
 use super::access::Person;
 use super::csrf::{self, Head};
 use super::state::Shared;
 use crate::agent::accounts::Role;
 use crate::agent::api::error::Refusal;
-use crate::agent::api::{MAX_BODY, access, route};
-
-/// How long a body may take to come.
-const BODY_TIME: Duration = Duration::from_secs(10);
+use crate::agent::api::{DOCUMENT, access, route};
 
 /// Every route of the table, and the document that describes them.
 pub(super) fn router() -> Router<Shared> {
-    let document = (route::Method::Get, "/api/v1/openapi.json", Role::Viewer);
+    let document = (route::Method::Get, DOCUMENT, Role::Viewer);
     let all = access().into_iter().chain([document]);
     let router = all.fold(Router::new(), |router, (method, path, least)| {
         router.route(path, forward(method, least))
@@ -54,16 +49,14 @@ async fn unknown(State(console): State<Shared>, request: Request) -> Refusal {
 
 async fn ask(console: &Shared, request: Request, least: Role) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let person = Person::of(console, &parts, true);
-    // On HTTP/2 an answer that comes before the body has been read is broken off by some.
-    let body = read(body).await;
-    let person = person?;
+    let person = Person::of(console, &parts, true)?;
     if parts.method != Method::GET && parts.method != Method::HEAD {
         let given = parts.headers.get(csrf::HEADER).and_then(|value| value.to_str().ok());
         person.must_mean_it(given, &Head { headers: &parts.headers, uri: &parts.uri })?;
     }
     person.must_be(least)?;
-    let body = body?;
+    let body =
+        body.collect().await.map_err(|error| Refusal::machine(error.to_string()))?.to_bytes();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let answer = console.agent.ask(asked(&parts), path, body, &person.name()).await?;
     Ok(told(answer))
@@ -86,16 +79,4 @@ fn told(answer: axum::http::Response<Body>) -> Response {
         }
     }
     response
-}
-
-async fn read(body: Body) -> Result<Bytes, Refusal> {
-    let read = tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await;
-    match read {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::invalid(format!(
-            "the request's body is too long; at most {MAX_BODY} bytes"
-        ))),
-        Ok(Err(_)) => Err(Refusal::invalid("the request's body was cut off")),
-        Err(_) => Err(Refusal::invalid("the request's body was not complete within 10 s")),
-    }
 }

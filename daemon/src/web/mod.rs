@@ -7,6 +7,7 @@ mod accounts_file;
 mod agent;
 mod api;
 mod assets;
+mod body;
 mod certificate;
 mod connections;
 mod csrf;

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -21,8 +21,9 @@ use super::listen::{Ends, Serving, accept, bind};
 use super::privilege::drop_to_own_user;
 use super::rate::{Rate, visitor};
 use super::state::{Console, Shared};
-use super::{PORT, api, assets, headers, pages};
+use super::{PORT, api, assets, body, headers, pages};
 use crate::agent::api::console::ConsoleView;
+use crate::agent::api::error::{Code, Refusal};
 use crate::agent::netconf::live;
 
 /// Threads that answer; comparing passwords has one of its own.
@@ -180,9 +181,19 @@ pub(super) fn router(console: Shared) -> Router {
         .merge(api::router())
         .merge(assets::router())
         .fallback(pages::missing)
+        .method_not_allowed_fallback(other_method)
         .layer(limited)
+        .layer(middleware::from_fn(body::first))
         .layer(middleware::from_fn(headers::add))
         .with_state(console)
+}
+
+/// What the address does allow stands in the answer's head (RFC 9110, section 15.5.6).
+async fn other_method(uri: Uri) -> Response {
+    let text = "this path takes another method; GET /api/v1/openapi.json lists all";
+    let mut response = body::refused(&uri, Refusal::invalid(text));
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
 }
 
 /// Turns a visitor away who asks for more than a person or an honest program does.
@@ -195,7 +206,8 @@ async fn limit(
     match rate.take(&visitor(ends.visitor), std::time::Instant::now()) {
         Ok(()) => next.run(request).await,
         Err(_) => {
-            (StatusCode::TOO_MANY_REQUESTS, "too many requests; wait a moment").into_response()
+            let refusal = Refusal::new(Code::TooMany, "too many requests; wait a moment");
+            body::refused(request.uri(), refusal)
         }
     }
 }

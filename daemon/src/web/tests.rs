@@ -270,6 +270,45 @@ async fn a_fresh_node_leads_to_its_set_up_and_every_answer_is_guarded() {
 }
 
 #[tokio::test]
+async fn what_is_refused_is_told_to_programs_in_the_form_of_the_api() {
+    let folder = Folder::with_accounts("forms");
+    let site = Site::of(&folder);
+    let long = "x".repeat(crate::agent::api::MAX_BODY + 1);
+    for (method, path, body, status, code) in [
+        ("DELETE", "/api/v1/status", "", 405, "invalid"),
+        ("GET", "/api/v2", "", 404, "not_found"),
+        ("GET", "/api/v1/", "", 404, "not_found"),
+        ("POST", "/api/v1/switchover", &long, 413, "too_long"),
+        ("POST", "/api/v1/switchover", "{}", 401, "unauthenticated"),
+    ] {
+        let answer = site.ask(method, path, &[], body).await;
+        assert_eq!(answer.status().as_u16(), status, "{method} {path}");
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/json", "{path}");
+        assert_eq!(answer.headers().contains_key(header::ALLOW), status == 405, "{path}");
+        let body: serde_json::Value = serde_json::from_str(&text(answer).await).expect("JSON");
+        assert_eq!(body["code"], code, "{method} {path}");
+    }
+    let page = text(site.ask("POST", "/sign-in", &[], &long).await).await;
+    assert!(page.contains("too long") && page.contains("<html"), "{page}");
+}
+
+#[tokio::test]
+async fn an_agent_that_hangs_is_not_waited_for() {
+    let folder = Folder::with_accounts("hangs");
+    let run = folder.0.join("run/twinwall");
+    std::fs::create_dir_all(&run).expect("made");
+    let _socket = std::os::unix::net::UnixListener::bind(run.join("agent.sock")).expect("bound");
+    let new = NewToken { name: "watch".to_owned(), scope: Role::Viewer };
+    let token = Accounts::add_token(&folder.0, "anna", &new).expect("made").token;
+    let (site, bearer) = (Site::of(&folder), format!("Bearer {token}"));
+    let begun = Instant::now();
+    let by = [("authorization", bearer.as_str())];
+    let answer = site.ask("GET", "/api/v1/dashboard", &by, "").await;
+    assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
+    assert!(begun.elapsed().as_secs() < 20 && text(answer).await.contains("does not answer"));
+}
+
+#[tokio::test]
 async fn who_asks_without_end_is_turned_away() {
     let site = Site::of(&Folder::new("flood"));
     let mut turned_away = 0;

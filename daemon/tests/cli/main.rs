@@ -10,3 +10,4 @@ mod schema;
 mod support;
 mod unreachable;
 mod views;
+mod watchdog;

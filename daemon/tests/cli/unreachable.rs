@@ -39,6 +39,14 @@ fn a_guard_that_hangs() {
 }
 
 #[test]
+fn an_agent_that_hangs() {
+    let root = Root::new();
+    let _listener = UnixListener::bind(root.path("run/twinwall/agent.sock")).expect("a socket");
+    let message = "twinwall: the agent does not answer at ROOT/run/twinwall/agent.sock; restart it: systemctl restart twinwall-agent\n";
+    root.run(&["sync"]).assert(3, "", message);
+}
+
+#[test]
 fn a_guard_that_talks_nonsense() {
     let same = "; are twinwall and twinwall-guard of the same version?\n";
     let mut long = vec![b'x'; 5 << 20];

@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::MAX_BODY;
+
 /// Why a request changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
@@ -46,6 +48,10 @@ pub enum Code {
     Conflict,
     /// Something that this needs is away: the guard, or the other node.
     Unreachable,
+    /// The agent is there and says nothing.
+    Silent,
+    /// The request's body is too long.
+    TooLong,
     /// This machine did not allow it: a file, a right, a missing program.
     Machine,
 }
@@ -81,6 +87,12 @@ impl Refusal {
         Refusal::new(Code::Forbidden, message)
     }
 
+    /// The request's body is longer than any that the API takes.
+    pub fn too_long() -> Refusal {
+        let text = format!("the request's body is too long; at most {MAX_BODY} bytes");
+        Refusal::new(Code::TooLong, text)
+    }
+
     /// Something that this needs is away.
     pub fn unreachable(message: impl Into<String>) -> Refusal {
         Refusal::new(Code::Unreachable, message)
@@ -98,6 +110,8 @@ impl Code {
             Code::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Code::Conflict => StatusCode::CONFLICT,
             Code::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
+            Code::Silent => StatusCode::GATEWAY_TIMEOUT,
+            Code::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Code::Machine => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

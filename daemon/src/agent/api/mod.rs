@@ -48,6 +48,9 @@ pub(crate) const GROUP: &str = "twinwall";
 /// How long a request waits for settings that are being read: a section that is being changed
 /// is changed to its end before.
 const SETTLES: Duration = Duration::from_secs(10);
+/// Where the document lies; it is answered whatever else goes on, so that who waits for another
+/// answer can see that somebody is there.
+pub(crate) const DOCUMENT: &str = "/api/v1/openapi.json";
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -93,7 +96,7 @@ pub fn reference() -> String {
 /// Everything that is served.
 pub fn router(shared: Shared) -> Router {
     route::router(routes())
-        .route("/api/v1/openapi.json", get(async || Json(openapi())))
+        .route(DOCUMENT, get(async || Json(openapi())))
         .method_not_allowed_fallback(other_method)
         .fallback(async || Refusal::not_found("no such path; GET /api/v1/openapi.json lists all"))
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -112,7 +115,8 @@ async fn other_method() -> Response {
 /// waits for it, rather than to be refused.
 async fn settled(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let until = Instant::now() + SETTLES;
-    while shared.node.engine().is_err() && Instant::now() < until {
+    let waits = request.uri().path() != DOCUMENT;
+    while waits && shared.node.engine().is_err() && Instant::now() < until {
         tokio::time::sleep(LOOK).await;
     }
     next.run(request).await

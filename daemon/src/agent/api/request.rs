@@ -36,9 +36,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
 fn refuse(error: &JsonRejection) -> Refusal {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Refusal::invalid(format!(
-            "the request's body is too long; at most {MAX_BODY} bytes"
-        ));
+        return Refusal::too_long();
     }
     Refusal::invalid(error.body_text())
 }

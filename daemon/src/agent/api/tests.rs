@@ -91,8 +91,8 @@ async fn an_order_that_cannot_be_done_is_refused_in_words() {
     let (status, _) = agent.ask("POST /api/v1/sync/vpn/restore", r#"{"version":3}"#).await;
     assert_eq!(status, 404);
     let long = format!("{{\"direction\":\"{}\"}}", "x".repeat(MAX_BODY));
-    let (status, _) = agent.ask("POST /api/v1/sync", &long).await;
-    assert_eq!(status, 422);
+    let (status, refusal) = agent.ask("POST /api/v1/sync", &long).await;
+    assert_eq!((status, &refusal["code"]), (413, &Value::from("too_long")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +181,7 @@ async fn whatever_is_wrong_with_a_request_is_refused_in_the_same_form() {
         assert!(message.contains(words), "{request}: {message}");
     }
     let (status, refusal) = agent.ask("POST /api/v1/sync", &"x".repeat(MAX_BODY + 1)).await;
-    assert_eq!(status, 422);
+    assert_eq!(status, 413);
     assert!(refusal["message"].as_str().is_some_and(|text| text.contains("1048576")), "{refusal}");
 }
 

@@ -13,14 +13,14 @@ use std::net::IpAddr;
 
 use askama::Template;
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::access::Person;
 use super::listen::Ends;
 use super::state::Shared;
-use super::{assets, csrf};
+use super::{assets, body, csrf};
 use crate::agent::api::error::Refusal;
 use crate::agent::dashboard::Dashboard;
 
@@ -137,7 +137,11 @@ pub(super) fn failed(refusal: &Refusal) -> Response {
 }
 
 /// The page for an address that is none.
-pub(super) async fn missing() -> Response {
+pub(super) async fn missing(uri: Uri) -> Response {
+    if body::is_api(&uri) {
+        let text = "no such path; GET /api/v1/openapi.json lists all";
+        return Refusal::not_found(text).into_response();
+    }
     let refusal = Refusal::not_found("There is no such page.");
     let page = Frame::outside("Not found", String::new());
     let body = shown(&Failed { page, refusal: &refusal });
