@@ -127,6 +127,9 @@ pub struct GuardView {
     /// Causes for which frames keep being refused and that somebody has to mend.
     #[serde(default)]
     pub refused_lately: Vec<RefusedCause>,
+    /// Names of the keys in use, the first one seals; they say nothing of the keys.
+    #[serde(default)]
+    pub key_tags: Vec<String>,
     /// Worst lateness of the beat thread since the start, microseconds.
     pub worst_late_us: u64,
     /// VIPs present in the kernel when last looked.

@@ -40,6 +40,12 @@ const ALL_FLAGS: u8 =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyTag(pub [u8; 8]);
 
+impl fmt::Display for KeyTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// Why bytes are not a beat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentError {

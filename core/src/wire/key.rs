@@ -55,6 +55,15 @@ pub struct PairKeys {
     pub also: Option<PairKey>,
 }
 
+impl PairKeys {
+    /// The names of both, as text that may be shown: by them a file is compared with the keys
+    /// that a guard holds.
+    pub fn tags(&self) -> Vec<String> {
+        let tag = |key: &PairKey| KeyTag::of(&key.root()).to_string();
+        std::iter::once(&self.key).chain(&self.also).map(tag).collect()
+    }
+}
+
 impl From<&KeyFile> for PairKeys {
     fn from(file: &KeyFile) -> PairKeys {
         PairKeys { key: PairKey::from_bytes(file.key), also: file.also.map(PairKey::from_bytes) }
@@ -75,12 +84,18 @@ impl Keyed {
     pub(super) fn new(key: &PairKey, pair_id: u16) -> Keyed {
         let root = key.root();
         let name = root.expand(&[b"name"]);
-        let tag = KeyTag(*root.expand(&[b"tag"]).first_chunk().expect("it has 32 bytes"));
+        let tag = KeyTag::of(&root);
         Keyed { hello_mac: root.hello_mac(pair_id), root, name, tag }
     }
 
     pub(super) fn is_of(&self, other: &Keyed) -> bool {
         self.name == other.name
+    }
+}
+
+impl KeyTag {
+    fn of(root: &KeyRoot) -> KeyTag {
+        KeyTag(*root.expand(&[b"tag"]).first_chunk().expect("it has 32 bytes"))
     }
 }
 

@@ -55,13 +55,13 @@ impl Refused {
             Refused::Version(_)
             | Refused::Kind(_)
             | Refused::OwnDesignation
+            | Refused::NoSession
             | Refused::NotAuthentic
             | Refused::Crossed { .. }
             | Refused::Content(_) => true,
             Refused::Length
             | Refused::ForeignPair(_)
             | Refused::Header
-            | Refused::NoSession
             | Refused::Duplicate
             | Refused::TooOld => false,
         }
@@ -115,7 +115,9 @@ impl fmt::Display for Refused {
             Refused::OwnDesignation => f.write_str(
                 "the sender has this node's designation: look for a network loop, or for the same designation in both node.toml",
             ),
-            Refused::NoSession => f.write_str("a beat before the session"),
+            Refused::NoSession => f.write_str(
+                "heartbeats come, and no session with their sender comes about; if this goes on, compare the key files of both nodes, and look whether frames get through both ways",
+            ),
             Refused::NotAuthentic => {
                 f.write_str("the frame is not authentic; if this goes on, compare the key files of both nodes")
             }

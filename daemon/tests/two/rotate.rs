@@ -147,6 +147,21 @@ fn orders_that_come_while_keys_are_changed_are_carried_out_on_both_nodes() {
 }
 
 #[test]
+fn a_key_file_that_the_guard_does_not_use_is_told_before_its_next_start() {
+    let two = Two::paired();
+    let _guards = guards(&two);
+    whole(&two);
+    let told = || two.b.run(&["ready"]).out.contains("other keys than those in pair.key");
+    let right = two.b.text(KEY);
+    assert!(!told());
+    two.b.write(KEY, &right.replace('6', "7"));
+    assert!(two.b.run(&["reload"]).err.contains("does not take the new key yet"));
+    wait("it is told", told);
+    two.b.write(KEY, &right);
+    wait("it is not told any more", || !told());
+}
+
+#[test]
 fn without_the_other_node_nothing_is_begun() {
     let mut two = Two::paired();
     whole(&two);

@@ -376,6 +376,7 @@ impl Beats {
                     text: cause.to_string(),
                 })
                 .collect(),
+            key_tags: session.key_tags(),
             worst_late_us: u64::try_from(self.worst_late.as_micros()).unwrap_or(u64::MAX),
             addresses_present: self.present,
             carriers_read_first: self.carriers_read_first,

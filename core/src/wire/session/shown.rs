@@ -1,8 +1,17 @@
-//! What a log may show of a session: no key.
+//! What may be shown of a session: no key.
 
 use std::fmt;
 
+use super::super::key::Keyed;
 use super::Session;
+
+impl Session {
+    /// The names of the keys in use, as [`PairKeys::tags`](super::super::PairKeys::tags).
+    pub fn key_tags(&self) -> Vec<String> {
+        let text = |keyed: &Keyed| keyed.tag.to_string();
+        std::iter::once(&self.keyed).chain(&self.also).map(text).collect()
+    }
+}
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

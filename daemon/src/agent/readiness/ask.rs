@@ -10,6 +10,7 @@ use twinwall_core::config::Prerequisite;
 use super::{OtherNode, Readiness, Views, judge};
 use crate::agent::calls::{Call, Reply};
 use crate::agent::clock::{difference, unix_ms};
+use crate::agent::guard::GuardState;
 use crate::agent::node::Node;
 use crate::agent::pairing::rotate;
 use crate::agent::preflight;
@@ -33,6 +34,7 @@ pub async fn of(node: &Arc<Node>) -> Readiness {
         link: node.link().as_ref(),
         unmet: &unmet,
         services: &services,
+        other_keys_in_file: other_keys(&guard, node),
         keys_stand_at: rotate::stands_at(node.root()),
         other: other.as_ref(),
     })
@@ -48,6 +50,13 @@ async fn unmet(node: &Arc<Node>, enabled: bool) -> Vec<String> {
     let told = [Prerequisite::Clock, Prerequisite::Release];
     let unmet = compared.prerequisites.iter().filter(|it| it.blocks() && !told.contains(&it.name));
     unmet.map(|it| format!("{} ({} here, {} there)", it.name.name(), it.here, it.there)).collect()
+}
+
+/// Where either is not known, nothing is said.
+fn other_keys(guard: &GuardState, node: &Node) -> bool {
+    let used = guard.status().map(|status| &status.guard.key_tags).filter(|it| !it.is_empty());
+    let file = rotate::file_tags(node.root());
+    used.zip(file.as_ref()).is_some_and(|(used, file)| used != file)
 }
 
 /// None when it does not answer: the link's state says why.

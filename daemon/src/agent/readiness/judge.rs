@@ -31,6 +31,8 @@ pub struct Views<'a> {
     pub unmet: &'a [String],
     /// The services bound to the active role, and the health checks, here.
     pub services: &'a ServicesView,
+    /// Whether the guard uses other keys than those in the file.
+    pub other_keys_in_file: bool,
     /// The step at which a change of keys has stood for long.
     pub keys_stand_at: Option<Step>,
     /// What the other agent said when it was asked just now.
@@ -52,6 +54,7 @@ pub fn judge(views: &Views<'_>) -> Readiness {
         against.push(reason);
     } else {
         against.extend(guard(views.guard));
+        against.extend(views.other_keys_in_file.then(other_keys));
         against.extend(services(views.services));
         against.extend(checks(views.services));
         against.extend(agents(views));
@@ -234,6 +237,15 @@ fn agents(views: &Views<'_>) -> Vec<Reason> {
         reasons.push(warns(ReasonId::Release, text, "finish the upgrade on both nodes"));
     }
     reasons
+}
+
+/// A restart of the guard would make strangers of the nodes, both of which would then serve.
+fn other_keys() -> Reason {
+    let text = "The guard uses other keys than those in pair.key: after its next start the nodes \
+                would not hear each other.";
+    let what_now = "put the former file back, or 'twinwall reload', which says what is wrong with \
+                    this one";
+    blocks(ReasonId::KeyFileNotInUse, text, what_now)
 }
 
 fn keys(step: Step) -> Reason {

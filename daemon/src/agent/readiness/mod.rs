@@ -89,6 +89,8 @@ pub enum ReasonId {
     AddressesMissing,
     /// Heartbeats keep being refused.
     FramesRefused,
+    /// The key file is not the one that the guard uses.
+    KeyFileNotInUse,
     /// A change of keys stands at a step.
     KeysHalfChanged,
     /// A protection is missing.

@@ -33,6 +33,7 @@ fn views(guard: &GuardState) -> Views<'_> {
         link: None,
         unmet: &[],
         services: &NO_SERVICES,
+        other_keys_in_file: false,
         keys_stand_at: None,
         other: None,
     }
@@ -101,6 +102,8 @@ fn keys_that_do_not_fit_and_a_change_of_keys_that_stands_still_are_warnings() {
     assert_eq!(ids(&readiness), [(ReasonId::FramesRefused, Severity::Warns), APART]);
     assert!(readiness.against[0].text.contains("not authentic"));
     let guard = GuardState::Says(Arc::new(healthy()));
+    let readiness = judge(&Views { other_keys_in_file: true, ..views(&guard) });
+    assert_eq!(ids(&readiness), [(ReasonId::KeyFileNotInUse, Severity::Blocks), APART]);
     for (step, word) in [(Step::Staged, "both old and new"), (Step::Used, "still taken")] {
         let readiness = judge(&Views { keys_stand_at: Some(step), ..views(&guard) });
         assert_eq!(ids(&readiness), [APART, (ReasonId::KeysHalfChanged, Severity::Warns)]);

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use twinwall_core::api::Request;
+use twinwall_core::wire::PairKeys;
 
 pub use lead::{TITLE, await_link, keep, rotate};
 pub use steps::{Record, Step, forget, record};
@@ -35,6 +36,13 @@ const LONG: Duration = Duration::from_secs(60);
 pub fn stands_at(root: &Path) -> Option<Step> {
     let record = record(root).ok().flatten()?;
     (steps::age(root) > LONG).then_some(record.step)
+}
+
+/// The names of the keys in the file, as a guard tells those that it uses; none where the
+/// file cannot be read.
+pub fn file_tags(root: &Path) -> Option<Vec<String>> {
+    let (_, file) = steps::key_file(root).ok()?;
+    Some(PairKeys::from(&file).tags())
 }
 
 /// How long the other node's guard may take to be heard under another key.

@@ -237,7 +237,7 @@ fn write_record(root: &Path, record: &Record) -> Result<(), Refusal> {
     private::write(&place(root), &bytes).map_err(|error| machine(&place(root), error))
 }
 
-fn key_file(root: &Path) -> Result<(PathBuf, KeyFile), Refusal> {
+pub(super) fn key_file(root: &Path) -> Result<(PathBuf, KeyFile), Refusal> {
     let path = files::key_file(root).map_err(|errors| Refusal::machine(errors.to_string()))?;
     let text = fs::read_to_string(&path).map_err(|error| machine(&path, error))?;
     let file = parse_key(&path.to_string_lossy(), &text);
