@@ -115,7 +115,7 @@ fn suricata() {
         "/etc/suricata/suricata.yaml",
         &config("[]"),
         "%YAML 1.1\n---\na: [\n",
-        "suricata.yaml",
+        "Failed to parse configuration file at line 3",
     );
     machine.write("/etc/suricata/rules/lan.rules", "");
     machine.write("/etc/suricata/suricata.yaml", &config("[lan.rules]"));
