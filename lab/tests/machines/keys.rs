@@ -37,6 +37,12 @@ fn a_new_unit_takes_the_place_of_a_dead_one_while_the_other_serves() {
         site.cut_power(dead);
         let watch = site.watch();
         site.new_unit(dead);
+        // The new unit boots faster than a lost connection is believed in.
+        site.until("the loss is seen", || {
+            let said = site.nodes[active].run("twinwall pair status --json");
+            let said = said.map_err(|error| error.to_string())?;
+            if said.replace(' ', "").contains("\"connected\":false") { Ok(()) } else { Err(said) }
+        });
         let code = site.code_of(active, "replace");
         site.run(dead, &format!("twinwall pair join {code}"));
         assert_eq!(site.settle(), active, "{}", site.story());
