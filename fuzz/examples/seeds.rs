@@ -58,13 +58,16 @@ fn contents() -> Vec<(&'static str, Vec<u8>)> {
         ..beat(u64::MAX)
     };
     let mut extended = passive.clone();
-    extended.extend([1, 3, 0, 0, 0, 2, 0]);
+    extended.extend([2, 3, 0, 0, 0, 3, 0]);
+    let mut takes_key = passive.clone();
+    takes_key.extend([1, 8, 1, 2, 3, 4, 5, 6, 7, 8]);
     let mut unknown = passive.clone();
     unknown.extend([0x80, 0]);
     vec![
         ("passive", passive.clone()),
         ("leaving", encoded(&leaving)),
         ("extended", extended),
+        ("takes_key", takes_key),
         ("must_understand", unknown),
         ("short", passive[..BODY_LENGTH - 1].to_vec()),
     ]
