@@ -5,12 +5,12 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use twinwall::agent::api::error::{Code, Refusal};
+use twinwall::agent::api::{ALIVE, DOCUMENT, PATIENCE, WONDER};
 use twinwall::agent::jobs::{JobState, JobView};
 use twinwall::failure::{Exit, Failure};
 use twinwall::files;
@@ -18,16 +18,6 @@ use twinwall::files;
 use crate::show::print;
 use crate::system;
 
-/// How long the agent may take for an answer: the longest are validators of a whole
-/// section, asked for while somebody waits.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// After so long without a word the agent is asked whether it is there at all.
-const WONDER: Duration = Duration::from_secs(10);
-/// How long it has to say so.
-const ALIVE: Duration = Duration::from_secs(3);
-/// Asked then: needs nothing but an agent that works.
-const PROBE: &[u8] =
-    b"GET /api/v1/openapi.json HTTP/1.1\r\nhost: agent\r\nconnection: close\r\n\r\n";
 /// Longest answer in bytes: a difference of thousands of lines.
 const MAX_ANSWER: u64 = 64 << 20;
 
@@ -152,7 +142,9 @@ impl Api {
         }
         let alive = UnixStream::connect(&self.socket).and_then(|mut probe| {
             probe.set_write_timeout(Some(ALIVE))?;
-            probe.write_all(PROBE)?;
+            let head =
+                format!("GET {DOCUMENT} HTTP/1.1\r\nhost: agent\r\nconnection: close\r\n\r\n");
+            probe.write_all(head.as_bytes())?;
             system::readable(&probe, ALIVE)
         });
         if !alive.unwrap_or(false) {

@@ -9,8 +9,8 @@
 //! earns an answer at the most.
 //!
 //! Keys are changed while runs go on: of a run's boot ids each pair key makes its own ciphers,
-//! and counters and windows stay. What must be so on both nodes before one seals with another
-//! key, or takes one no more, is the caller's to see to (`docs/adr/0014-keys-changed-in-steps.md`).
+//! and counters and windows stay. Beats say which second key their sender takes; a key by which
+//! one of the two would not be heard is refused (`docs/adr/0014-keys-changed-in-steps.md`).
 
 mod rekey;
 mod shown;

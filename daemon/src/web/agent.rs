@@ -3,7 +3,6 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, Response, header};
@@ -15,17 +14,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use crate::agent::api::DOCUMENT;
 use crate::agent::api::caller::{FROM_HEADER, USER_HEADER};
 use crate::agent::api::error::{Code, Refusal};
+use crate::agent::api::{ALIVE, DOCUMENT, PATIENCE, WONDER};
 use crate::files::AGENT_SOCKET;
 
-/// How long an answer may take: the longest are validators of a whole section.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// After so long without a word the agent is asked whether it is there at all.
-const WONDER: Duration = Duration::from_secs(10);
-/// How long it has to say so.
-const ALIVE: Duration = Duration::from_secs(3);
 /// Longest answer that a page reads, in bytes.
 const MAX_ANSWER: usize = 8 << 20;
 

@@ -2,7 +2,7 @@
 //! too many. Never serves whoever comes over the HA link: that is the pair's alone.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -77,6 +77,10 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         }
         // A kernel without IPv6.
         (Err(_), address) => {
+            let address = match address.ip().is_unspecified() {
+                true => SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())),
+                false => address,
+            };
             (Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?, address)
         }
     };
@@ -206,6 +210,26 @@ fn within(prefix: &Prefix, address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn at_every_address_the_kernel_notes_over_which_interface_a_visitor_came() {
+        let loopback = live::index("lo").expect("there is one");
+        for (own, visited) in [
+            ("127.0.0.1:0", "127.0.0.1"),
+            ("0.0.0.0:0", "127.0.0.1"),
+            ("[::1]:0", "::1"),
+            ("[::]:0", "::1"),
+            ("[::]:0", "127.0.0.1"),
+        ] {
+            let listener = bind(own.parse().expect("an address")).expect(own);
+            let port = listener.local_addr().expect("a port").port();
+            let visited: IpAddr = visited.parse().expect("an address");
+            let _visitor = TcpStream::connect((visited, port)).await.expect("a connection");
+            let (stream, peer) = listener.accept().await.expect("a visitor");
+            assert_eq!(peer.ip().to_canonical(), visited);
+            assert_eq!(arrived(&stream, peer)[0], loopback, "{own} at {visited}");
+        }
+    }
 
     #[test]
     fn who_comes_over_the_ha_link_is_known_by_either_end() {

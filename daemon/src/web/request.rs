@@ -1,7 +1,5 @@
 //! What a form sends: read within limits, and only when a page of this console sent it.
 
-use std::time::Duration;
-
 use axum::Form;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -15,8 +13,6 @@ use super::pages;
 use super::state::Shared;
 use crate::agent::api::error::Refusal;
 
-/// How long a form may take to come.
-const TIME: Duration = Duration::from_secs(10);
 /// The cookie of whoever is not signed in yet, for the forms that lead in.
 pub(super) const VISIT: &str = "__Host-visit";
 
@@ -72,10 +68,7 @@ fn head(parts: &Parts) -> Head<'_> {
 }
 
 async fn read<T: DeserializeOwned>(request: Request) -> Result<Fields<T>, Refusal> {
-    let read = tokio::time::timeout(TIME, Form::<Fields<T>>::from_request(request, &()));
-    match read.await {
-        Ok(Ok(Form(fields))) => Ok(fields),
-        Ok(Err(error)) => Err(Refusal::invalid(error.body_text())),
-        Err(_) => Err(Refusal::invalid("the form did not come within 10 s; send it again")),
-    }
+    // Its body has come as a whole before anybody looks at it.
+    let read = Form::<Fields<T>>::from_request(request, &()).await;
+    read.map(|Form(fields)| fields).map_err(|error| Refusal::invalid(error.body_text()))
 }

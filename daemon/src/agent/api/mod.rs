@@ -50,7 +50,15 @@ pub(crate) const GROUP: &str = "twinwall";
 const SETTLES: Duration = Duration::from_secs(10);
 /// Where the document lies; it is answered whatever else goes on, so that who waits for another
 /// answer can see that somebody is there.
-pub(crate) const DOCUMENT: &str = "/api/v1/openapi.json";
+pub const DOCUMENT: &str = "/api/v1/openapi.json";
+/// How long a client waits for an answer: the longest are validators of a whole section, asked
+/// for while somebody waits.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+/// After so long without a word a client asks for the document, to see whether the agent is
+/// there at all.
+pub const WONDER: Duration = Duration::from_secs(10);
+/// How long the agent has to say so.
+pub const ALIVE: Duration = Duration::from_secs(3);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 

@@ -70,10 +70,8 @@ fn told(status: &Status) -> Vec<String> {
 
 /// Whether the active role came or went.
 fn is_move(event: &Numbered) -> bool {
-    match &event.note.what {
-        What::Role { from, to, .. } => (*from == RoleWord::Active) != (*to == RoleWord::Active),
-        _other => false,
-    }
+    let What::Role { from, to, .. } = &event.note.what else { return false };
+    (*from == RoleWord::Active) != (*to == RoleWord::Active)
 }
 
 fn here(views: &Views<'_>) -> NodeView {
