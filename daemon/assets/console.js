@@ -93,4 +93,4 @@ document.addEventListener("keydown", (event) => {
 
 tellTimes(document);
 setInterval(() => tellTimes(document), SECOND);
-if (document.body.dataset.live) follow(document.body.dataset.live);
+document.querySelectorAll("[data-live]").forEach((part) => follow(part.dataset.live));

@@ -20,7 +20,12 @@ static ALL: [Asset; 3] = [
     Asset {
         name: "console.css",
         form: "text/css; charset=utf-8",
-        content: include_str!("../../assets/console.css"),
+        content: concat!(
+            include_str!("../../assets/css/base.css"),
+            include_str!("../../assets/css/picture.css"),
+            include_str!("../../assets/css/forms.css"),
+            include_str!("../../assets/css/narrow.css"),
+        ),
     },
     Asset {
         name: "console.js",

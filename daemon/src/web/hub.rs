@@ -100,7 +100,8 @@ impl Viewer {
             return seen.clone();
         }
         let why = Refusal::unreachable("the agent takes its time; reload this page in a moment");
-        Seen { state: Some(Err(why)), ..Seen::default() }
+        let fragments = fragments(Err(&why), &Plot::default()).into();
+        Seen { state: Some(Err(why)), fragments }
     }
 
     /// The next value.

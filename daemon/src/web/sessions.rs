@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::agent::accounts::{Account, Secret};
 use crate::agent::api::error::Refusal;
+use crate::web::pages::Notice;
 
 /// Without a request it ends after this; live updates are none.
 pub(super) const IDLE: Duration = Duration::from_secs(30 * 60);
@@ -28,6 +29,8 @@ struct Session {
     password: blake3::Hash,
     began: Instant,
     used: Instant,
+    /// For the next page.
+    notice: Option<Notice>,
 }
 
 impl Session {
@@ -50,6 +53,7 @@ impl Sessions {
             password: blake3::hash(account.password.as_bytes()),
             began: now,
             used: now,
+            notice: None,
         };
         all.insert(secret.hash(), session);
         Ok(secret)
@@ -80,6 +84,18 @@ impl Sessions {
             all.remove(&hash);
         }
         fits
+    }
+
+    /// Keeps what the next page of this session says.
+    pub(super) fn tell(&self, secret: &str, notice: Notice) {
+        if let Some(session) = self.all().get_mut(&Secret::hash_of(secret)) {
+            session.notice = Some(notice);
+        }
+    }
+
+    /// What is to be said, once.
+    pub(super) fn told(&self, secret: &str) -> Option<Notice> {
+        self.all().get_mut(&Secret::hash_of(secret))?.notice.take()
     }
 
     /// Signs out.

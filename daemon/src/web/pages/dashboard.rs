@@ -9,13 +9,13 @@ use twinwall_core::explain::span;
 
 use super::moment::Moment;
 use super::words::serving;
-use super::{Frame, picture, plot, shown};
+use super::{Frame, Place, picture, plot, shown};
 use crate::agent::api::error::Refusal;
 use crate::agent::dashboard::{Dashboard, Heartbeat, NodeView};
 use crate::agent::engine::overview::{Overview, SectionState};
 use crate::agent::readiness::{Readiness, Severity};
 use crate::web::access::SignedIn;
-use crate::web::hub::{Plot, Seen};
+use crate::web::hub::Plot;
 use crate::web::listen::Ends;
 use crate::web::state::Shared;
 
@@ -30,15 +30,6 @@ pub(in crate::web) struct Fragment {
 #[template(path = "dashboard.html")]
 struct Page {
     page: Frame,
-    seen: Seen,
-}
-
-impl Page {
-    /// The HTML of a part, made by a template of its own.
-    fn part(&self, id: &str) -> &str {
-        let part = self.seen.fragments.iter().find(|fragment| fragment.id == id);
-        part.map_or("", |fragment| &fragment.html)
-    }
 }
 
 pub(in crate::web) async fn page(
@@ -46,17 +37,8 @@ pub(in crate::web) async fn page(
     ConnectInfo(ends): ConnectInfo<Ends>,
     SignedIn(person): SignedIn,
 ) -> Response {
-    let mut seen = console.hub.view().await.now().await;
-    if let Some(Err(refusal)) = &seen.state
-        && seen.fragments.is_empty()
-    {
-        seen.fragments = fragments(Err(refusal), &Plot::default()).into();
-    }
-    let pair = match &seen.state {
-        Some(Ok(pair)) => Some(pair.clone()),
-        Some(Err(_)) | None => None,
-    };
-    shown(&Page { page: Frame::of("Dashboard", &person, ends, pair.as_deref()), seen })
+    let page = Frame::inside("Dashboard", Place::Dashboard, &console, &person, ends).await;
+    shown(&Page { page })
 }
 
 /// All parts. Where nobody knows how the pair is, they say so and show nothing of then.

@@ -3,26 +3,26 @@
 
 pub(super) mod dashboard;
 mod entry;
+mod frame;
 mod live;
 mod moment;
 mod picture;
 mod plot;
 mod words;
 
-use std::net::IpAddr;
-
 use askama::Template;
 use axum::Router;
 use axum::http::{StatusCode, Uri, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
 use super::access::Person;
-use super::listen::Ends;
-use super::state::Shared;
-use super::{assets, body, csrf};
+use super::body;
+use super::state::{Console, Shared};
 use crate::agent::api::error::Refusal;
-use crate::agent::dashboard::Dashboard;
+
+pub(super) use frame::Notice;
+use frame::{Frame, Place};
 
 /// All pages.
 pub(super) fn router() -> Router<Shared> {
@@ -33,83 +33,6 @@ pub(super) fn router() -> Router<Shared> {
         .route("/set-up", get(entry::set_up_page).post(entry::set_up))
         .route("/sign-out", post(entry::sign_out))
         .route("/sign-out-everywhere", post(entry::sign_out_everywhere))
-}
-
-/// What is around every page.
-pub(super) struct Frame {
-    title: &'static str,
-    css: String,
-    js: String,
-    mark: String,
-    /// The node's name, where it is known.
-    node: String,
-    person: Option<Signed>,
-    csrf: String,
-    /// The other node's console.
-    other: Option<Other>,
-    /// Whether the page changes by itself.
-    live: bool,
-}
-
-/// Who is signed in, for the page.
-struct Signed {
-    name: String,
-    role: &'static str,
-}
-
-/// The way to the other node's console.
-struct Other {
-    name: String,
-    url: String,
-}
-
-impl Frame {
-    /// Of a page for somebody who is not signed in.
-    fn outside(title: &'static str, csrf: String) -> Frame {
-        Frame {
-            title,
-            css: assets::place("console.css"),
-            js: assets::place("console.js"),
-            mark: assets::place("mark.svg"),
-            node: String::new(),
-            person: None,
-            csrf,
-            other: None,
-            live: false,
-        }
-    }
-
-    /// Of a page for this person.
-    fn of(title: &'static str, person: &Person, ends: Ends, pair: Option<&Dashboard>) -> Frame {
-        let secret = person.session.as_deref().unwrap_or_default();
-        let signed = Signed { name: person.name.clone(), role: person.role.word() };
-        Frame {
-            node: pair.and_then(|pair| pair.here.name.clone()).unwrap_or_default(),
-            person: Some(signed),
-            other: pair.and_then(|pair| other(pair, ends)),
-            live: true,
-            ..Frame::outside(title, csrf::token(secret))
-        }
-    }
-}
-
-/// The other node's own address on the interface over which this visitor came, else on any.
-fn other(pair: &Dashboard, ends: Ends) -> Option<Other> {
-    let there = pair.there.as_ref()?;
-    let own = ends.own.ip();
-    let comes_here = |text: &str| {
-        let address = text.split('/').next().unwrap_or_default();
-        address.parse::<IpAddr>().is_ok_and(|address| address == own)
-    };
-    let by = pair.interfaces.iter().find(|interface| {
-        interface.own_here.iter().chain(&interface.virtual_ips).any(|text| comes_here(text))
-    });
-    let candidates = by.into_iter().chain(&pair.interfaces).flat_map(|it| &it.own_there);
-    let same_family = |text: &&String| text.contains(':') == own.is_ipv6();
-    let address = candidates.clone().find(same_family).or_else(|| candidates.clone().next())?;
-    let host = if address.contains(':') { format!("[{address}]") } else { address.clone() };
-    let name = there.name.clone().unwrap_or_else(|| "the other node".to_owned());
-    Some(Other { name, url: format!("https://{host}:{}/", ends.own.port()) })
 }
 
 /// A template as an answer.
@@ -146,6 +69,20 @@ pub(super) async fn missing(uri: Uri) -> Response {
     let page = Frame::outside("Not found", String::new());
     let body = shown(&Failed { page, refusal: &refusal });
     (StatusCode::NOT_FOUND, body).into_response()
+}
+
+/// After an order from a page: back to a page, which says how it went, once.
+#[expect(dead_code, reason = "the pages that order come next")]
+fn settled(
+    console: &Console,
+    person: &Person,
+    path: &str,
+    went: Result<String, Refusal>,
+) -> Response {
+    if let Some(secret) = &person.session {
+        console.sessions.tell(secret, Notice::of(went));
+    }
+    Redirect::to(path).into_response()
 }
 
 /// An answer that sets a cookie.

@@ -1,0 +1,196 @@
+//! What is around every page: its head, the way to the other pages, and what is said once after
+//! an order.
+
+use std::net::IpAddr;
+
+use crate::agent::accounts::Role;
+use crate::agent::api::error::Refusal;
+use crate::agent::dashboard::Dashboard;
+use crate::web::access::Person;
+use crate::web::hub::Seen;
+use crate::web::listen::Ends;
+use crate::web::state::Console;
+use crate::web::{assets, csrf};
+
+/// A page that the head of every page leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Dashboard,
+}
+
+impl Place {
+    /// In their order.
+    const ALL: [Place; 1] = [Place::Dashboard];
+
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Place::Dashboard => "/",
+        }
+    }
+
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Place::Dashboard => "Dashboard",
+        }
+    }
+
+    /// Who may see it.
+    pub(super) fn least(self) -> Role {
+        match self {
+            Place::Dashboard => Role::Viewer,
+        }
+    }
+}
+
+/// What a page says once: how an order went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::web) struct Notice {
+    good: bool,
+    pub(super) text: String,
+}
+
+impl Notice {
+    pub(super) fn of(went: Result<String, Refusal>) -> Notice {
+        match went {
+            Ok(text) => Notice { good: true, text },
+            Err(refusal) => {
+                let details = refusal.details.iter();
+                let all = std::iter::once(refusal.message.clone())
+                    .chain(details.map(|it| format!("{}: {}", it.place, it.message)));
+                Notice { good: false, text: all.collect::<Vec<_>>().join(" ") }
+            }
+        }
+    }
+
+    pub(super) fn class(&self) -> &'static str {
+        if self.good { "good" } else { "bad" }
+    }
+
+    pub(super) fn icon(&self) -> &'static str {
+        if self.good { "check" } else { "fault" }
+    }
+
+    /// A refusal is called out at once.
+    pub(super) fn aria(&self) -> &'static str {
+        if self.good { "status" } else { "alert" }
+    }
+}
+
+/// What is around every page.
+pub(super) struct Frame {
+    pub(super) title: &'static str,
+    pub(super) css: String,
+    pub(super) js: String,
+    pub(super) mark: String,
+    /// The node's name, where it is known.
+    pub(super) node: String,
+    pub(super) person: Option<Signed>,
+    pub(super) csrf: String,
+    /// The other node's console.
+    pub(super) other: Option<Other>,
+    /// Whether the page changes by itself.
+    pub(super) live: bool,
+    /// Where this page belongs.
+    at: Option<Place>,
+    pub(super) places: Vec<Place>,
+    pub(super) notice: Option<Notice>,
+    seen: Seen,
+}
+
+/// Who is signed in, for the page.
+pub(super) struct Signed {
+    pub(super) name: String,
+    pub(super) role: &'static str,
+}
+
+/// The way to the other node's console.
+pub(super) struct Other {
+    pub(super) name: String,
+    pub(super) url: String,
+}
+
+impl Frame {
+    /// Of a page for somebody who is not signed in.
+    pub(super) fn outside(title: &'static str, csrf: String) -> Frame {
+        Frame {
+            title,
+            css: assets::place("console.css"),
+            js: assets::place("console.js"),
+            mark: assets::place("mark.svg"),
+            node: String::new(),
+            person: None,
+            csrf,
+            other: None,
+            live: false,
+            at: None,
+            places: Vec::new(),
+            notice: None,
+            seen: Seen::default(),
+        }
+    }
+
+    /// Of a page that belongs to this place, for this person.
+    pub(super) async fn inside(
+        title: &'static str,
+        at: Place,
+        console: &Console,
+        person: &Person,
+        ends: Ends,
+    ) -> Frame {
+        let seen = console.hub.view().await.now().await;
+        let secret = person.session.as_deref().unwrap_or_default();
+        let signed = Signed { name: person.name.clone(), role: person.role.word() };
+        let mut frame = Frame {
+            person: Some(signed),
+            live: true,
+            at: Some(at),
+            places: Place::ALL.into_iter().filter(|it| person.role >= it.least()).collect(),
+            notice: console.sessions.told(secret),
+            seen,
+            ..Frame::outside(title, csrf::token(secret))
+        };
+        if let Some(pair) = frame.pair() {
+            let (node, other) = (pair.here.name.clone(), other(pair, ends));
+            frame.node = node.unwrap_or_default();
+            frame.other = other;
+        }
+        frame
+    }
+
+    /// The pair as it is, where that is known.
+    pub(super) fn pair(&self) -> Option<&Dashboard> {
+        match &self.seen.state {
+            Some(Ok(pair)) => Some(pair),
+            Some(Err(_)) | None => None,
+        }
+    }
+
+    pub(super) fn is_at(&self, place: &Place) -> bool {
+        self.at.as_ref() == Some(place)
+    }
+
+    /// The HTML of a part that changes by itself.
+    pub(super) fn part(&self, id: &str) -> &str {
+        let part = self.seen.fragments.iter().find(|fragment| fragment.id == id);
+        part.map_or("", |fragment| &fragment.html)
+    }
+}
+
+/// The other node's own address on the interface over which this visitor came, else on any.
+fn other(pair: &Dashboard, ends: Ends) -> Option<Other> {
+    let there = pair.there.as_ref()?;
+    let own = ends.own.ip();
+    let comes_here = |text: &str| {
+        let address = text.split('/').next().unwrap_or_default();
+        address.parse::<IpAddr>().is_ok_and(|address| address == own)
+    };
+    let by = pair.interfaces.iter().find(|interface| {
+        interface.own_here.iter().chain(&interface.virtual_ips).any(|text| comes_here(text))
+    });
+    let candidates = by.into_iter().chain(&pair.interfaces).flat_map(|it| &it.own_there);
+    let same_family = |text: &&String| text.contains(':') == own.is_ipv6();
+    let address = candidates.clone().find(same_family).or_else(|| candidates.clone().next())?;
+    let host = if address.contains(':') { format!("[{address}]") } else { address.clone() };
+    let name = there.name.clone().unwrap_or_else(|| "the other node".to_owned());
+    Some(Other { name, url: format!("https://{host}:{}/", ends.own.port()) })
+}

@@ -1,0 +1,78 @@
+// What every step has: a browser, how a page is opened, looked at and asked.
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+export const [folder, here, there, token] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+export const PASSWORD = "correct horse battery";
+const FORMS = [
+  ["light-desktop", "light", { width: 1280, height: 900 }],
+  ["dark-desktop", "dark", { width: 1280, height: 900 }],
+  ["light-phone", "light", { width: 390, height: 844 }],
+  ["dark-phone", "dark", { width: 390, height: 844 }],
+];
+export const wrong = [];
+export const expect = (good, what) => { if (!good) wrong.push(what); };
+
+mkdirSync(folder, { recursive: true });
+export const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+export const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: "en-GB" });
+
+export async function open(address) {
+  const page = await context.newPage();
+  page.on("pageerror", (error) => wrong.push(`${page.url()}: ${error.message}`));
+  page.on("console", (message) => {
+    // A refused form is told there too.
+    if (message.type() === "error" && !/status of (401|403|404|409|422)/.test(message.text())) {
+      wrong.push(`${page.url()}: ${message.text()}`);
+    }
+  });
+  await page.goto(address);
+  return page;
+}
+
+// Looks at a page in every form: a picture, no violation of accessibility, nothing beside the
+// screen.
+export async function look(page, name) {
+  for (const [form, colorScheme, size] of FORMS) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.setViewportSize(size);
+    await page.waitForTimeout(150);
+    await page.screenshot({ path: join(folder, `${name}-${form}.png`), fullPage: true });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(over <= 0, `${name}, ${form}: ${over} px wider than the screen`);
+    await page.evaluate(axe);
+    const result = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+    for (const one of result.violations) {
+      const at = one.nodes.slice(0, 3).map((node) => node.target.join(" ")).join("; ");
+      wrong.push(`${name}, ${form}: ${one.id}: ${one.help} (${at})`);
+    }
+  }
+  // 200 % of a desktop is half of its width.
+  await page.setViewportSize({ width: 640, height: 450 });
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(over <= 0, `${name} at 200 %: ${over} px wider than the screen`);
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1280, height: 900 });
+}
+
+// Asks the API as the page's script could.
+export const ask = (page, method, path, body) => page.evaluate(async ([method, path, body]) => {
+  const csrf = document.querySelector("input[name=csrf]").value;
+  const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+  const headers = { "x-csrf-token": csrf, "content-type": "application/json" };
+  const answer = await fetch(path, { method, headers, ...sent });
+  return { status: answer.status, body: await answer.json() };
+}, [method, path, body]);
+
+// When the console of a page first says that this node is so, by this machine's clock.
+export const says = (page, name, word) => page.waitForFunction(
+  ([name, word]) => document.getElementById("announce").textContent.includes(`${name} is ${word}`) && Date.now(),
+  [name, word], { timeout: 20000, polling: 20 },
+).then((handle) => handle.jsonValue());
