@@ -6,6 +6,7 @@ mod ha;
 mod pair;
 mod services;
 mod span;
+mod sync;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +19,7 @@ pub(crate) use ha::{Ha, HaSetArgs};
 pub(crate) use pair::{InviteArgs, JoinArgs, Pair};
 pub(crate) use services::{ServicesArgs, ServicesOrder};
 pub(crate) use span::parse_span;
-use twinwall::agent::section::Section;
+pub(crate) use sync::{DiffArgs, ForceArgs, HistoryArgs, RestoreArgs, SyncArgs, SyncOrder};
 
 /// Two identical Linux gateways that act as one which does not go down.
 #[derive(Parser)]
@@ -132,71 +133,6 @@ pub(crate) enum AgentOrder {
     /// Undo a change of the configuration that was interrupted, before services read their
     /// files, and end
     Recover,
-}
-
-#[derive(Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct SyncArgs {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(subcommand)]
-    pub(crate) order: Option<SyncOrder>,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum SyncOrder {
-    /// Replace the other node's configuration by this node's
-    Push(ForceArgs),
-    /// Replace this node's configuration by the other node's
-    Pull(ForceArgs),
-    /// Show what differs in a section, by file and line, without secrets
-    Diff(DiffArgs),
-    /// Show the kept versions of a section, the newest first
-    History(HistoryArgs),
-    /// Put a version of a section back on this node
-    Restore(RestoreArgs),
-}
-
-#[derive(Args)]
-pub(crate) struct ForceArgs {
-    /// Which sections; without one all that differ
-    pub(crate) sections: Vec<Section>,
-    /// Do not show what would change and ask first
-    #[arg(long)]
-    pub(crate) yes: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct DiffArgs {
-    /// The section
-    pub(crate) section: Section,
-    /// What 'pull' would change on this node; without it what 'push' would on the other one
-    #[arg(long)]
-    pub(crate) pull: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct HistoryArgs {
-    /// The section
-    pub(crate) section: Section,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct RestoreArgs {
-    /// The section
-    pub(crate) section: Section,
-    /// Number of the version, as 'history' shows it
-    pub(crate) version: u64,
-    /// Do not show what would change and ask first
-    #[arg(long)]
-    pub(crate) yes: bool,
 }
 
 #[derive(Args)]

@@ -12,7 +12,7 @@ use twinwall::agent::engine::overview::{Overview, SectionState, SectionView};
 use twinwall::agent::engine::standing::Direction;
 use twinwall::agent::pairing::NOT_PAIRED;
 use twinwall::agent::section::Section;
-use twinwall::agent::store::{Cause, Version};
+use twinwall::agent::store::Version;
 use twinwall::failure::{Exit, Failure};
 
 use crate::api_client::Api;
@@ -32,6 +32,7 @@ pub(super) fn sync(root: &Path, args: &SyncArgs) -> Result<(), Failure> {
         None => status(&api, args.json),
         Some(SyncOrder::Push(force)) => self::force(&api, Direction::Push, force),
         Some(SyncOrder::Pull(force)) => self::force(&api, Direction::Pull, force),
+        Some(SyncOrder::Cancel) => cancel(&api),
         Some(SyncOrder::Diff(diff)) => self::diff(&api, diff),
         Some(SyncOrder::History(history)) => self::history(&api, history),
         Some(SyncOrder::Restore(restore)) => self::restore(&api, restore),
@@ -177,6 +178,11 @@ fn ended(overview: &Overview, ordered: &[Section]) -> Result<(), Failure> {
     Err(Failure { exit: Exit::Problem, message: failed.join("\ntwinwall: ") })
 }
 
+fn cancel(api: &Api) -> Result<(), Failure> {
+    let _: Taken = api.post("/api/v1/sync/cancel", &serde_json::json!({}))?;
+    print("What has not begun yet stays as it is; what has begun is brought to its end.\n")
+}
+
 fn diff(api: &Api, args: &DiffArgs) -> Result<(), Failure> {
     let direction = if args.pull { Direction::Pull } else { Direction::Push };
     let diff: SectionDiff = api.get(&diff_path(args.section, direction))?;
@@ -236,19 +242,12 @@ fn history(api: &Api, args: &HistoryArgs) -> Result<(), Failure> {
 }
 
 fn version(version: &Version) -> String {
-    let cause = match version.cause {
-        Cause::Found => "found",
-        Cause::Changed => "changed",
-        Cause::Synchronised => "synchronised",
-        Cause::Replaced => "replaced",
-        Cause::Restored => "restored",
-    };
     format!(
-        "{}  {:>4}  {}  {cause} by {}, {} files\n",
+        "{}  {:>4}  {}  {}, {} files\n",
         system::local_time(version.at_ms),
         version.number,
         version.manifest.short(),
-        version.who,
+        version.cause.told(&version.who),
         version.entries
     )
 }

@@ -65,6 +65,12 @@ pub(super) fn routes() -> Vec<Route> {
         )
         .least(Role::Operator)
         .takes::<Synchronise>(),
+        Route::new::<Taken>(
+            (Method::Post, "/api/v1/sync/cancel"),
+            ("cancel_sync", "End the synchronisation that runs; what has begun is finished"),
+            post(cancel),
+        )
+        .least(Role::Operator),
         Route::new::<SectionDiff>(
             (Method::Get, "/api/v1/sync/{section}/diff"),
             ("diff", "What a synchronisation would change, by file and line; ?direction=push|pull"),
@@ -123,6 +129,13 @@ async fn met(node: &Node) -> Result<(), Refusal> {
     // Not in time: the order itself says what is not known.
     let _ = tokio::time::timeout(MEET, overview.wait_for(known)).await;
     Ok(())
+}
+
+async fn cancel(State(shared): State<Shared>, caller: Caller) -> Result<Json<Taken>, Refusal> {
+    let engine = shared.node.engine()?;
+    let taken = engine.order(|answer| Event::Cancel(caller.who, answer)).await;
+    taken.map_err(Refusal::conflict)?;
+    Ok(Json(Taken { taken: true }))
 }
 
 /// Which node would take the other's.

@@ -1,6 +1,7 @@
 //! What the two engines say to each other on the control stream, in JSON. Everything is
 //! a statement of how things are, sent again whole after each change, so that a lost
-//! line costs nothing; only [`Message::Take`] asks for something to be done.
+//! line costs nothing; only [`Message::Take`] and [`Message::Cancel`] ask for something to be
+//! done.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,6 +28,13 @@ pub enum Message {
     Take(Take),
     /// How the taking goes; the last one has every section done or failed.
     Taking(Taking),
+    /// An operator of the other node ends the job that runs here.
+    Cancel {
+        /// Its number.
+        job: u64,
+        /// Who ordered that.
+        who: String,
+    },
 }
 
 /// What one node has.
@@ -185,7 +193,7 @@ impl Message {
                 each(&mut report.node);
                 report.problems.values_mut().for_each(each);
             }
-            Message::Take(take) => each(&mut take.who),
+            Message::Take(Take { who, .. }) | Message::Cancel { who, .. } => each(who),
             Message::Taking(taking) => {
                 each(&mut taking.who);
                 for step in taking.sections.values_mut() {
@@ -229,6 +237,7 @@ mod tests {
                 sections: [(Section::Mail, Digest::of(b""))].into(),
             }),
             failed("nft said no".to_owned()),
+            Message::Cancel { job: 3, who: "anna".to_owned() },
         ];
         for message in messages {
             assert_eq!(Message::decode(&message.encode()), Ok(message));

@@ -9,6 +9,7 @@ use super::standing::{Changed, Standing};
 use super::state::State;
 use crate::agent::digest::Digest;
 use crate::agent::section::Section;
+use crate::agent::store::Cause;
 
 /// How the configuration of the two nodes stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +30,9 @@ pub struct Overview {
     pub sections: Vec<SectionView>,
     /// The synchronisation that runs.
     pub job: Option<JobView>,
+    /// What came of the last one since this agent started.
+    #[serde(default)]
+    pub last: Option<LastJob>,
 }
 
 /// What is known of the other node's agent.
@@ -85,6 +89,22 @@ pub struct SectionView {
     pub there: Option<String>,
     /// How far it is, while it is being synchronised.
     pub phase: Option<Phase>,
+    /// Its newest version on this node; none before the first look.
+    #[serde(default)]
+    pub newest: Option<Newest>,
+}
+
+/// The newest version of a section, in short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Newest {
+    /// Its number.
+    pub number: u64,
+    /// Since when it is so, in milliseconds since 1970 (UTC).
+    pub at_ms: u64,
+    /// Why it came to be.
+    pub cause: Cause,
+    /// By whom.
+    pub who: String,
 }
 
 /// The synchronisation that runs.
@@ -100,6 +120,30 @@ pub struct JobView {
     pub finished: usize,
     /// All sections of it.
     pub of: usize,
+}
+
+/// A synchronisation that has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LastJob {
+    /// Whether this node took the other one's configuration.
+    pub taking_here: bool,
+    /// Whether it was ordered.
+    pub forced: bool,
+    /// Who ordered it.
+    pub who: String,
+    /// When it ended, in milliseconds since 1970 (UTC).
+    pub ended_ms: u64,
+    /// What came of each of its sections.
+    pub sections: Vec<SectionResult>,
+}
+
+/// What came of a section.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SectionResult {
+    /// Which.
+    pub section: Section,
+    /// Why it was not taken; none: it was, and compared.
+    pub failed: Option<String>,
 }
 
 impl SectionState {
@@ -141,6 +185,7 @@ impl State {
             automatic: rules.is_some_and(|rules| rules.enabled && rules.automatic),
             sections,
             job: self.job_view(),
+            last: self.last.clone(),
         }
     }
 
@@ -175,6 +220,7 @@ impl State {
             here: digests.here.as_ref().map(Digest::short),
             there: digests.there.as_ref().map(Digest::short),
             phase: under_way,
+            newest: None,
         }
     }
 

@@ -14,10 +14,11 @@ use twinwall_core::time::Moment;
 use super::diff::SectionDiff;
 use super::marks::MarksFile;
 use super::message::Message;
-use super::overview::Overview;
+use super::overview::{Newest, Overview};
 use super::standing::Direction;
 use super::state::{Input, Order, Output, State};
 use super::work::{Belonging, Work, ask_to_read};
+use crate::agent::clock::unix_ms;
 use crate::agent::section::Section;
 use crate::agent::store::{Store, Version};
 
@@ -34,6 +35,8 @@ pub enum Event {
     Order(Order, oneshot::Sender<Result<(), String>>),
     /// The same, after what it is about was read.
     Ready(Order, oneshot::Sender<Result<(), String>>),
+    /// An operator ends the synchronisation that runs; in whose name.
+    Cancel(String, oneshot::Sender<Result<(), String>>),
     /// An operator puts a version back.
     Restore(Restore, oneshot::Sender<Result<(), String>>),
     /// An operator wants to see what differs between the nodes.
@@ -78,15 +81,26 @@ pub struct Engine {
     events: mpsc::SyncSender<Event>,
     overview: watch::Receiver<Overview>,
     store: Arc<Store>,
+    cancelled: Cancelled,
 }
 
 impl Engine {
     /// How the sections stand now.
     pub fn overview(&self) -> Overview {
-        self.overview.borrow().clone()
+        let mut overview = self.overview.borrow().clone();
+        for view in &mut overview.sections {
+            let head = self.store.head(view.section);
+            view.newest = head.map(|Version { number, at_ms, cause, who, .. }| Newest {
+                number,
+                at_ms,
+                cause,
+                who,
+            });
+        }
+        overview
     }
 
-    /// The same, for whoever wants to hear of changes.
+    /// The same without the versions, for whoever wants to hear of changes.
     pub fn watch(&self) -> watch::Receiver<Overview> {
         self.overview.clone()
     }
@@ -94,6 +108,11 @@ impl Engine {
     /// The versions, and what they consist of.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// Why nothing more of this job is taken, where an operator ended it.
+    pub fn cancelled(&self, job: u64) -> Option<String> {
+        self.cancelled.why(job)
     }
 
     /// Tells the engine what happened; waits while it is busy. Nothing is told to one
@@ -128,6 +147,7 @@ pub struct Runner {
     marks: MarksFile,
     ends: Ends,
     events: mpsc::Receiver<Event>,
+    cancelled: Cancelled,
     began: Instant,
 }
 
@@ -135,8 +155,10 @@ pub struct Runner {
 pub fn engine(state: State, marks: MarksFile, store: Arc<Store>, ends: Ends) -> (Engine, Runner) {
     let (sender, events) = mpsc::sync_channel(QUEUE);
     let overview = ends.overview.subscribe();
-    let runner = Runner { state, marks, ends, events, began: Instant::now() };
-    (Engine { events: sender, overview, store }, runner)
+    let cancelled = Cancelled::default();
+    let (heard, began) = (cancelled.clone(), Instant::now());
+    let runner = Runner { state, marks, ends, events, cancelled: heard, began };
+    (Engine { events: sender, overview, store, cancelled }, runner)
 }
 
 impl Runner {
@@ -152,6 +174,10 @@ impl Runner {
                 }
                 Some(Event::Ready(order, answer)) => {
                     self.force(order, answer);
+                    continue;
+                }
+                Some(Event::Cancel(who, answer)) => {
+                    let _ = answer.send(self.take(Input::Cancel(who)));
                     continue;
                 }
                 Some(Event::Restore(restore, answer)) => {
@@ -196,6 +222,7 @@ impl Runner {
             match output {
                 Output::Say(message) => (self.ends.say)(message),
                 Output::Start(take) => self.work(Work::Take(take)),
+                Output::Cancel { job, who } => self.cancelled.set(job, who),
                 Output::Remember(marks) => {
                     let belonging = self.ends.belonging.lock();
                     belonging.unwrap_or_else(PoisonError::into_inner).lineage = marks.lineage;
@@ -205,6 +232,7 @@ impl Runner {
                 }
             }
         }
+        self.state.note_end(unix_ms());
         let overview = self.state.overview();
         self.ends.overview.send_if_modified(|known| {
             let changed = *known != overview;
@@ -290,5 +318,22 @@ impl Waiting {
     /// Takes all.
     pub fn take(&self) -> BTreeSet<Section> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The job that an operator ended early, for the worker to see.
+#[derive(Clone, Default)]
+struct Cancelled(Arc<Mutex<Option<(u64, String)>>>);
+
+impl Cancelled {
+    fn set(&self, job: u64, who: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((job, who));
+    }
+
+    /// Why nothing more of this job is taken.
+    fn why(&self, job: u64) -> Option<String> {
+        let cancelled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = cancelled.as_ref().filter(|(cancelled, _)| *cancelled == job);
+        of.map(|(_, who)| format!("cancelled by {who} before its turn"))
     }
 }

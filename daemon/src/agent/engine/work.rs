@@ -23,14 +23,11 @@ use crate::agent::digest::Digest;
 use crate::agent::manifest::Manifest;
 use crate::agent::profile::Deviation;
 use crate::agent::section::Section;
-use crate::agent::store::{Cause, Lineage, Retention, Store, Version};
+use crate::agent::store::{Cause, Lineage, OUTSIDE, Retention, Store, Version};
 use crate::agent::watch::Watcher;
 
 /// Versions that are noted between two looks for old ones: looking reads every manifest.
 pub const COLLECT_AFTER: usize = 100;
-
-/// Who changed what nobody ordered.
-const OUTSIDE: &str = "outside twinwall";
 
 /// One errand.
 #[derive(Debug)]
@@ -233,6 +230,7 @@ impl Worker {
     /// is read and kept as a version; where nothing was changed here, what was read last will
     /// do: it is compared with the disk once more before anything is switched.
     fn fetch(&mut self, section: Section, wanted: Digest, take: &Take) -> Result<Changing, String> {
+        self.engine.cancelled(take.job).map_or(Ok(()), Err)?;
         let known = self.known.last.get(&section).filter(|_| !take.forced).cloned();
         let (digest, from) = match known {
             Some(known) => known,
@@ -308,12 +306,13 @@ impl Worker {
         if changing.is_empty() {
             return;
         }
-        let result = match absent {
-            Some(other) => {
+        let result = match (self.engine.cancelled(take.job), absent) {
+            (Some(why), _) => Err(NotApplied::from(why)),
+            (None, Some(other)) => {
                 let why = "it could not be fetched".to_owned();
                 Err(NotApplied { section: Some(other), why })
             }
-            None => {
+            (None, None) => {
                 let engine = self.engine.clone();
                 (self.apply)(&changing, &mut |section, phase| {
                     engine.tell(Event::Input(Input::Stepped(section, phase)));

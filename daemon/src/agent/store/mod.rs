@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use batch::Batch;
 pub use collect::{Collected, Retention};
 pub use pack::Content;
-pub use version::{Cause, Lineage, NewVersion, Version};
+pub use version::{Cause, Lineage, NewVersion, OUTSIDE, Version};
 
 use super::digest::Digest;
 use super::manifest::{DecodeError, MAX_ENCODED, Manifest};

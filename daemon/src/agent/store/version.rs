@@ -63,6 +63,23 @@ pub enum Cause {
     Restored,
 }
 
+/// Who changed what nobody ordered.
+pub const OUTSIDE: &str = "outside twinwall";
+
+impl Cause {
+    /// How a version came to be, for people: with who it was, where somebody did it.
+    pub fn told(self, who: &str) -> String {
+        let word = match self {
+            Cause::Found => return "found at the first look".to_owned(),
+            Cause::Changed => "changed",
+            Cause::Synchronised => "synchronised",
+            Cause::Replaced => "replaced",
+            Cause::Restored => "restored",
+        };
+        if who == OUTSIDE { format!("{word} {who}") } else { format!("{word} by {who}") }
+    }
+}
+
 /// One version of a section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -151,7 +151,9 @@ impl State {
                 | Phase::Comparing => {}
             }
         }
-        if !over {
+        if over {
+            self.close(false, &taking, "");
+        } else {
             self.job = Some(Job { taking_here: false, taking, wanted, heard_at: now });
         }
     }
@@ -173,6 +175,7 @@ impl State {
     fn give_up_on_silence(&mut self, now: Moment) {
         let silent = |job: &Job| !job.taking_here && now.since(job.heard_at) >= SILENCE;
         let Some(job) = self.job.take_if(|job| silent(job)) else { return };
+        self.close(false, &job.taking, "not known: the other node said nothing more");
         for (section, wanted) in job.wanted {
             let why = format!("nothing was said about it for {} s", SILENCE.as_secs());
             let failed = Failed { wanted, why, here: false, at: now };

@@ -8,6 +8,7 @@
 //! has not taken yet, whatever its role: such a section goes the other way. What was changed
 //! on the taking node is replaced only when the order was forced.
 
+mod close;
 mod give;
 mod take;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use twinwall_core::time::Moment;
 
 use super::marks::Marks;
 use super::message::{Message, Phase, Report, Take, Taking};
+use super::overview::LastJob;
 use super::standing::{Digests, Direction, Standing};
 use crate::agent::digest::Digest;
 use crate::agent::section::Section;
@@ -61,6 +63,8 @@ pub enum Input {
     Heard(Message),
     /// An operator orders a synchronisation.
     Force(Order),
+    /// An operator ends the job that runs; in whose name.
+    Cancel(String),
     /// A section of the job that runs here came one step further.
     Stepped(Section, Phase),
     /// The job that runs here has ended; every section of it was read again before.
@@ -91,6 +95,13 @@ pub enum Output {
     Say(Message),
     /// Take these sections over from the other node.
     Start(Take),
+    /// Take nothing more of the job that runs here.
+    Cancel {
+        /// Its number.
+        job: u64,
+        /// Who ordered that.
+        who: String,
+    },
     /// Remember these facts durably.
     Remember(Marks),
 }
@@ -142,6 +153,8 @@ pub struct State {
     pub(in crate::agent::engine) peer: Option<Report>,
     pub(in crate::agent::engine) sections: BTreeMap<Section, One>,
     pub(in crate::agent::engine) job: Option<Job>,
+    /// What came of the last one.
+    pub(in crate::agent::engine) last: Option<LastJob>,
     last_job: u64,
     reported: Option<Report>,
 }
@@ -159,6 +172,7 @@ impl State {
             peer: None,
             sections: Section::ALL.into_iter().map(|section| (section, One::default())).collect(),
             job: None,
+            last: None,
             last_job: first_job,
             reported: None,
         }
@@ -232,6 +246,10 @@ impl State {
             Input::Heard(Message::Report(report)) => self.heard(report),
             Input::Heard(Message::Take(take)) => self.asked_to_take(now, take, &mut outputs),
             Input::Heard(Message::Taking(taking)) => self.heard_of_job(now, taking),
+            Input::Heard(Message::Cancel { job, who }) => {
+                self.asked_to_cancel(job, who, &mut outputs);
+            }
+            Input::Cancel(who) => self.cancel(who, &mut outputs)?,
             Input::Force(order) => self.force(now, &order, &mut outputs)?,
             Input::Stepped(section, step) => self.stepped(now, section, step, &mut outputs),
             Input::Ended => self.ended(now),
@@ -297,8 +315,8 @@ impl State {
             one.there = None;
             one.problem_there = None;
         }
-        if self.job.as_ref().is_some_and(|job| !job.taking_here) {
-            self.job = None;
+        if let Some(job) = self.job.take_if(|job| !job.taking_here) {
+            self.close(false, &job.taking, "not known: the connection to the other node ended");
         }
     }
 

@@ -64,6 +64,7 @@ impl State {
     /// The job that ran here has ended. What it left open counts as failed.
     pub(super) fn ended(&mut self, now: Moment) {
         let Some(job) = self.job.take_if(|job| job.taking_here) else { return };
+        self.close(true, &job.taking, "it ended before its turn");
         for (section, step) in job.taking.sections {
             if let (false, Some(wanted)) = (step.is_final(), job.wanted.get(&section)) {
                 let why = "the synchronisation ended before its turn".to_owned();

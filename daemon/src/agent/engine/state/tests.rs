@@ -1,5 +1,6 @@
 //! Two engines on one clock with a line between them, and what they must never do.
 
+mod closed;
 mod joined;
 
 use std::collections::VecDeque;
@@ -75,7 +76,7 @@ impl Two {
         for output in outputs {
             match output {
                 Output::Say(message) if self.joined => self.line.push_back((1 - at, message)),
-                Output::Say(_) => {}
+                Output::Say(_) | Output::Cancel { .. } => {}
                 Output::Remember(marks) => self.nodes[at].remembered = marks,
                 Output::Start(take) => self.nodes[at].started.push(take),
             }
