@@ -80,6 +80,9 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Show what happened on this node
     Events(EventsArgs),
+    /// Show the moves of the active role, each with its outage; with an ID what both nodes saw
+    /// and did when
+    Failovers(FailoversArgs),
     /// Move the active role to the other node, without losing a packet
     ///
     /// Give it on the active node. Waits until the other node serves.
@@ -196,6 +199,18 @@ pub(crate) struct EventsArgs {
     /// Show only the last N events
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) last: Option<usize>,
+}
+
+#[derive(Args)]
+pub(crate) struct FailoversArgs {
+    /// Show one report, as the list names it
+    pub(crate) id: Option<String>,
+    /// Print JSON: a list of reports, or one
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show only the last N reports
+    #[arg(long, value_name = "N", default_value = "10", value_parser = parse_count)]
+    pub(crate) last: usize,
 }
 
 #[derive(Args)]
@@ -319,7 +334,7 @@ pub(crate) struct DirectoryArgs {
 }
 
 fn parse_count(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| format!("'{text}' is not a number of events; write it as 20"))
+    text.parse().map_err(|_| format!("'{text}' is no number; write it as 20"))
 }
 
 #[cfg(test)]

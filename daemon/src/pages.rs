@@ -6,6 +6,7 @@ use clap::{Arg, Command, CommandFactory};
 use schemars::{JsonSchema, SchemaGenerator};
 
 use twinwall::agent::api;
+use twinwall::agent::failovers::Report;
 use twinwall::agent::preflight::Preflight;
 use twinwall::agent::profile;
 use twinwall::agent::readiness::Readiness;
@@ -69,6 +70,7 @@ pub(crate) fn reference() -> Vec<Page> {
         schema::<profile::Look>("profile"),
         schema::<Readiness>("ready"),
         schema::<Preflight>("preflight"),
+        schema::<Vec<Report>>("failovers"),
     ]
 }
 

@@ -8,6 +8,12 @@ pub fn unix_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Microseconds since 1970 (UTC); 0 on a machine whose clock is before that.
+pub fn unix_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// How far another node's clock must be away that said `said_ms`: it was read between a
 /// question, asked at `asked_ms` of this clock, and its answer.
 pub fn difference(asked_ms: u64, took: Duration, said_ms: u64) -> Duration {

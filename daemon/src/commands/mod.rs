@@ -6,6 +6,7 @@ mod agent;
 mod ask;
 mod check;
 mod events;
+mod failovers;
 mod ha;
 mod jobs;
 mod keygen;
@@ -49,6 +50,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Services(args) => services::services(root, args),
         Command::Explain(args) => status::explain(root, args),
         Command::Events(args) => events::events(root, args),
+        Command::Failovers(args) => failovers::failovers(root, args),
         Command::Switchover(args) => switchover::switchover(root, args),
         Command::Maintenance(order) => ask::maintenance(root, order),
         Command::ClearDamping => ask::clear_damping(root),

@@ -5,6 +5,7 @@ mod attack;
 mod big;
 mod console;
 mod failing;
+mod failovers;
 mod health;
 mod owners;
 mod pairing;

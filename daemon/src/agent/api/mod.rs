@@ -7,6 +7,7 @@ pub mod caller;
 pub mod console;
 pub mod dashboard;
 pub mod error;
+pub mod failovers;
 pub mod guard;
 pub mod ha;
 pub mod jobs;
@@ -74,6 +75,7 @@ fn routes() -> Vec<Route> {
         accounts::routes(),
         console::routes(),
         dashboard::routes(),
+        failovers::routes(),
         guard::routes(),
         ha::routes(),
         sync::routes(),

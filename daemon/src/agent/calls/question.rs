@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use twinwall_core::ids::Designation;
 
+use crate::agent::failovers::{Entry, Place};
 use crate::agent::ha::{Draft, Said};
 use crate::agent::pairing::rotate;
 use crate::agent::preflight::Facts;
@@ -16,6 +17,13 @@ use crate::agent::settings::Version;
 pub enum Call {
     /// Who are you, and how do you stand?
     About {},
+    /// What does your clock show?
+    Clock {},
+    /// What has your guard told since?
+    Events {
+        /// The last event that is known; none for all that are kept.
+        after: Option<Place>,
+    },
     /// Which HA settings do you have?
     SettingsState {},
     /// Could you take these?
@@ -47,6 +55,8 @@ impl Call {
     pub fn may_be_repeated(&self) -> bool {
         match self {
             Call::About {}
+            | Call::Clock {}
+            | Call::Events { .. }
             | Call::SettingsState {}
             | Call::SettingsCheck { .. }
             | Call::SettingsText {}
@@ -66,6 +76,18 @@ impl Call {
 pub enum Reply {
     /// To [`Call::About`].
     About(About),
+    /// To [`Call::Clock`].
+    Clock {
+        /// Microseconds since 1970 (UTC).
+        unix_us: u64,
+    },
+    /// To [`Call::Events`].
+    Events {
+        /// The name of the node that answers.
+        name: String,
+        /// The events, the newest last.
+        entries: Vec<Entry>,
+    },
     /// To [`Call::SettingsState`].
     SettingsState(Said),
     /// To [`Call::SettingsCheck`] and [`Call::SettingsTake`]: it is so.

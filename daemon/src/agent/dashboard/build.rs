@@ -12,6 +12,7 @@ use twinwall_core::snapshot::{PeerView, Snapshot};
 use super::{Dashboard, Heartbeat, InterfaceView, LinkView, NodeView, StatusWord};
 use crate::agent::calls::About;
 use crate::agent::engine::overview::{Overview, SectionState};
+use crate::agent::failovers::Summary;
 use crate::agent::guard::GuardState;
 use crate::agent::jobs::JobView;
 use crate::agent::readiness::Readiness;
@@ -31,6 +32,7 @@ pub(super) struct Views<'a> {
     pub(super) other: Option<&'a Other>,
     pub(super) events: &'a [Numbered],
     pub(super) jobs: Vec<JobView>,
+    pub(super) last_failover: Option<Summary>,
 }
 
 /// What the other agent said last, and when by this node's clock.
@@ -60,6 +62,7 @@ pub(super) fn build(views: Views<'_>) -> Dashboard {
         sync: views.sync.cloned(),
         events: views.events[views.events.len().saturating_sub(SHOWN)..].to_vec(),
         last_move: views.events.iter().rev().find(|event| is_move(event)).cloned(),
+        last_failover: views.last_failover,
         jobs: views.jobs,
     }
 }

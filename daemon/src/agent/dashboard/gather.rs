@@ -99,5 +99,6 @@ pub(super) fn look(node: &Arc<Node>, asked: &Asked, events: &[Numbered]) -> Dash
         other: asked.other.as_ref(),
         events,
         jobs: jobs.collect(),
+        last_failover: node.failovers().last(),
     })
 }

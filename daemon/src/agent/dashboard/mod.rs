@@ -16,6 +16,7 @@ use twinwall_core::config::Cable;
 use twinwall_core::ids::Designation;
 
 use super::engine::overview::Overview;
+use super::failovers::Summary;
 use super::jobs::JobView;
 use super::readiness::Readiness;
 use build::{Other, Views, build};
@@ -52,6 +53,9 @@ pub struct Dashboard {
     /// The last time that the active role came to this node or left it, as far as its guard
     /// remembers.
     pub last_move: Option<Numbered>,
+    /// The report of the last move from one node to the other, in short; kept over restarts.
+    #[serde(default)]
+    pub last_failover: Option<Summary>,
     /// Long operations that run.
     pub jobs: Vec<JobView>,
 }

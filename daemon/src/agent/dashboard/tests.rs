@@ -62,6 +62,7 @@ fn dashboard(guard: &GuardState, sync: &Overview, other: Option<&Other>) -> Dash
         other,
         events: &[],
         jobs: Vec::new(),
+        last_failover: None,
     })
 }
 

@@ -137,6 +137,8 @@ async fn ask_state(node: &Node) -> Result<Said, Refusal> {
         Reply::About(_)
         | Reply::Facts(_)
         | Reply::Certificate { .. }
+        | Reply::Clock { .. }
+        | Reply::Events { .. }
         | Reply::Done
         | Reply::SettingsDone { .. }
         | Reply::SettingsText { .. } => Err(nonsense()),

@@ -166,6 +166,8 @@ pub(super) async fn take_there(node: &Node, draft: &Draft) -> Result<Vec<String>
             Ok(
                 Reply::About(_)
                 | Reply::Certificate { .. }
+                | Reply::Clock { .. }
+                | Reply::Events { .. }
                 | Reply::Done
                 | Reply::Facts(_)
                 | Reply::SettingsState(_)

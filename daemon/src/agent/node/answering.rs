@@ -6,7 +6,8 @@ use std::sync::{Arc, Weak};
 use super::Node;
 use crate::agent::api::error::Refusal;
 use crate::agent::calls::{About, Answering, Call, Reply};
-use crate::agent::clock::unix_ms;
+use crate::agent::clock::{unix_ms, unix_us};
+use crate::agent::failovers;
 use crate::agent::ha::{self, Question};
 use crate::agent::pairing::{rotate, unpair};
 use crate::agent::preflight;
@@ -23,6 +24,8 @@ pub(super) fn by(node: Weak<Node>) -> Box<Answering> {
 
 async fn answer(node: &Arc<Node>, call: Call) -> Result<Reply, Refusal> {
     match call {
+        Call::Clock {} => Ok(Reply::Clock { unix_us: unix_us() }),
+        Call::Events { after } => failovers::answer(node, after).await,
         Call::About {} => Ok(Reply::About(about(node).await)),
         Call::SettingsState {} => ha::answer(node, Question::State).await,
         Call::SettingsCheck { draft } => ha::answer(node, Question::Check(draft)).await,

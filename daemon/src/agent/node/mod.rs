@@ -32,6 +32,7 @@ use super::channel::LinkState;
 use super::engine::assemble::{STATE, STORE};
 use super::engine::run::{Engine, Event};
 use super::engine::state::Input;
+use super::failovers::{self, Failovers};
 use super::guard::{self, Control, Follower, GuardState};
 use super::ha::{self, Ha};
 use super::identity::private;
@@ -77,6 +78,7 @@ pub struct Node {
     ha: Ha,
     preflight: preflight::Kept,
     services: Bound,
+    failovers: Failovers,
     setup: Setup,
     /// Tells this run of the agent from others.
     run: u64,
@@ -131,6 +133,7 @@ impl Node {
                 ha,
                 preflight: preflight::Kept::default(),
                 services: Bound::default(),
+                failovers: Failovers::open(root),
                 setup: Setup::default(),
                 run: number_of_run(),
             }
@@ -152,6 +155,7 @@ impl Node {
         self.runtime.spawn(telling::tell(Arc::downgrade(self)));
         self.runtime.spawn(services::keep(Arc::downgrade(self)));
         self.runtime.spawn(rotate::keep(Arc::downgrade(self)));
+        self.runtime.spawn(failovers::keep(Arc::downgrade(self)));
     }
 
     /// Below which everything lies.
@@ -257,6 +261,11 @@ impl Node {
     /// Services that run only while this node is active.
     pub fn services(&self) -> &Bound {
         &self.services
+    }
+
+    /// Events of both nodes, and what they tell of moves of the role.
+    pub fn failovers(&self) -> &Failovers {
+        &self.failovers
     }
 
     /// The console's first set-up.
