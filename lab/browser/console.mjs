@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { browser, folder, wrong } from "./drive.mjs";
 import { setUp, signIn } from "./steps/entry.mjs";
 import { dashboard, differing } from "./steps/dashboard.mjs";
+import { events } from "./steps/events.mjs";
+import { sync } from "./steps/sync.mjs";
 
 // Each leaves both consoles signed in, and the pair in sync with gw-a active, but the last one.
-const STEPS = { dashboard, differing };
+const STEPS = { dashboard, sync, events, differing };
 
 // A wait that nobody waits for any more, after another one failed.
 process.on("unhandledRejection", (error) => wrong.push(String(error)));

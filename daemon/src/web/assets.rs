@@ -24,6 +24,7 @@ static ALL: [Asset; 3] = [
             include_str!("../../assets/css/base.css"),
             include_str!("../../assets/css/picture.css"),
             include_str!("../../assets/css/forms.css"),
+            include_str!("../../assets/css/sync.css"),
             include_str!("../../assets/css/narrow.css"),
         ),
     },

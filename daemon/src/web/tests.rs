@@ -328,3 +328,43 @@ fn the_table_names_each_route_once() {
     all.dedup();
     assert_eq!(all.len(), count);
 }
+
+#[tokio::test]
+async fn pages_of_the_synchronisation_are_for_their_role() {
+    let folder = Folder::with_accounts("sync-pages");
+    let (viewer, operator, administrator) = (Role::Viewer, Role::Operator, Role::Administrator);
+    // Who may, goes on to the agent, which is not there: 503, or a page or a way that says so.
+    for (method, path, fields, least, done) in [
+        ("GET", "/sync", "", viewer, 200),
+        ("GET", "/sync/vpn", "", viewer, 503),
+        ("GET", "/sync/nat", "", viewer, 404),
+        ("GET", "/events", "", viewer, 503),
+        ("GET", "/failovers/aa-1", "", viewer, 503),
+        ("GET", "/failovers/%2e%2e", "", viewer, 404),
+        ("GET", "/sync/force", "", operator, 503),
+        ("GET", "/sync/vpn/versions/1", "", operator, 503),
+        ("POST", "/sync/force", "&direction=push&section-vpn=on", operator, 303),
+        ("POST", "/sync/force", "&direction=push", operator, 303),
+        ("POST", "/sync/cancel", "", operator, 303),
+        ("POST", "/sync/vpn/versions/1", "", administrator, 303),
+    ] {
+        for (name, role) in ROLES {
+            let site = Site::of(&folder);
+            let secret = site.session(name);
+            let cookie = format!("{SESSION}={secret}");
+            let headers = [
+                ("cookie", cookie.as_str()),
+                ("origin", "https://gw:8443"),
+                ("content-type", "application/x-www-form-urlencoded"),
+            ];
+            let body = format!("csrf={}{fields}", csrf::token(&secret));
+            let answer = site.ask(method, path, &headers, &body).await;
+            let wanted = if role >= least { done } else { 403 };
+            assert_eq!(answer.status().as_u16(), wanted, "{method} {path} as {name}");
+            if method == "POST" {
+                let forged = site.ask(method, path, &headers, "csrf=0&direction=push").await;
+                assert_eq!(forged.status().as_u16(), 403, "{path} without its token");
+            }
+        }
+    }
+}

@@ -15,7 +15,7 @@ async function switchover(a, b) {
 }
 
 async function outOfSync(page) {
-  await page.getByText("Out of sync:").waitFor({ timeout: 20000 });
+  await page.locator("#banner").getByText("Out of sync:", { exact: true }).waitFor({ timeout: 20000 });
   await look(page, "dashboard-out-of-sync");
 }
 

@@ -13,6 +13,7 @@ use super::{Frame, Place, picture, plot, shown};
 use crate::agent::api::error::Refusal;
 use crate::agent::dashboard::{Dashboard, Heartbeat, NodeView};
 use crate::agent::engine::overview::{Overview, SectionState};
+use crate::agent::failovers::Summary;
 use crate::agent::readiness::{Readiness, Severity};
 use crate::web::access::SignedIn;
 use crate::web::hub::Plot;
@@ -341,6 +342,7 @@ impl SyncPart<'_> {
 #[derive(Template)]
 #[template(path = "part/events.html")]
 struct EventsPart<'a> {
+    last_failover: Option<(Moment, &'a Summary)>,
     last_move: Option<(Moment, &'a str)>,
     events: Vec<(Moment, &'a str)>,
 }
@@ -351,7 +353,9 @@ impl EventsPart<'_> {
             let event: &twinwall_core::api::Numbered = event;
             (Moment::of(event.unix_ms), event.text.as_str())
         };
+        let failover = pair.last_failover.as_ref();
         EventsPart {
+            last_failover: failover.map(|it| (Moment::of(it.ended_ms), it)),
             last_move: pair.last_move.as_ref().map(shown),
             events: pair.events.iter().rev().map(shown).collect(),
         }

@@ -16,28 +16,34 @@ use crate::web::{assets, csrf};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Dashboard,
+    Sync,
+    Events,
 }
 
 impl Place {
     /// In their order.
-    const ALL: [Place; 1] = [Place::Dashboard];
+    const ALL: [Place; 3] = [Place::Dashboard, Place::Sync, Place::Events];
 
     pub(super) fn path(self) -> &'static str {
         match self {
             Place::Dashboard => "/",
+            Place::Sync => "/sync",
+            Place::Events => "/events",
         }
     }
 
     pub(super) fn title(self) -> &'static str {
         match self {
             Place::Dashboard => "Dashboard",
+            Place::Sync => "Synchronisation",
+            Place::Events => "Events",
         }
     }
 
     /// Who may see it.
     pub(super) fn least(self) -> Role {
         match self {
-            Place::Dashboard => Role::Viewer,
+            Place::Dashboard | Place::Sync | Place::Events => Role::Viewer,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! made once for all; the stream ends with the session.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
@@ -26,8 +27,12 @@ struct Swap<'a> {
     html: &'a str,
 }
 
+/// Which parts a stream keeps up, from what is known.
+pub(super) type Parts = dyn Fn(&Seen) -> Arc<Vec<Fragment>> + Send;
+
 struct Following {
     console: Shared,
+    make: Box<Parts>,
     parts: axum::http::request::Parts,
     viewer: Viewer,
     sent: Vec<Fragment>,
@@ -37,14 +42,26 @@ struct Following {
     looked: Instant,
 }
 
+/// The parts that every page has, and the dashboard's.
 pub(super) async fn follow(State(console): State<Shared>, request: Request) -> Response {
+    stream(console, request, |_| Box::new(|seen| Arc::clone(&seen.fragments))).await
+}
+
+/// A stream of parts that `make` makes for this person.
+pub(super) async fn stream(
+    console: Shared,
+    request: Request,
+    make: impl FnOnce(&Person) -> Box<Parts>,
+) -> Response {
     let (parts, _) = request.into_parts();
-    if let Err(refusal) = Person::of(&console, &parts, false) {
-        return refusal.into_response();
-    }
+    let make = match Person::of(&console, &parts, false) {
+        Ok(person) => make(&person),
+        Err(refusal) => return refusal.into_response(),
+    };
     let viewer = console.hub.view().await;
     let following = Following {
         console,
+        make,
         parts,
         viewer,
         sent: Vec::new(),
@@ -82,7 +99,7 @@ impl Following {
                 }
             }
             let is_new = |fragment: &&Fragment| !self.sent.contains(fragment);
-            self.waiting = seen.fragments.iter().filter(is_new).rev().cloned().collect();
+            self.waiting = (self.make)(&seen).iter().filter(is_new).rev().cloned().collect();
         }
     }
 

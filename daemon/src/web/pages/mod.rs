@@ -2,12 +2,16 @@
 //! is made here. Words for the state of the pair come from the agent.
 
 pub(super) mod dashboard;
+mod diff;
 mod entry;
+mod events;
+mod failover;
 mod frame;
 mod live;
 mod moment;
 mod picture;
 mod plot;
+mod sync;
 mod words;
 
 use askama::Template;
@@ -29,6 +33,8 @@ pub(super) fn router() -> Router<Shared> {
     Router::new()
         .route("/", get(dashboard::page))
         .route("/live", get(live::follow))
+        .merge(sync::router())
+        .merge(events::router())
         .route("/sign-in", get(entry::sign_in_page).post(entry::sign_in))
         .route("/set-up", get(entry::set_up_page).post(entry::set_up))
         .route("/sign-out", post(entry::sign_out))
@@ -72,7 +78,6 @@ pub(super) async fn missing(uri: Uri) -> Response {
 }
 
 /// After an order from a page: back to a page, which says how it went, once.
-#[expect(dead_code, reason = "the pages that order come next")]
 fn settled(
     console: &Console,
     person: &Person,

@@ -11,6 +11,25 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab/browser")
 }
 
+/// Of each there is a picture in every form.
+const PAGES: [&str; 15] = [
+    "set-up",
+    "sign-in",
+    "dashboard",
+    "dashboard-out-of-sync",
+    "failed",
+    "sync",
+    "sync-section",
+    "sync-direction",
+    "sync-preview",
+    "sync-progress",
+    "sync-done",
+    "sync-history",
+    "sync-version",
+    "events",
+    "failover",
+];
+
 #[test]
 fn a_person_sets_the_console_up_and_sees_a_switchover_live_on_both_nodes() {
     let two = with_consoles();
@@ -25,12 +44,13 @@ fn a_person_sets_the_console_up_and_sees_a_switchover_live_on_both_nodes() {
     command.args(["https://10.1.0.2:8443", "https://10.1.0.3:8443"]);
     command.arg(token.lines().next().expect("a token"));
     command.env("PASSIVE_FILE", two.b.path("etc/ethers"));
+    command.env("SLOW_FILE", two.b.path("slow"));
     let output = command.output().expect("node starts");
     let said = String::from_utf8_lossy(&output.stdout);
     let wrong = String::from_utf8_lossy(&output.stderr);
     let log = [&two.a, &two.b].map(|node| node.text("agent.log")).concat();
     assert!(output.status.success(), "{said}\n{wrong}\n{log}");
-    for page in ["set-up", "sign-in", "dashboard", "dashboard-out-of-sync", "failed"] {
+    for page in PAGES {
         for form in ["light-desktop", "dark-desktop", "light-phone", "dark-phone"] {
             let picture = pictures.join(format!("{page}-{form}.png"));
             assert!(picture.exists(), "{}\n{said}", picture.display());

@@ -10,11 +10,14 @@ use crate::support::{Node, Two, ip, wait};
 
 pub(super) const PASSWORD: &str = "correct horse battery";
 
-/// The accounts are a section, as in the profile for a Debian gateway.
+/// The accounts are a section, as in the profile for a Debian gateway. While a file `slow` lies
+/// there, definitions are being validated.
 const PROFILE: &str = "format = 1\nname = \"console\"\n[appliance]\n\
     model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
     firmware = { file = \"/etc/firmware\" }\n\
     [section.definitions]\npaths = [\"/etc/ethers\"]\n\
+    [[section.definitions.validate]]\nlimit = 60\n\
+    run = [\"/bin/sh\", \"-c\", \"while test -e $0/slow; do sleep 0.1; done\", \"{root}\"]\n\
     [section.users]\npaths = [\"/etc/twinwall-accounts\"]\n";
 
 /// A pair that serves: the first node is active, and both consoles answer.
