@@ -57,12 +57,23 @@ impl Api {
 
     /// Follows a long operation to its end; each step is printed as it begins.
     pub(crate) fn follow(&self, started: &JobView) -> Result<JobView, Failure> {
+        self.follow_telling(started, |step| print(&format!("{step}\n")))
+    }
+
+    /// The same without a word.
+    pub(crate) fn await_end(&self, started: &JobView) -> Result<JobView, Failure> {
+        self.follow_telling(started, |_| Ok(()))
+    }
+
+    fn follow_telling(
+        &self,
+        started: &JobView,
+        tell: impl Fn(&str) -> Result<(), Failure>,
+    ) -> Result<JobView, Failure> {
         let mut view = started.clone();
         let mut told = 0;
         loop {
-            for step in view.steps.iter().skip(told) {
-                print(&format!("{}\n", step.text))?;
-            }
+            view.steps.iter().skip(told).try_for_each(|step| tell(&step.text))?;
             told = view.steps.len();
             match view.state {
                 JobState::Running => {}

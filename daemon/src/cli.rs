@@ -3,6 +3,7 @@
 
 mod account;
 mod ha;
+mod jobs;
 mod pair;
 mod services;
 mod span;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use account::{Account, Token, WebArgs, WebOrder};
 pub(crate) use ha::{Ha, HaSetArgs};
+pub(crate) use jobs::{JobOrder, JobsArgs, TestFailoverArgs};
 pub(crate) use pair::{InviteArgs, JoinArgs, Pair};
 pub(crate) use services::{ServicesArgs, ServicesOrder};
 pub(crate) use span::parse_span;
@@ -87,6 +89,10 @@ pub(crate) enum Command {
     ///
     /// Give it on the active node. Waits until the other node serves.
     Switchover(SwitchoverArgs),
+    /// Move the active role to see that it can: there and back, with the outage of each move
+    ///
+    /// On either node. Refused while a failover would not work. Ctrl-C leaves the role where it is.
+    TestFailover(TestFailoverArgs),
     /// Take this node out of service for a time, or put it back
     #[command(subcommand)]
     Maintenance(Maintenance),
@@ -136,25 +142,6 @@ pub(crate) enum AgentOrder {
     /// Undo a change of the configuration that was interrupted, before services read their
     /// files, and end
     Recover,
-}
-
-#[derive(Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct JobsArgs {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(subcommand)]
-    pub(crate) order: Option<JobOrder>,
-}
-
-#[derive(Clone, Copy, Subcommand)]
-pub(crate) enum JobOrder {
-    /// Stop one
-    Cancel {
-        /// Its number
-        id: u64,
-    },
 }
 
 #[derive(Args)]

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod dashboard;
 pub mod digest;
 pub mod engine;
+pub mod failover_test;
 pub mod failovers;
 pub mod finder;
 pub mod guard;

@@ -21,6 +21,7 @@ mod start;
 mod status;
 mod switchover;
 mod sync;
+mod test_failover;
 mod ward;
 mod web;
 
@@ -52,6 +53,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Events(args) => events::events(root, args),
         Command::Failovers(args) => failovers::failovers(root, args),
         Command::Switchover(args) => switchover::switchover(root, args),
+        Command::TestFailover(args) => test_failover::test_failover(root, args),
         Command::Maintenance(order) => ask::maintenance(root, order),
         Command::ClearDamping => ask::clear_damping(root),
         Command::Fact(args) => ask::fact(root, args),

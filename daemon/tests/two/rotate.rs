@@ -175,3 +175,26 @@ fn without_the_other_node_nothing_is_begun() {
     }
     assert_eq!(two.a.text(KEY), before);
 }
+
+/// The nodes forget each other while one of them hangs in the middle of a change of keys: the
+/// change ends at once, and leaves nothing.
+#[test]
+fn unpairing_ends_a_change_of_keys_that_goes_on() {
+    let two = Two::paired();
+    two.a.good(&["ha", "disable", "--addresses-by-hand"]);
+    whole(&two);
+    let hung = rustix::process::Pid::from_raw(two.b.agent_id().cast_signed()).expect("a process");
+    rustix::process::kill_process(hung, rustix::process::Signal::STOP).expect("stopped");
+    let rotating = two.a.begin(&["pair", "rotate"], &two.a.path("rotate.log"));
+    wait("it has begun", || two.a.text("rotate.log").contains("1 of 3"));
+    let begun = std::time::Instant::now();
+    two.a.good(&["pair", "unpair", "--here"]);
+    assert!(!rotating.ended_well());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let log = two.a.text("rotate.log");
+    assert!(log.contains("the nodes were unpaired meanwhile"), "{log}");
+    rustix::process::kill_process(hung, rustix::process::Signal::CONT).expect("it goes on");
+    for path in [KEY, PEER, "etc/twinwall/identity/rotation.json"] {
+        assert!(!two.a.path(path).exists(), "{path}");
+    }
+}

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use tokio::net::UnixStream;
 
 use super::error::Refusal;
+use crate::agent::accounts::Role;
 use crate::agent::manifest::Owner;
 use crate::agent::tree::{Root, user, user_number};
 
@@ -18,7 +19,9 @@ pub const CONSOLE_USER: &str = "twinwall-web";
 pub const USER_HEADER: &str = "twinwall-user";
 /// Header in which it names the address from which that person comes.
 pub const FROM_HEADER: &str = "twinwall-from";
-/// Longest of the two in bytes.
+/// Header in which it names the role of that person.
+pub const ROLE_HEADER: &str = "twinwall-role";
+/// Longest of these in bytes.
 const MAX_HEADER: usize = 64;
 
 /// The user behind a connection (`SO_PEERCRED`, unix(7)).
@@ -37,6 +40,9 @@ pub struct Caller {
     pub who: String,
     /// Whether it came through the console.
     pub through_console: bool,
+    /// What may be asked for: through the console what that person may, everything else
+    /// everywhere.
+    pub role: Role,
 }
 
 impl Connection {
@@ -58,7 +64,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         let ConnectInfo(connection) =
             connection.map_err(|error| Refusal::machine(error.body_text()))?;
         let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        Ok(Caller::of(connection, header(USER_HEADER), header(FROM_HEADER)))
+        let caller = Caller::of(connection, header(USER_HEADER), header(FROM_HEADER));
+        Ok(Caller { role: caller.role_by(header(ROLE_HEADER)), ..caller })
     }
 }
 
@@ -67,10 +74,32 @@ impl Caller {
         let plain = |text: &&str| !text.is_empty() && text.len() <= MAX_HEADER;
         match (user.filter(plain), from.filter(plain)) {
             (Some(user), Some(from)) if connection.is_console => {
-                Caller { who: format!("{user} from {from}"), through_console: true }
+                let (who, role) = (format!("{user} from {from}"), Role::Viewer);
+                Caller { who, through_console: true, role }
             }
-            (_, _) => Caller { who: connection.who, through_console: false },
+            (_, _) => {
+                let role = Role::Administrator;
+                Caller { who: connection.who, through_console: false, role }
+            }
         }
+    }
+
+    /// The role that the console names; the least one where it names none.
+    fn role_by(&self, named: Option<&str>) -> Role {
+        let roles = [Role::Viewer, Role::Operator, Role::Administrator];
+        let named = roles.into_iter().find(|role| Some(role.word()) == named);
+        if self.through_console { named.unwrap_or(self.role) } else { self.role }
+    }
+
+    /// For what depends on the thing that is asked for, not on its route.
+    ///
+    /// # Errors
+    /// When the person behind the console may not.
+    pub fn must_be(&self, least: Role) -> Result<(), Refusal> {
+        if self.role >= least {
+            return Ok(());
+        }
+        Err(Refusal::forbidden(format!("this needs the role {}", least.word())))
     }
 
     /// For what only an administrator of the machine itself may do.
@@ -132,6 +161,12 @@ mod tests {
             assert_eq!((caller.who.as_str(), caller.through_console), ("somebody", false));
             assert!(caller.must_be_local().is_ok());
         }
+        assert_eq!(anna.role_by(Some("operator")), Role::Operator);
+        assert_eq!((anna.role_by(None), anna.role_by(Some("root"))), (Role::Viewer, Role::Viewer));
+        assert!(anna.must_be(Role::Operator).is_err());
+        let root = Caller::of(connection(false), Some("anna"), None);
+        assert_eq!(root.role_by(Some("viewer")), Role::Administrator);
+        assert!(root.must_be(Role::Administrator).is_ok());
         assert!(is_console(33, Some(33)) && !is_console(0, Some(33)));
         assert!(is_console(rustix::process::geteuid().as_raw(), None));
     }

@@ -7,9 +7,11 @@ pub mod caller;
 pub mod console;
 pub mod dashboard;
 pub mod error;
+pub mod failover_test;
 pub mod failovers;
 pub mod guard;
 pub mod ha;
+pub mod interfaces;
 pub mod jobs;
 pub mod pairing;
 pub mod preflight;
@@ -75,9 +77,11 @@ fn routes() -> Vec<Route> {
         accounts::routes(),
         console::routes(),
         dashboard::routes(),
+        failover_test::routes(),
         failovers::routes(),
         guard::routes(),
         ha::routes(),
+        interfaces::routes(),
         sync::routes(),
         jobs::routes(),
         pairing::routes(),

@@ -18,7 +18,7 @@ use super::route::{Method, Route};
 use super::sync::Taken;
 use crate::agent::accounts::Role;
 use crate::agent::identity::Identity;
-use crate::agent::jobs::{Job, JobView};
+use crate::agent::jobs::{Job, JobView, Kind};
 use crate::agent::node::Node;
 use crate::agent::pairing::code::Code;
 use crate::agent::pairing::files::{Card, card, import};
@@ -125,9 +125,9 @@ async fn invites(
     }
     let own = settings.designation().filter(|_| order.replace);
     let designation = own.or(order.designation).unwrap_or(Designation::Primary);
-    let title = if order.replace { "Replacing the other node" } else { "Inviting a node" };
+    let kind = if order.replace { Kind::Replace } else { Kind::Invite };
     let wanted = invite::Wanted { interface, designation };
-    let job = node.jobs().begin(title, &caller.who, true)?;
+    let job = node.jobs().begin(kind, &caller.who)?;
     let view = job.view();
     let runtime = node.runtime().clone();
     runtime.spawn(async move {
@@ -149,7 +149,7 @@ async fn joins(
     unpair::may_invite(&shared.node, false)?;
     let wanted = join::Wanted { code, interface };
     let node = shared.node;
-    let job = node.jobs().begin("Joining a node", &caller.who, true)?;
+    let job = node.jobs().begin(Kind::Join, &caller.who)?;
     let view = job.view();
     let runtime = node.runtime().clone();
     runtime.spawn(async move {
@@ -161,7 +161,7 @@ async fn joins(
 
 async fn rotates(State(shared): State<Shared>, caller: Caller) -> Result<Json<JobView>, Refusal> {
     let node = shared.node;
-    let job = node.jobs().begin(rotate::TITLE, &caller.who, true)?;
+    let job = node.jobs().begin(Kind::Rotate, &caller.who)?;
     let view = job.view();
     let runtime = node.runtime().clone();
     runtime.spawn(async move {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
+use crate::agent::jobs::Kind;
 use crate::agent::machine::Machine;
 
 /// An agent without settings and without a peer, gone at the end.
@@ -98,7 +99,7 @@ async fn an_order_that_cannot_be_done_is_refused_in_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_operation_is_shown_while_it_goes_and_can_be_stopped() {
     let agent = Agent::start("jobs").await;
-    let job = agent.node.jobs().begin("Pairing", "root", true).expect("nothing runs");
+    let job = agent.node.jobs().begin(Kind::Invite, "root").expect("nothing runs");
     job.step("waiting for the other node");
     let (_, view) = agent.ask("GET /api/v1/jobs/1", "").await;
     assert_eq!(view["steps"][0]["text"], "waiting for the other node");

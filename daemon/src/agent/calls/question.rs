@@ -40,6 +40,8 @@ pub enum Call {
     SettingsText {},
     /// What are you, for the comparison before high availability turns on?
     Facts {},
+    /// Move the active role to this node.
+    Switchover {},
     /// Forget this node and the common key.
     Unpair {},
     /// A step of changing the pair's keys.
@@ -65,7 +67,7 @@ impl Call {
             | Call::Unpair {}
             | Call::Rotate { .. } => true,
             // What came of it is asked first.
-            Call::SettingsTake { .. } => false,
+            Call::SettingsTake { .. } | Call::Switchover {} => false,
         }
     }
 }

@@ -9,7 +9,7 @@ use twinwall_core::api::Numbered;
 use super::{Dashboard, Other, Views, build};
 use crate::agent::calls::{Call, Reply};
 use crate::agent::clock::unix_ms;
-use crate::agent::jobs::JobState;
+use crate::agent::jobs::{JobState, JobView};
 use crate::agent::node::Node;
 use crate::agent::readiness::{self, Readiness};
 use crate::agent::{guard, preflight};
@@ -83,8 +83,8 @@ pub(super) fn look(node: &Arc<Node>, asked: &Asked, events: &[Numbered]) -> Dash
     let guard = node.guard().borrow().clone();
     let sync = node.engine().ok().map(|engine| engine.overview());
     let running = node.jobs().all().into_iter().filter(|job| job.state == JobState::Running);
-    // What a job shows meanwhile is its own: the code of an invitation is not for everybody.
-    let jobs = running.map(|job| crate::agent::jobs::JobView { result: None, ..job });
+    // What a job shows and says is for those whose business it is: an invitation has a code.
+    let jobs = running.map(|job| JobView { result: None, steps: Vec::new(), ..job });
     build(Views {
         now_ms: unix_ms(),
         name: &settings.name,

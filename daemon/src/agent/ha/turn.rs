@@ -19,7 +19,7 @@ use crate::agent::engine::run::Event;
 use crate::agent::engine::standing::Direction;
 use crate::agent::engine::state::Order;
 use crate::agent::guard::GuardState;
-use crate::agent::jobs::{Job, JobView};
+use crate::agent::jobs::{Job, JobView, Kind};
 use crate::agent::node::Node;
 use crate::agent::preflight;
 use crate::agent::section::Section;
@@ -62,7 +62,7 @@ pub fn on(node: &Arc<Node>, who: &str, order: TurnOn) -> Result<JobView, Refusal
     node.may_change()?;
     node.settings().demand_pair()?;
     draft(node, true, who, order.addresses_by_hand)?;
-    let job = node.jobs().begin("turning high availability on", who, true)?;
+    let job = node.jobs().begin(Kind::TurnOn, who)?;
     let (view, node, who) = (job.view(), Arc::clone(node), who.to_owned());
     node.runtime().clone().spawn(async move {
         let ended = turn_on(&node, &job, &who, order.addresses_by_hand).await;
@@ -78,7 +78,7 @@ pub fn on(node: &Arc<Node>, who: &str, order: TurnOn) -> Result<JobView, Refusal
 pub fn off(node: &Arc<Node>, who: &str, order: TurnOff) -> Result<JobView, Refusal> {
     node.may_change()?;
     draft(node, false, who, order.addresses_by_hand)?;
-    let job = node.jobs().begin("turning high availability off", who, true)?;
+    let job = node.jobs().begin(Kind::TurnOff, who)?;
     let (view, node, who) = (job.view(), Arc::clone(node), who.to_owned());
     node.runtime().clone().spawn(async move {
         let ended = turn_off(&node, &job, &who, &order).await;

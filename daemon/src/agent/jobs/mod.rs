@@ -1,7 +1,9 @@
-//! Long operations that an operator started: pairing, turning on, rotating keys. Each has
-//! steps that are shown live, one end, and can be cancelled while it allows that. The API
-//! shows them; whoever does the work holds a [`Job`]. In memory only: a job does not
+//! Long operations that an operator started: pairing, turning on, rotating keys. One runs at a
+//! time. Each has steps that are shown live, one end, and can be cancelled while it allows that.
+//! The API shows them; whoever does the work holds a [`Job`]. In memory only: a job does not
 //! survive its agent, what it changed does.
+
+mod kind;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +14,7 @@ use tokio::sync::watch;
 
 use super::api::error::Refusal;
 use super::clock::unix_ms;
+pub use kind::Kind;
 
 /// Jobs that are kept; the oldest that has ended goes first.
 pub const KEPT: usize = 50;
@@ -23,7 +26,9 @@ pub const MAX_STEPS: usize = 200;
 pub struct JobView {
     /// Its number, unique in this run of the agent.
     pub id: u64,
-    /// What it does, in words.
+    /// What it does, for programs.
+    pub kind: Kind,
+    /// The same in words.
     pub title: String,
     /// Who started it.
     pub who: String,
@@ -75,8 +80,6 @@ struct Inside {
 }
 
 struct Kept {
-    /// Of jobs of one kind only one runs at a time; changes of the pair are one kind.
-    exclusive: bool,
     cancel: watch::Sender<bool>,
     view: watch::Sender<JobView>,
 }
@@ -88,25 +91,29 @@ pub struct Job {
 }
 
 impl Jobs {
-    /// Begins a job. While an exclusive one runs no other exclusive one begins.
+    /// Begins a job. While one runs no other begins: each changes the pair.
     ///
     /// # Errors
     /// Which one runs, and since when.
-    pub fn begin(&self, title: &str, who: &str, exclusive: bool) -> Result<Job, Refusal> {
+    pub fn begin(&self, kind: Kind, who: &str) -> Result<Job, Refusal> {
         let mut inside = self.inside();
         let running = |kept: &&Kept| kept.view.borrow().state == JobState::Running;
-        if exclusive && let Some(other) = inside.jobs.iter().filter(|it| it.exclusive).find(running)
-        {
+        if let Some(other) = inside.jobs.iter().find(running) {
             let other = other.view.borrow();
+            let or = match other.kind.may_be_cancelled() {
+                true => format!(", or cancel it: twinwall jobs cancel {}", other.id),
+                false => String::new(),
+            };
             return Err(Refusal::conflict(format!(
-                "'{}' by {} runs; wait until it ends, or cancel it: twinwall jobs cancel {}",
-                other.title, other.who, other.id
+                "'{}' by {} runs; wait until it ends{or}",
+                other.title, other.who
             )));
         }
         inside.last += 1;
         let view = JobView {
             id: inside.last,
-            title: title.to_owned(),
+            kind,
+            title: kind.title().to_owned(),
             who: who.to_owned(),
             began_ms: unix_ms(),
             state: JobState::Running,
@@ -117,7 +124,7 @@ impl Jobs {
         let (view, _) = watch::channel(view);
         let (cancel, cancelled) = watch::channel(false);
         inside.forget();
-        inside.jobs.push_back(Kept { exclusive, cancel, view: view.clone() });
+        inside.jobs.push_back(Kept { cancel, view: view.clone() });
         Ok(Job { cancel: cancelled, view })
     }
 
@@ -133,10 +140,23 @@ impl Jobs {
         Some(kept.view.subscribe())
     }
 
+    /// Asks the running job of this kind to stop, where there is one: what it works at is going
+    /// away.
+    pub fn stop(&self, kind: Kind) {
+        let inside = self.inside();
+        let meant = |kept: &&Kept| {
+            let view = kept.view.borrow();
+            view.kind == kind && view.state == JobState::Running
+        };
+        if let Some(kept) = inside.jobs.iter().find(meant) {
+            kept.cancel.send_replace(true);
+        }
+    }
+
     /// Asks a job to stop. It says itself when it has.
     ///
     /// # Errors
-    /// When there is no such job, or it has ended.
+    /// When there is no such job, it has ended, or it cannot be stopped.
     pub fn cancel(&self, id: u64) -> Result<(), Refusal> {
         let inside = self.inside();
         let kept = inside.jobs.iter().find(|kept| kept.view.borrow().id == id);
@@ -144,6 +164,13 @@ impl Jobs {
         if kept.view.borrow().state != JobState::Running {
             return Err(Refusal::conflict(format!(
                 "job {id} has ended; there is nothing to cancel"
+            )));
+        }
+        let kind = kept.view.borrow().kind;
+        if !kind.may_be_cancelled() {
+            return Err(Refusal::conflict(format!(
+                "'{}' cannot be cancelled: stopped between two steps it would be half done",
+                kind.title()
             )));
         }
         kept.cancel.send_replace(true);
@@ -262,16 +289,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_exclusive_jobs_one_runs_at_a_time_and_says_who_began_it() {
+    fn one_job_runs_at_a_time_and_says_who_began_it() {
         let jobs = Jobs::default();
-        let first = jobs.begin("Pairing", "root", true).expect("nothing runs");
-        let refused = jobs.begin("Turning on", "anna", true).err().expect("one runs");
-        assert!(refused.message.contains("'Pairing' by root"), "{refused}");
-        let beside = jobs.begin("A look", "anna", false).expect("not exclusive");
-        drop(beside);
+        let first = jobs.begin(Kind::Invite, "root").expect("nothing runs");
+        let refused = jobs.begin(Kind::TurnOn, "anna").err().expect("one runs");
+        assert!(refused.message.contains("'Inviting a node' by root"), "{refused}");
+        assert!(refused.message.contains("jobs cancel 1"), "{refused}");
         first.done("paired");
-        let next = jobs.begin("Turning on", "anna", true).expect("the first has ended");
+        let next = jobs.begin(Kind::Rotate, "anna").expect("the first has ended");
+        let refused = jobs.begin(Kind::TurnOn, "anna").err().expect("one runs");
+        assert!(!refused.message.contains("jobs cancel"), "{refused}");
+        assert!(jobs.cancel(next.id()).is_err_and(|it| it.message.contains("half done")));
         next.fail(Refusal::conflict("no"));
+        drop(jobs.begin(Kind::TurnOff, "anna").expect("nothing runs"));
         let states: Vec<JobState> = jobs.all().iter().map(|job| job.state).collect();
         assert_eq!(states, [JobState::Done, JobState::Failed, JobState::Failed]);
     }
@@ -279,28 +309,34 @@ mod tests {
     #[test]
     fn the_oldest_that_has_ended_is_forgotten() {
         let jobs = Jobs::default();
-        let lasting = jobs.begin("lasting", "root", false).expect("begun");
         for _ in 0..2 * KEPT {
-            jobs.begin("short", "root", false).expect("begun").done(());
+            jobs.begin(Kind::Join, "root").expect("begun").done(());
         }
+        let lasting = jobs.begin(Kind::Join, "root").expect("begun");
         let all = jobs.all();
-        assert_eq!((all.len(), all[0].id), (KEPT, lasting.id()));
+        assert_eq!((all.len(), all[KEPT - 1].id), (KEPT, lasting.id()));
         assert!(jobs.watch(2).is_none());
     }
 
     #[tokio::test]
     async fn a_job_hears_that_it_shall_stop() {
         let jobs = Jobs::default();
-        let job = jobs.begin("Pairing", "root", true).expect("begun");
-        let id = job.id();
-        let waits = tokio::spawn(async move {
-            job.cancelled().await;
-            job.stopped();
-        });
-        jobs.cancel(id).expect("it runs");
-        waits.await.expect("it ends");
-        let mut view = jobs.watch(id).expect("kept");
-        assert_eq!(view.borrow_and_update().state, JobState::Cancelled);
-        assert!(jobs.cancel(id).is_err() && jobs.cancel(99).is_err());
+        for by_order in [true, false] {
+            let kind = if by_order { Kind::Invite } else { Kind::Rotate };
+            let job = jobs.begin(kind, "root").expect("begun");
+            let id = job.id();
+            let waits = tokio::spawn(async move {
+                job.cancelled().await;
+                job.stopped();
+            });
+            match by_order {
+                true => jobs.cancel(id).expect("it runs"),
+                false => jobs.stop(kind),
+            }
+            waits.await.expect("it ends");
+            let mut view = jobs.watch(id).expect("kept");
+            assert_eq!(view.borrow_and_update().state, JobState::Cancelled);
+            assert!(jobs.cancel(id).is_err() && jobs.cancel(99).is_err());
+        }
     }
 }

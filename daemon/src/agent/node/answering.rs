@@ -3,6 +3,9 @@
 
 use std::sync::{Arc, Weak};
 
+use twinwall_core::api::Request;
+use twinwall_core::event::Order;
+
 use super::Node;
 use crate::agent::api::error::Refusal;
 use crate::agent::calls::{About, Answering, Call, Reply};
@@ -33,6 +36,10 @@ async fn answer(node: &Arc<Node>, call: Call) -> Result<Reply, Refusal> {
         Call::SettingsText {} => ha::answer(node, Question::Text).await,
         Call::Facts {} => Ok(Reply::Facts(Box::new(preflight::here(node).await))),
         Call::Rotate { question } => rotate::answer(node, question).await,
+        Call::Switchover {} => {
+            let order = Request::Order { order: Order::Switchover };
+            node.ask_guard(order).await.map(|()| Reply::Done)
+        }
         Call::Unpair {} => unpair::told(node).await.map(|()| Reply::Done),
     }
 }

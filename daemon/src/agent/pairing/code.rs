@@ -33,13 +33,13 @@ impl fmt::Display for NotACode {
         match self {
             NotACode::Length(signs) => write!(
                 out,
-                "a code has {SIGNS} signs, as ABCD-2345, and this has {signs}; copy the one that \
-                 'twinwall pair invite' shows on the other node"
+                "a code has {SIGNS} signs, as ABCD-2345, and this has {signs}; copy the one that the \
+                 other node shows"
             ),
             NotACode::Sign(sign) => write!(
                 out,
-                "'{sign}' stands in no code (nor do I, O, 0 and 1); look again at what 'twinwall \
-                 pair invite' shows on the other node"
+                "'{sign}' stands in no code (nor do I, O, 0 and 1); look again at what the other node \
+                 shows"
             ),
         }
     }

@@ -9,6 +9,7 @@ use crate::agent::api::error::Refusal;
 use crate::agent::calls::Call;
 use crate::agent::engine::run::Event;
 use crate::agent::engine::state::Input;
+use crate::agent::jobs::Kind;
 use crate::agent::node::Node;
 
 /// How long the other node may take to forget.
@@ -99,6 +100,9 @@ fn may_forget(node: &Node) -> Result<(), Refusal> {
 async fn leave(node: &Node) -> Result<(), Refusal> {
     // First what may fail without harm.
     let engine = node.engine_soon().await?;
+    // A change of keys has nobody left to change them with; what it does just now is done first.
+    node.jobs().stop(Kind::Rotate);
+    let _one_at_a_time = node.rotating.lock().await;
     forget(node.root())
         .map_err(|error| Refusal::machine(format!("forgetting the pair: {error}")))?;
     engine.tell(Event::Input(Input::Lineage(None)));

@@ -14,7 +14,7 @@ use crate::agent::api::error::{Code, Refusal};
 use crate::agent::calls::{Call, Reply};
 use crate::agent::digest::Digest;
 use crate::agent::identity::{Certificate, certificate_pem};
-use crate::agent::jobs::Job;
+use crate::agent::jobs::{Job, Kind};
 use crate::agent::node::Node;
 use crate::agent::pairing::random;
 
@@ -26,15 +26,24 @@ const LOOK: Duration = Duration::from_millis(100);
 const HALF_DONE: Duration = Duration::from_secs(1);
 /// A node that follows leaves the lead to the other one for this long.
 const LED: Duration = Duration::from_secs(60);
-/// The title of the job.
-pub const TITLE: &str = "Changing the keys of the pair";
 
 /// Changes the keys, or goes on where a change was cut off.
 ///
 /// # Errors
 /// Why not. A change that the other node did not begin is taken back; one that was cut off
-/// waits at its step, where both nodes understand each other.
+/// waits at its step, where both nodes understand each other. One that is stopped, because the
+/// nodes forget each other, does nothing more.
 pub async fn rotate(node: &Arc<Node>, job: &Job) -> Result<(), Refusal> {
+    tokio::select! {
+        biased;
+        () = job.cancelled() => Err(Refusal::conflict(
+            "the nodes were unpaired meanwhile; there are no common keys any more",
+        )),
+        ended = change(node, job) => ended,
+    }
+}
+
+async fn change(node: &Arc<Node>, job: &Job) -> Result<(), Refusal> {
     let settings = node.settings();
     if settings.peer.is_none() {
         return Err(Refusal::conflict(format!("{} is not paired", settings.name)));
@@ -198,7 +207,7 @@ pub async fn keep(node: Weak<Node>) {
             continue;
         }
         // Another change runs, or this one by somebody's order.
-        let Ok(job) = node.jobs().begin(TITLE, "twinwall", true) else { continue };
+        let Ok(job) = node.jobs().begin(Kind::Rotate, "twinwall") else { continue };
         let ended = rotate(&node, &job).await;
         // Neither the list of operations nor the other node is filled with tries.
         pause = if ended.is_err() { (pause * 2).min(LED) } else { HALF_DONE };

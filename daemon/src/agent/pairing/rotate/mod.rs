@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use twinwall_core::api::Request;
 use twinwall_core::wire::PairKeys;
 
-pub use lead::{TITLE, await_link, keep, rotate};
+pub use lead::{await_link, keep, rotate};
 pub use steps::{Record, Step, forget, record};
 pub use told::{Question, answer};
 
