@@ -25,8 +25,16 @@ function tellTime(element) {
   element.title = exact.format(moment);
 }
 
+// How long something is good for.
+function tellLeft(element) {
+  const left = Math.ceil((new Date(element.dataset.left) - Date.now()) / SECOND);
+  const seconds = String(left % 60).padStart(2, "0");
+  element.textContent = left > 0 ? `, ${Math.floor(left / 60)}:${seconds} left` : ", which is over";
+}
+
 function tellTimes(root) {
   root.querySelectorAll("time[datetime]").forEach(tellTime);
+  root.querySelectorAll("[data-left]").forEach(tellLeft);
 }
 
 // What has the focus keeps it when its part is swapped.
@@ -36,6 +44,7 @@ function swap(id, html) {
   const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
   part.innerHTML = html;
   tellTimes(part);
+  showCopies(part);
   if (focused) document.getElementById(focused)?.focus();
 }
 
@@ -69,9 +78,10 @@ function follow(address) {
 async function again(address) {
   try {
     const answer = await fetch(address, { headers: { accept: "text/event-stream" } });
-    const signedOut = answer.status === 401;
+    // Signed out, or what was followed is no more.
+    const gone = answer.status === 401 || answer.status === 404;
     await answer.body?.cancel();
-    if (signedOut) return location.reload();
+    if (gone) return location.reload();
   } catch {
     // Not there yet.
   }
@@ -91,6 +101,19 @@ document.addEventListener("keydown", (event) => {
   });
 });
 
+// What can be copied is copied by a button that only the script can serve.
+function showCopies(root) {
+  root.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = false; });
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+  button.textContent = "Copied";
+});
+
+showCopies(document);
 tellTimes(document);
 setInterval(() => tellTimes(document), SECOND);
 document.querySelectorAll("[data-live]").forEach((part) => follow(part.dataset.live));

@@ -1,8 +1,8 @@
 // Drives Debian's Chromium through the consoles of two nodes, as a person would. Called by the
 // tests with: the folder for pictures, both consoles' addresses, a set-up token. Ends with 1
 // and says why when something is not as it should be. STEPS=name,name runs these alone.
-import { join } from "node:path";
-import { browser, folder, wrong } from "./drive.mjs";
+import { browser, wrong } from "./drive.mjs";
+import { step } from "./step.mjs";
 import { setUp, signIn } from "./steps/entry.mjs";
 import { dashboard, differing } from "./steps/dashboard.mjs";
 import { events } from "./steps/events.mjs";
@@ -15,29 +15,16 @@ const STEPS = { dashboard, sync, events, differing };
 process.on("unhandledRejection", (error) => wrong.push(String(error)));
 
 const both = {};
-async function step(name, work) {
-  const began = Date.now();
-  try {
-    await work();
-  } catch (error) {
-    wrong.push(`${name}: ${error.stack}`);
-    for (const [node, page] of Object.entries(both)) {
-      await page.screenshot({ path: join(folder, `wrong-${name}-${node}.png`) }).catch(() => {});
-    }
-  }
-  console.log(`${name}: ${Date.now() - began} ms`);
-}
-
-await step("entry", async () => {
+await step(both, "entry", async () => {
   both.a = await setUp();
   both.b = await signIn();
 });
 const only = process.env.STEPS?.split(",");
 if (!wrong.length) {
   for (const [name, work] of Object.entries(STEPS)) {
-    if (!only || only.includes(name)) await step(name, () => work(both));
+    if (!only || only.includes(name)) await step(both, name, () => work(both));
   }
-  await step("leave", async () => {
+  await step(both, "leave", async () => {
     await both.a.goto(new URL("/", both.a.url()).href);
     await both.a.locator("details.menu summary").click();
     await both.a.getByRole("button", { name: "Sign out", exact: true }).click();

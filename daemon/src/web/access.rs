@@ -51,7 +51,7 @@ impl Person {
 
     /// For the agent.
     pub(super) fn name(&self) -> Name {
-        Name { user: self.name.clone(), from: self.from.to_string() }
+        Name { user: self.name.clone(), from: self.from.to_string(), role: self.role }
     }
 
     /// Refuses what this role may not.

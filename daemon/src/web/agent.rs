@@ -14,7 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use crate::agent::api::caller::{FROM_HEADER, USER_HEADER};
+use crate::agent::accounts::Role;
+use crate::agent::api::caller::{FROM_HEADER, ROLE_HEADER, USER_HEADER};
 use crate::agent::api::error::{Code, Refusal};
 use crate::agent::api::{ALIVE, DOCUMENT, PATIENCE, WONDER};
 use crate::files::AGENT_SOCKET;
@@ -35,12 +36,15 @@ pub(super) struct Name {
     pub(super) user: String,
     /// The address from which that person comes.
     pub(super) from: String,
+    /// What may be asked for.
+    pub(super) role: Role,
 }
 
 impl Name {
     /// The console itself.
     pub(super) fn console() -> Name {
-        Name { user: "console".to_owned(), from: "this node".to_owned() }
+        let (user, from) = ("console".to_owned(), "this node".to_owned());
+        Name { user, from, role: Role::Administrator }
     }
 }
 
@@ -52,6 +56,15 @@ impl Agent {
     /// Reads.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refusal> {
         self.read(Method::GET, path, Bytes::new(), &Name::console()).await
+    }
+
+    /// Reads what is not everybody's.
+    pub(super) async fn get_as<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        name: &Name,
+    ) -> Result<T, Refusal> {
+        self.read(Method::GET, path, Bytes::new(), name).await
     }
 
     /// Orders.
@@ -73,14 +86,20 @@ impl Agent {
         name: &Name,
     ) -> Result<T, Refusal> {
         let answer = self.ask(method, path, body, name).await?;
-        let good = answer.status().is_success();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect();
-        let body = tokio::time::timeout(PATIENCE, body).await.map_err(|_| silent())?;
-        let bytes = body.map_err(|error| broken(&error))?.to_bytes();
-        if good {
-            return serde_json::from_slice(&bytes).map_err(|error| nonsense(&error));
+        if !answer.status().is_success() {
+            return Err(refused(answer).await);
         }
-        Err(serde_json::from_slice(&bytes).unwrap_or_else(|error| nonsense(&error)))
+        serde_json::from_slice(&whole(answer).await?).map_err(|error| nonsense(&error))
+    }
+
+    /// Opens a stream of events.
+    pub(super) async fn stream(&self, path: &str, name: &Name) -> Result<Body, Refusal> {
+        let answer = self.ask(Method::GET, path, Bytes::new(), name).await?;
+        if answer.status().is_success() {
+            Ok(answer.into_body())
+        } else {
+            Err(refused(answer).await)
+        }
     }
 
     /// Asks, and hands the answer on as it comes.
@@ -98,6 +117,7 @@ impl Agent {
             .header(header::CONTENT_TYPE, "application/json")
             .header(USER_HEADER, &name.user)
             .header(FROM_HEADER, &name.from)
+            .header(ROLE_HEADER, name.role.word())
             .body(Full::new(body))
             .map_err(|error| Refusal::invalid(error.to_string()))?;
         let mut sent = std::pin::pin!(self.send(request));
@@ -125,6 +145,21 @@ impl Agent {
         // It ends with the answer, or when nobody wants that any more.
         tokio::spawn(connection);
         sender.send_request(request).await.map_err(|error| broken(&error))
+    }
+}
+
+/// The body of an answer.
+async fn whole(answer: Response<Body>) -> Result<Bytes, Refusal> {
+    let body = Limited::new(answer.into_body(), MAX_ANSWER).collect();
+    let body = tokio::time::timeout(PATIENCE, body).await.map_err(|_| silent())?;
+    Ok(body.map_err(|error| broken(&error))?.to_bytes())
+}
+
+/// Why the agent did not do it.
+async fn refused(answer: Response<Body>) -> Refusal {
+    match whole(answer).await {
+        Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| nonsense(&error)),
+        Err(refusal) => refusal,
     }
 }
 

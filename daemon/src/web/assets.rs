@@ -25,6 +25,7 @@ static ALL: [Asset; 3] = [
             include_str!("../../assets/css/picture.css"),
             include_str!("../../assets/css/forms.css"),
             include_str!("../../assets/css/sync.css"),
+            include_str!("../../assets/css/pairing.css"),
             include_str!("../../assets/css/narrow.css"),
         ),
     },

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::http::Method;
-use http_body_util::BodyExt;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use super::agent::{Agent, Name};
+use super::events::Events;
 use super::pages::dashboard::{Fragment, fragments};
 use crate::agent::api::error::Refusal;
 use crate::agent::dashboard::Dashboard;
@@ -23,12 +22,8 @@ const LINGER: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(500);
 /// Between the end of a stream and the next one.
 const SOON: Duration = Duration::from_millis(20);
-/// A stream that says nothing for this long has ended: it says something each second.
-const SILENCE: Duration = Duration::from_secs(15);
 /// How long a page waits for the first value.
 const FIRST: Duration = Duration::from_secs(4);
-/// Longest event in bytes.
-const MAX_EVENT: usize = 4 << 20;
 /// Seconds that the plots show.
 pub(super) const PLOTTED: usize = 60;
 
@@ -148,41 +143,14 @@ async fn until_nobody_looks(inside: Arc<Inside>) {
 
 /// Follows one stream to its end, which the agent brings about every few minutes.
 async fn follow(inside: &Inside, plot: &mut Plot, idle: &JoinHandle<()>) -> Result<(), Refusal> {
-    let path = "/api/v1/stream";
-    let answer = inside.agent.ask(Method::GET, path, Default::default(), &Name::console()).await?;
-    if !answer.status().is_success() {
-        return Err(Refusal::unreachable(format!(
-            "the agent refuses its stream: {}",
-            answer.status()
-        )));
-    }
-    let (mut body, mut text) = (answer.into_body(), Vec::new());
-    loop {
-        let frame = tokio::time::timeout(SILENCE, body.frame()).await;
-        let Some(Ok(frame)) =
-            frame.map_err(|_| Refusal::unreachable("the agent has gone silent"))?
-        else {
-            return Ok(());
-        };
-        if let Ok(bytes) = frame.into_data() {
-            text.extend_from_slice(&bytes);
-        }
-        while let Some(end) = text.windows(2).position(|two| two == b"\n\n") {
-            let event: Vec<u8> = text.drain(..end + 2).collect();
-            if let Some(dashboard) = read(&event) {
-                show(inside, plot, dashboard);
-            }
-        }
-        if text.len() > MAX_EVENT || idle.is_finished() {
-            return Ok(());
+    let mut events = Events::open(&inside.agent, "/api/v1/stream", &Name::console()).await?;
+    while let Some(dashboard) = events.next().await? {
+        show(inside, plot, dashboard);
+        if idle.is_finished() {
+            break;
         }
     }
-}
-
-/// The dashboard in an event; none in one that only says that the stream is there.
-fn read(event: &[u8]) -> Option<Dashboard> {
-    let data = event.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"data:"))?;
-    serde_json::from_slice(data).ok()
+    Ok(())
 }
 
 fn show(inside: &Inside, plot: &mut Plot, dashboard: Dashboard) {

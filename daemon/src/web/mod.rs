@@ -11,6 +11,7 @@ mod body;
 mod certificate;
 mod connections;
 mod csrf;
+mod events;
 mod headers;
 mod hub;
 mod listen;

@@ -30,6 +30,9 @@ use crate::agent::netconf::live;
 const WORKERS: usize = 2;
 /// Threads for what waits.
 const BLOCKING: usize = 4;
+/// Blocks from this size on, in bytes, are the system's again when they are freed.
+#[cfg(target_env = "gnu")]
+const LARGE_BLOCK: libc::c_int = 256 << 10;
 /// Between two questions to the agent where to listen.
 const ASK: Duration = Duration::from_secs(5);
 /// While it was never answered.
@@ -56,6 +59,7 @@ impl std::error::Error for ServeError {}
 /// When it cannot give up its rights, has no certificate, or cannot listen anywhere.
 pub fn serve(root: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     let io = |doing| move |error| ServeError(doing, error);
+    give_memory_back();
     drop_to_own_user(root).map_err(io("giving up root's rights"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -72,6 +76,21 @@ pub fn serve(root: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
             _ = interrupt.recv() => Ok(()),
         }
     })
+}
+
+/// What is freed goes back to the system. Else the allocator learns from the first comparison of
+/// a password that blocks of 19 MiB come and go, and keeps that much for the next one; and each
+/// thread has an arena of its own, which keeps what its largest answer took.
+fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    for (what, value) in [
+        (libc::M_ARENA_MAX, 1),
+        (libc::M_MMAP_THRESHOLD, LARGE_BLOCK),
+        (libc::M_TRIM_THRESHOLD, LARGE_BLOCK),
+    ] {
+        // SAFETY: numbers alone, and no other thread runs yet.
+        unsafe { libc::mallopt(what, value) };
+    }
 }
 
 async fn run(root: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {

@@ -1,6 +1,8 @@
 //! The console's whole router, asked without a network: who gets what, with an agent that
 //! is not there. What reached it is told by its absence: 503.
 
+mod pairing;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Instant;

@@ -20,6 +20,18 @@ export async function setUp() {
   return page;
 }
 
+// The same without mistakes, on any node.
+export async function firstSetUp(address, token, node) {
+  const page = await open(address);
+  await page.getByLabel("Set-up token").fill(token);
+  await page.getByLabel("Your name").fill("anna");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByLabel("The same password again").fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 2, name: node }).waitFor();
+  return page;
+}
+
 export async function signIn() {
   const page = await open(there);
   // The account comes with the configuration.

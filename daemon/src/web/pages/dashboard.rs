@@ -149,6 +149,8 @@ struct Verdict {
     icon: &'static str,
     headline: String,
     more: String,
+    /// What to do about it: a page of this console, and what stands on the way to it.
+    way: Option<(&'static str, &'static str)>,
 }
 
 impl Verdict {
@@ -158,8 +160,9 @@ impl Verdict {
                 "unknown",
                 "off",
                 "This node is not paired yet",
-                "Pair it with the other one: twinwall pair invite".to_owned(),
-            );
+                "Two nodes become a pair by a short code, entered in the browser.".to_owned(),
+            )
+            .leading_to("/pairing", "Pair this node");
         }
         if !pair.enabled {
             return Verdict::new(
@@ -167,7 +170,8 @@ impl Verdict {
                 "off",
                 "High availability is off",
                 "Each node goes on by itself.".to_owned(),
-            );
+            )
+            .leading_to("/high-availability", "Set it up");
         }
         let more = serving(pair);
         match &pair.readiness {
@@ -183,7 +187,11 @@ impl Verdict {
     }
 
     fn new(class: &'static str, icon: &'static str, headline: &str, more: String) -> Verdict {
-        Verdict { class, icon, headline: headline.to_owned(), more }
+        Verdict { class, icon, headline: headline.to_owned(), more, way: None }
+    }
+
+    fn leading_to(self, page: &'static str, words: &'static str) -> Verdict {
+        Verdict { way: Some((page, words)), ..self }
     }
 }
 

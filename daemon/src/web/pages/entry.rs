@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::{Frame, failed, shown, with_cookie};
-use crate::agent::accounts::Secret;
+use crate::agent::accounts::{Role, Secret};
 use crate::agent::api::accounts::FirstAccount;
 use crate::agent::api::error::{Code, Refusal};
 use crate::agent::api::sync::Taken;
@@ -156,7 +156,8 @@ pub(super) async fn set_up(
     }
     let body =
         FirstAccount { token: token.clone(), name: name.clone(), password: password.clone() };
-    let from = Name { user: "first-set-up".to_owned(), from: ends.visitor.to_string() };
+    let (user, from) = ("first-set-up".to_owned(), ends.visitor.to_string());
+    let from = Name { user, from, role: Role::Administrator };
     let made: Result<Taken, Refusal> =
         console.agent.post("/api/v1/first-account", &body, &from).await;
     if let Err(refusal) = made {

@@ -18,17 +18,19 @@ pub(super) enum Place {
     Dashboard,
     Sync,
     Events,
+    Pairing,
 }
 
 impl Place {
     /// In their order.
-    const ALL: [Place; 3] = [Place::Dashboard, Place::Sync, Place::Events];
+    const ALL: [Place; 4] = [Place::Dashboard, Place::Sync, Place::Events, Place::Pairing];
 
     pub(super) fn path(self) -> &'static str {
         match self {
             Place::Dashboard => "/",
             Place::Sync => "/sync",
             Place::Events => "/events",
+            Place::Pairing => "/pairing",
         }
     }
 
@@ -37,13 +39,14 @@ impl Place {
             Place::Dashboard => "Dashboard",
             Place::Sync => "Synchronisation",
             Place::Events => "Events",
+            Place::Pairing => "Pairing",
         }
     }
 
     /// Who may see it.
     pub(super) fn least(self) -> Role {
         match self {
-            Place::Dashboard | Place::Sync | Place::Events => Role::Viewer,
+            Place::Dashboard | Place::Sync | Place::Events | Place::Pairing => Role::Viewer,
         }
     }
 }

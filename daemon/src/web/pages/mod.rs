@@ -7,8 +7,10 @@ mod entry;
 mod events;
 mod failover;
 mod frame;
+mod jobs;
 mod live;
 mod moment;
+mod pairing;
 mod picture;
 mod plot;
 mod sync;
@@ -35,6 +37,9 @@ pub(super) fn router() -> Router<Shared> {
         .route("/live", get(live::follow))
         .merge(sync::router())
         .merge(events::router())
+        .merge(pairing::router())
+        .route("/jobs/{id}/live", get(jobs::follow))
+        .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/sign-in", get(entry::sign_in_page).post(entry::sign_in))
         .route("/set-up", get(entry::set_up_page).post(entry::set_up))
         .route("/sign-out", post(entry::sign_out))

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::support::{Outside, with_consoles};
+use super::support::{Outside, fresh_with_consoles, with_consoles};
+use crate::support::{Node, Two};
 
 /// Where the script and what it needs lie (`cargo xtask setup` brings it).
 fn folder() -> PathBuf {
@@ -30,30 +31,55 @@ const PAGES: [&str; 15] = [
     "failover",
 ];
 
-#[test]
-fn a_person_sets_the_console_up_and_sees_a_switchover_live_on_both_nodes() {
-    let two = with_consoles();
+/// Runs a script on both consoles; it gets these tokens, and leaves pictures of these pages.
+fn drive(two: &Two, script: &str, tokens: &[String], pages: &[&str]) {
     assert!(folder().join("node_modules").exists(), "no browser yet: cargo xtask setup");
-    let outside = Outside::of(&two);
-    let token = two.a.good(&["web", "setup-token"]);
+    let outside = Outside::of(two);
     let program = Path::new(env!("CARGO_BIN_EXE_twinwall"));
     let pictures = program.parent().and_then(Path::parent).expect("target").join("screenshots");
     let mut command = Command::new("ip");
     command.args(["netns", "exec", &outside.0, "node"]);
-    command.arg(folder().join("console.mjs")).arg(&pictures);
-    command.args(["https://10.1.0.2:8443", "https://10.1.0.3:8443"]);
-    command.arg(token.lines().next().expect("a token"));
+    command.arg(folder().join(script)).arg(&pictures);
+    command.args(["https://10.1.0.2:8443", "https://10.1.0.3:8443"]).args(tokens);
     command.env("PASSIVE_FILE", two.b.path("etc/ethers"));
     command.env("SLOW_FILE", two.b.path("slow"));
     let output = command.output().expect("node starts");
     let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}");
     let wrong = String::from_utf8_lossy(&output.stderr);
     let log = [&two.a, &two.b].map(|node| node.text("agent.log")).concat();
     assert!(output.status.success(), "{said}\n{wrong}\n{log}");
-    for page in PAGES {
+    for page in pages {
         for form in ["light-desktop", "dark-desktop", "light-phone", "dark-phone"] {
             let picture = pictures.join(format!("{page}-{form}.png"));
             assert!(picture.exists(), "{}\n{said}", picture.display());
         }
     }
+}
+
+fn token(node: &Node) -> String {
+    node.good(&["web", "setup-token"]).lines().next().expect("a token").to_owned()
+}
+
+#[test]
+fn a_person_sets_the_console_up_and_sees_a_switchover_live_on_both_nodes() {
+    let two = with_consoles();
+    drive(&two, "console.mjs", &[token(&two.a)], &PAGES);
+}
+
+#[test]
+fn two_fresh_nodes_become_a_pair_by_their_consoles_alone_and_show_their_outage() {
+    let two = fresh_with_consoles();
+    let pages = [
+        "dashboard-unpaired",
+        "pairing-unpaired",
+        "pairing-mistyped",
+        "pairing-invitation",
+        "pairing-wrong-code",
+        "pairing-paired",
+        "pairing-test",
+        "pairing-tested",
+        "pairing-unpair",
+    ];
+    drive(&two, "pairing.mjs", &[token(&two.a), token(&two.b)], &pages);
 }

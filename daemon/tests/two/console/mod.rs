@@ -4,7 +4,7 @@
 //! Needs the guard's binary beside the command (`cargo build`).
 
 mod browser;
-mod support;
+pub(crate) mod support;
 
 use std::fs;
 use std::time::Duration;

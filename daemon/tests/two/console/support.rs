@@ -21,7 +21,30 @@ const PROFILE: &str = "format = 1\nname = \"console\"\n[appliance]\n\
     [section.users]\npaths = [\"/etc/twinwall-accounts\"]\n";
 
 /// A pair that serves: the first node is active, and both consoles answer.
-pub(super) fn with_consoles() -> Two {
+pub(crate) fn with_consoles() -> Two {
+    let mut two = appliances();
+    two.pair_by_files(true);
+    wait("one active, one passive", || role(&two.a) == "active" && role(&two.b) == "passive");
+    consoles_answer(&two);
+    two
+}
+
+/// Two nodes that know nothing of each other, with consoles that nobody has set up.
+pub(super) fn fresh_with_consoles() -> Two {
+    let mut two = appliances();
+    for (node, name) in [(&mut two.a, "gw-a"), (&mut two.b, "gw-b")] {
+        let text = format!(
+            "name = \"{name}\"\ndesignation = \"primary\"\n[web]\nlisten = \"[::]:8443\"\n"
+        );
+        node.write("etc/twinwall/node.toml", &text);
+        node.start();
+    }
+    consoles_answer(&two);
+    two
+}
+
+/// Two nodes with consoles, once they start, and own addresses.
+fn appliances() -> Two {
     let mut two = Two::cabled();
     for (node, own) in [(&mut two.a, "10.1.0.2/24"), (&mut two.b, "10.1.0.3/24")] {
         node.with_console(PROFILE);
@@ -29,12 +52,13 @@ pub(super) fn with_consoles() -> Two {
         node.write("etc/model", "TW-100\n");
         ip(&["-n", node.namespace(), "addr", "add", own, "dev", "lan"]);
     }
-    two.pair_by_files(true);
-    wait("one active, one passive", || role(&two.a) == "active" && role(&two.b) == "passive");
+    two
+}
+
+fn consoles_answer(two: &Two) {
     for (node, address) in [(&two.a, "10.1.0.2"), (&two.b, "10.1.0.3")] {
         wait("the console answers", || Console::of(node, address).ask(&["/set-up"]).status == 200);
     }
-    two
 }
 
 pub(super) fn json(node: &Node, arguments: &[&str]) -> Value {
