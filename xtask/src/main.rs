@@ -27,7 +27,7 @@ cargo xtask COMMAND
   test                   build, simulate 1,000 seeds, run every test (root)
   lab [ARGUMENTS]        two gateways on this machine, with traffic (root); `lab --help`
   bench [ARGUMENTS]      measure, as `bench failover --against keepalived` or
-                         `bench sync --against rsync,csync2,lsyncd` (root)
+                         `bench sync --against rsync,csync2,lsyncd`, or `bench console` (root)
   sim --seeds N          simulate pairs over a faulty network; `--seed S` replays one
   package                build the Debian package
   machines [NAME…]       its tests on two machines that boot Debian's systemd (root)
@@ -35,6 +35,9 @@ cargo xtask COMMAND
   docs [--check]         write docs/reference anew, or compare it; check all links
   fuzz [--minutes N] [TARGET…]
                          fuzz each decoder for N minutes (10; needs cargo-fuzz, nightly)
+  fuzz-api [--cases N] [--seed S]
+                         ask every route of the API what its document says and what it does
+                         not, N bodies a route (100) and what is wrong with them (root)
 ";
 
 fn main() -> ExitCode {
@@ -65,6 +68,7 @@ fn run(arguments: &[String]) -> Outcome {
         "tidy" => tidy::tidy(&root, rest),
         "docs" => docs::docs(&root, rest),
         "fuzz" => programs::fuzz(&root, rest),
+        "fuzz-api" => programs::fuzz_api(&root, rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

@@ -76,6 +76,29 @@ pub(crate) fn fuzz(root: &Path, arguments: &[String]) -> Outcome {
     Ok(())
 }
 
+/// Asks every route of the API of a pair with bodies by its document, and with spoilt ones: the
+/// test of the same name with more cases.
+pub(crate) fn fuzz_api(root: &Path, arguments: &[String]) -> Outcome {
+    let (mut cases, mut seed) = ("100", "1");
+    let mut rest = arguments.iter().map(String::as_str);
+    while let Some(flag) = rest.next() {
+        let (place, name) = match flag {
+            "--cases" => (&mut cases, "cases"),
+            "--seed" => (&mut seed, "seed"),
+            other => return fail!("fuzz-api: {other}: only `--cases N` and `--seed S` are known"),
+        };
+        let value = rest.next().filter(|text| text.parse::<u64>().is_ok());
+        *place = value.ok_or_else(|| Failure(format!("fuzz-api --{name}: give a number")))?;
+    }
+    setup::setup(root)?;
+    let packages = ["build", "--locked", "-p", "twinwall-guard", "-p", "twinwall"];
+    shell::run(shell::cargo(root, &packages))?;
+    let mut command = shell::cargo(root, &["test", "--locked", "-p", "twinwall", "--test", "two"]);
+    command.args(["api::", "--", "--nocapture"]);
+    command.env("TWINWALL_API_CASES", cases).env("TWINWALL_API_SEED", seed);
+    shell::run(command)
+}
+
 fn fuzz_target(root: &Path, target: &str, minutes: u64) -> Outcome {
     // New inputs go to the first folder; the committed seeds stay as they are.
     let (found, corpus) = (format!("fuzz/found/{target}"), format!("fuzz/corpus/{target}"));

@@ -2,6 +2,8 @@
 //! socket that answers as the guard does, and against files.
 
 mod files;
+#[path = "../shared/json_schema.rs"]
+mod json_schema;
 mod pages;
 mod profile;
 mod replies;

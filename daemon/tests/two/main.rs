@@ -1,12 +1,15 @@
 //! Two real agents, each in a network namespace and on a directory of its own, with a cable
 //! between them: what an administrator types, and what lies on the disks afterwards.
 
+mod api;
 mod attack;
 mod big;
 mod console;
 mod failing;
 mod failovers;
 mod health;
+#[path = "../shared/json_schema.rs"]
+mod json_schema;
 mod owners;
 mod pairing;
 mod preflight;
