@@ -8,6 +8,8 @@ use twinwall_core::event::Order;
 use twinwall_core::time::Moment;
 
 use crate::clock;
+use crate::console;
+use crate::console::visitors::Visitors;
 use crate::error::{Doing, LabError, Result};
 use crate::lab::Lab;
 use crate::plan;
@@ -16,6 +18,7 @@ use crate::product::Product;
 use crate::reload;
 use crate::ruleset::{self, LOSS_TABLE, Lossy};
 use crate::topology::{POWER_GROUP, Port, isolate_gateways};
+use crate::wait;
 
 /// CPU hogs at a time.
 const HOGS: usize = 8;
@@ -23,6 +26,10 @@ const HOGS: usize = 8;
 const LOSS_PERCENT: u8 = 30;
 /// How long maintenance lasts in the lab.
 const MAINTENANCE: Duration = Duration::from_secs(3600);
+/// A console that was killed is back within this.
+const CONSOLE_WITHIN: Duration = Duration::from_secs(10);
+/// A flood that nobody ends ends after this.
+const FLOOD: Duration = Duration::from_secs(600);
 
 /// Which gateway is struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +82,12 @@ pub enum Fault {
     Maintenance,
     /// Settings are changed on both gateways while they run, step by step and back again.
     Reload,
+    /// The active's console is killed; it is started again.
+    ConsoleKilled,
+    /// The active's console stops running.
+    ConsoleHung,
+    /// Visitors give the active's console all that this machine gives them.
+    ConsoleFlooded,
 }
 
 /// A fault that has happened.
@@ -119,6 +132,13 @@ pub fn fire(lab: &mut Lab, fault: Fault, active: usize) -> Result<Fired> {
         Fault::CpuHogs => start_hogs(lab),
         Fault::Maintenance => order(lab, active, Order::MaintenanceOn { lasts: MAINTENANCE }),
         Fault::Reload => reload::change_and_change_back(lab, active),
+        Fault::ConsoleKilled => signal_console(lab, active, libc::SIGKILL),
+        Fault::ConsoleHung => signal_console(lab, active, libc::SIGSTOP),
+        Fault::ConsoleFlooded => {
+            let at = clock::now();
+            lab.flood = Some(Visitors::flood(lab, active, FLOOD)?);
+            Ok(Fired { at, took: clock::now().since(at) })
+        }
     }
 }
 
@@ -129,6 +149,7 @@ pub fn restore(lab: &mut Lab) -> Result<()> {
         hog.kill().doing("stop a CPU hog")?;
         hog.wait().doing("wait for a CPU hog")?;
     }
+    lab.flood = None;
     lab.topology.mend_cables()?;
     for gateway in &mut lab.gateways {
         let worker = &gateway.machine.worker;
@@ -183,6 +204,15 @@ fn signal(lab: &mut Lab, node: usize, signal: libc::c_int) -> Result<Fired> {
         process::signal_all(&pids, signal);
         Fired { at, took: clock::now().since(at) }
     })
+}
+
+fn signal_console(lab: &mut Lab, node: usize, signal: libc::c_int) -> Result<Fired> {
+    let pid = wait::until("the console's process", CONSOLE_WITHIN, || {
+        console::process(&lab.gateways[node]).ok_or_else(|| "no console runs".to_owned())
+    })?;
+    let at = clock::now();
+    process::signal_all(&[pid], signal);
+    Ok(Fired { at, took: clock::now().since(at) })
 }
 
 fn shutdown(lab: &mut Lab, node: usize) -> Result<Fired> {
@@ -275,6 +305,9 @@ impl Fault {
             Fault::CpuHogs => format!("{HOGS} CPU hogs"),
             Fault::Maintenance => format!("maintenance ordered on {active}"),
             Fault::Reload => "settings are changed on both gateways".into(),
+            Fault::ConsoleKilled => format!("the console on {active} is killed"),
+            Fault::ConsoleHung => format!("the console on {active} hangs"),
+            Fault::ConsoleFlooded => format!("the console on {active} is flooded"),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use twinwall_core::beat::RoleWord;
 
 use crate::appliance::Appliance;
+use crate::console;
 use crate::error::{Doing, LabError, Result};
 use crate::isolate::TREES;
 use crate::plan;
@@ -39,6 +41,8 @@ pub struct Gateway {
     timeline: Timeline,
     /// The whole of twinwall on a machine of its own; none where the guard alone runs.
     appliance: Option<Appliance>,
+    /// The `twinwall` command, where agent and console run beside the guard.
+    consoles: Option<PathBuf>,
     running: Option<Running>,
     /// What keepalived last said; unused for twinwall, which can be asked.
     said: LastRole,
@@ -54,6 +58,8 @@ pub struct Blueprint {
     pub program: PathBuf,
     /// The `twinwall` command, where the gateways are appliances that nobody has set up.
     pub twinwall: Option<PathBuf>,
+    /// The same command, where agent and console run beside the guard, set up from files.
+    pub consoles: Option<PathBuf>,
     /// How the pair is configured.
     pub settings: Settings,
     /// Where events go.
@@ -73,6 +79,7 @@ impl Gateway {
             settings: plan.settings,
             timeline: plan.timeline.clone(),
             appliance: plan.twinwall.clone().map(Appliance::new),
+            consoles: plan.consoles.clone(),
             running: None,
             said: LastRole::new(),
             off: false,
@@ -93,8 +100,12 @@ impl Gateway {
             fs::create_dir_all(&log).doing(format!("make {}", log.display()))?;
             return appliance.furnish(self.node, &self.machine.worker, &self.tree);
         }
+        let more = self.consoles.iter().flat_map(|_| console::files::of(self.node));
         let files = match self.product {
-            Product::Twinwall => guard::files(self.node, &self.settings).to_vec(),
+            // The last one of a name counts.
+            Product::Twinwall => {
+                guard::files(self.node, &self.settings).into_iter().chain(more).collect()
+            }
             Product::Keepalived => {
                 vec![("etc/keepalived.conf", keepalived::config(self.node, &self.settings))]
             }
@@ -106,6 +117,10 @@ impl Gateway {
         for (path, text) in files {
             let path = self.tree.join(path);
             fs::write(&path, text).doing(format!("write {}", path.display()))?;
+            if path.extension().is_some_and(|it| it == "key") {
+                let secret = PermissionsExt::from_mode(0o600);
+                fs::set_permissions(&path, secret).doing("keep the key secret")?;
+            }
         }
         Ok(())
     }
@@ -140,17 +155,25 @@ impl Gateway {
     }
 
     fn load_ruleset(&self) -> Result<()> {
-        let text = ruleset::administrator(self.product, self.settings.nat);
+        let mut text = ruleset::administrator(self.product, self.settings.nat);
+        if self.consoles.is_some() {
+            text = console::files::let_in(&text);
+        }
         self.machine.worker.command("nft", &["-f", "-"], text)?;
         self.machine.worker.sysctl(&[("netfilter/nf_conntrack_tcp_loose", "0")])
     }
 
     /// Starts the service; returns when it can be asked.
     pub fn start(&mut self) -> Result<()> {
-        let mut command = match (self.product, &self.appliance) {
-            (Product::Twinwall, Some(appliance)) => appliance.run(),
-            (Product::Twinwall, None) => guard::command(&self.program, &self.tree),
-            (Product::Keepalived, _) => keepalived::command(&self.tree),
+        let mut command = match (self.product, &self.appliance, &self.consoles) {
+            (Product::Twinwall, Some(appliance), _) => appliance.run(),
+            (Product::Twinwall, None, Some(twinwall)) => {
+                let mut command = guard::command(twinwall, &self.tree);
+                command.arg("run");
+                command
+            }
+            (Product::Twinwall, None, None) => guard::command(&self.program, &self.tree),
+            (Product::Keepalived, _, _) => keepalived::command(&self.tree),
         };
         if self.product == Product::Twinwall {
             let log = self.tree.join("log/guard.log");
@@ -242,6 +265,17 @@ impl Gateway {
     pub fn ask_twinwall(&self, words: &[&str]) -> Result<String> {
         let program = self.twinwall(&[])?.get_program().to_string_lossy().into_owned();
         self.machine.worker.command(&program, words, String::new())
+    }
+
+    /// What a command of an agent that runs beside the guard prints, with this on its input.
+    pub fn ask_beside(&self, words: &[&str], input: &str) -> Result<String> {
+        let Some(program) = &self.consoles else {
+            return Err(LabError::Usage("no agent runs beside this guard".to_owned()));
+        };
+        let tree = self.tree.to_string_lossy();
+        let words: Vec<&str> =
+            ["--root", &*tree].into_iter().chain(words.iter().copied()).collect();
+        self.machine.worker.command(&program.to_string_lossy(), &words, input.to_owned())
     }
 
     /// Its file tree, the root of what runs on it.

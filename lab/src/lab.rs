@@ -9,6 +9,8 @@ use twinwall_core::config::Cable;
 use twinwall_core::event::Order;
 
 use crate::appliance::set_up::{Told, set_up};
+use crate::console::account;
+use crate::console::visitors::Visitors;
 use crate::error::{LabError, Result};
 use crate::gateway::{Blueprint, Gateway};
 use crate::netns::Namespaces;
@@ -33,6 +35,8 @@ pub struct Form {
     /// The `twinwall` command, where the gateways are appliances that nobody has set up yet;
     /// none where the guards run alone, set up from files.
     pub twinwall: Option<PathBuf>,
+    /// The `twinwall` command, where agent and console run beside each guard, set up from files.
+    pub consoles: Option<PathBuf>,
     /// Heartbeat or advert interval.
     pub interval: Duration,
     /// What is between the HA ports, and what the pair is told of it.
@@ -96,6 +100,8 @@ pub struct Lab {
     pub timeline: Timeline,
     /// Programs that burn CPU time; a fault.
     pub hogs: Vec<Child>,
+    /// Visitors that flood a console; a fault.
+    pub flood: Option<Visitors>,
 }
 
 impl Lab {
@@ -104,6 +110,9 @@ impl Lab {
         let mut lab = Lab::assemble(form)?;
         for gateway in &mut lab.gateways {
             gateway.boot()?;
+        }
+        if lab.form.consoles.is_some() {
+            account::introduce(&lab.gateways)?;
         }
         Ok(lab)
     }
@@ -118,12 +127,13 @@ impl Lab {
             product: form.product,
             program: form.program.clone(),
             twinwall: form.twinwall.clone(),
+            consoles: form.consoles.clone(),
             settings,
             timeline: timeline.clone(),
         };
         let [a, b] = topology.gateways.clone();
         let gateways = [Gateway::new(0, a, &blueprint)?, Gateway::new(1, b, &blueprint)?];
-        Ok(Lab { form, topology, gateways, timeline, hogs: Vec::new() })
+        Ok(Lab { form, topology, gateways, timeline, hogs: Vec::new(), flood: None })
     }
 
     /// Makes a pair of appliances that nobody has set up, by an administrator's commands; `more`

@@ -5,6 +5,7 @@
 pub mod appliance;
 pub mod bench;
 pub mod clock;
+pub mod console;
 pub mod container;
 pub mod error;
 pub mod fault;

@@ -107,11 +107,7 @@ fn twinwall_program(options: &Options, guard: &Path) -> Result<Option<PathBuf>> 
     if options.product != Product::Twinwall {
         return Ok(None);
     }
-    let path = guard.with_file_name("twinwall");
-    if path.exists() {
-        return Ok(Some(path));
-    }
-    Err(LabError::Usage(format!("{}: not there; build it beside the guard", path.display())))
+    run::beside(guard).map(Some)
 }
 
 fn live_form(options: &Options, program: PathBuf, twinwall: Option<PathBuf>) -> Form {
@@ -119,6 +115,7 @@ fn live_form(options: &Options, program: PathBuf, twinwall: Option<PathBuf>) -> 
         product: options.product,
         program,
         twinwall,
+        consoles: None,
         interval: options.interval,
         ha: if options.switched { HaForm::Switched } else { HaForm::Direct },
         further_vips: 0,

@@ -44,11 +44,36 @@ pub fn figures(outcome: &Outcome) -> Vec<String> {
         .map(|detected| format!("detected {detected:.1} ms  "))
         .unwrap_or_default();
     groups.push(format!("{detected}roles {}", outcome.role_changes));
+    if let Some(seen) = &outcome.beside {
+        groups.push(format!(
+            "latest beat {:.1} ms  agent {}/{} within {:.0} ms  console {:.1} MiB",
+            seen.beat_late_ms,
+            seen.asked - seen.unanswered,
+            seen.asked,
+            seen.slowest_ms,
+            seen.console_bytes as f64 / f64::from(1 << 20)
+        ));
+        groups.extend(seen.visitors.as_ref().map(visitors));
+    }
     for (who, cost) in ["active", "passive"].into_iter().zip(outcome.cost.iter().flatten()) {
         let resident = cost.resident_bytes as f64 / f64::from(1 << 20);
         groups.push(format!("{who} {:.3} CPU s/min {resident:.1} MiB", cost.cpu_s_per_min));
     }
     groups
+}
+
+fn visitors(said: &serde_json::Value) -> String {
+    let number = |name: &str| said[name].as_f64().unwrap_or_default();
+    format!(
+        "visitors: {:.0} requests answered ({:.0} s), {:.0} connections, {:.0} slow, {:.0} endless, \
+         {:.0} half-open",
+        number("answered"),
+        number("seconds"),
+        number("opened"),
+        number("slow"),
+        number("bodies"),
+        number("silent")
+    )
 }
 
 fn silence(span: Option<Duration>) -> String {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use twinwall_core::beat::RoleWord;
 use twinwall_core::time::Moment;
 
+use crate::console::beside::Beside;
 use crate::fault::Fired;
 use crate::plan;
 use crate::product::Product;
@@ -14,6 +15,9 @@ use crate::scenario::{Must, Scenario};
 use crate::timeline::{Entry, Source, role_changes};
 use crate::traffic::Measured;
 use crate::traffic::usage::Usage;
+
+/// How a node tells that a beat of its peer did not come in time.
+const DOUBT: &str = "the peer has been silent for";
 
 /// One line of the time line, relative to the fault.
 #[derive(Clone, Debug, Serialize)]
@@ -55,6 +59,8 @@ pub struct Outcome {
     pub role_changes: u32,
     /// What the services used: the active's, the passive's.
     pub cost: Option<[Usage; 2]>,
+    /// What the rest of the active noticed of its console's trouble.
+    pub beside: Option<Beside>,
     /// What did not hold of what must; empty when all did.
     pub missed: Vec<String>,
     /// Both nodes and the lab on one time line.
@@ -77,12 +83,14 @@ pub struct Gathered {
     pub entries: Vec<Entry>,
     /// What the services used.
     pub cost: Option<[Usage; 2]>,
+    /// What the rest of the active noticed of its console's trouble.
+    pub beside: Option<Beside>,
 }
 
 impl Outcome {
     /// Judges what was gathered by what the scenario says must hold.
     pub fn new(scenario: &Scenario, gathered: Gathered) -> Outcome {
-        let Gathered { rep, product, active, fired, traffic, entries, cost } = gathered;
+        let Gathered { rep, product, active, fired, traffic, entries, cost, beside } = gathered;
         let detected = detected(&entries, Source::node(1 - active)).map(|at| at.since(fired.at));
         let last_vip = traffic.as_ref().and_then(|seen| seen.per_vip_last);
         let after_detection =
@@ -101,6 +109,7 @@ impl Outcome {
             last_vip_after_detection_ms: after_detection.map(millis),
             role_changes: role_changes(&entries),
             cost,
+            beside,
             missed: Vec::new(),
             events: entries.iter().map(|entry| line(entry, fired.at)).collect(),
         };
@@ -115,6 +124,13 @@ impl Outcome {
         }
         if must.role_stays && self.role_changes > 0 {
             missed.push(format!("{} role changes", self.role_changes));
+        }
+        if let Some(seen) = &self.beside {
+            judge_beside(seen, must, &mut missed);
+            if must.beat_late.is_some() && self.events.iter().any(|line| line.text.contains(DOUBT))
+            {
+                missed.push("a beat was missed".to_owned());
+            }
         }
         if let Some(bound) = must.last_vip {
             match self.last_vip_after_detection_ms {
@@ -160,6 +176,20 @@ fn judge_traffic(seen: &Measured, must: &Must, missed: &mut Vec<String>) {
     }
     if must.one_answers && !seen.two_answer.is_zero() {
         missed.push(format!("two nodes answer for {:.1} ms", millis(seen.two_answer)));
+    }
+}
+
+fn judge_beside(seen: &Beside, must: &Must, missed: &mut Vec<String>) {
+    if must.beat_late.is_some_and(|bound| seen.beat_late_ms > millis(bound)) {
+        missed.push(format!("a beat {:.1} ms late", seen.beat_late_ms));
+    }
+    if let Some(bound) = must.agent_answers {
+        if seen.unanswered > 0 || seen.asked == 0 {
+            missed.push(format!("the agent did not answer {} of {}", seen.unanswered, seen.asked));
+        }
+        if seen.slowest_ms > millis(bound) {
+            missed.push(format!("the agent answered after {:.0} ms", seen.slowest_ms));
+        }
     }
 }
 

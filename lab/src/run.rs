@@ -2,13 +2,15 @@
 //! wanted gateway active, sends traffic, fires the fault, watches, restores.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use twinwall_core::time::Moment;
 
 use crate::clock;
+use crate::console::beside::{Beside, Watching};
+use crate::console::visitors::Visitors;
 use crate::error::{Doing, LabError, Result};
 use crate::fault::{self, Fault};
 use crate::lab::{Form, Lab};
@@ -54,6 +56,7 @@ pub fn play(
         product: order.product,
         program: order.program.clone(),
         twinwall: None,
+        consoles: scenario.consoles.then(|| beside(&order.program)).transpose()?,
         interval: scenario.interval,
         ha: scenario.ha,
         further_vips: scenario.further_vips,
@@ -73,17 +76,32 @@ pub fn play(
     Ok(outcomes)
 }
 
-fn play_once(lab: &mut Lab, scenario: &Scenario, rep: u32, active: usize) -> Result<Outcome> {
+/// The command beside the guard's program.
+pub fn beside(guard: &Path) -> Result<PathBuf> {
+    let path = guard.with_file_name("twinwall");
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(LabError::Usage(format!("{}: not there; build it beside the guard", path.display())))
+}
+
+/// One repetition on a lab that stands, with `active` serving.
+pub fn play_once(lab: &mut Lab, scenario: &Scenario, rep: u32, active: usize) -> Result<Outcome> {
     let probes = start_probes(lab, scenario)?;
     // After a move both hosts and the new active learn their neighbours; that is no floor.
     thread::sleep(NEIGHBOURS_LEARNT);
     let quiet_from = clock::now();
     thread::sleep(scenario.warm_up);
+    let beside = match scenario.consoles {
+        true => Some(Watching::begin(&lab.gateways[active])?),
+        false => None,
+    };
     let fired = fault::fire(lab, scenario.fault, active)?;
     lab.timeline.say(fired.at, scenario.fault.words(active));
     let watched = watch_cost(lab, scenario, active);
     watch(lab, scenario, fired.at, active);
     let until = clock::now();
+    let beside = beside.map(|watching| end(lab, watching, active)).transpose()?;
     let cost = match watched {
         Some([first, second]) => Some([cost(first)?, cost(second)?]),
         None => None,
@@ -94,8 +112,15 @@ fn play_once(lab: &mut Lab, scenario: &Scenario, rep: u32, active: usize) -> Res
     let traffic = probes.map(measure).transpose()?;
     let entries = lab.timeline.between(fired.at, until);
     let gathered =
-        Gathered { rep, product: lab.form.product, active, fired, traffic, entries, cost };
+        Gathered { rep, product: lab.form.product, active, fired, traffic, entries, cost, beside };
     Ok(Outcome::new(scenario, gathered))
+}
+
+/// What the rest of the active noticed of its console's trouble, and what the visitors did.
+fn end(lab: &mut Lab, watching: Watching, active: usize) -> Result<Beside> {
+    let mut seen = watching.end(&lab.gateways[active])?;
+    seen.visitors = lab.flood.take().map(Visitors::end).transpose()?;
+    Ok(seen)
 }
 
 /// Waits for the end of the observation; a hung guard is resumed halfway.

@@ -42,6 +42,10 @@ pub struct Must {
     pub cpu_a_minute: Option<[Duration; 2]>,
     /// Most resident memory in bytes.
     pub resident: Option<u64>,
+    /// Beside a console in trouble: no beat of the active is later, and none is missed.
+    pub beat_late: Option<Duration>,
+    /// Beside a console in trouble: the active's agent answers each question within this.
+    pub agent_answers: Option<Duration>,
 }
 
 /// One scenario.
@@ -69,6 +73,8 @@ pub struct Scenario {
     pub observe: Duration,
     /// What must hold.
     pub must: Must,
+    /// Whether agent and console run beside each guard.
+    pub consoles: bool,
     /// Only for this product.
     pub only: Option<Product>,
 }
@@ -86,6 +92,8 @@ const NOTHING: Must = Must {
     last_vip: None,
     cpu_a_minute: None,
     resident: None,
+    beat_late: None,
+    agent_answers: None,
 };
 
 const UNDISTURBED: Must = Must { no_loss: true, role_stays: true, ..NOTHING };
@@ -102,6 +110,7 @@ const BASE: Scenario = Scenario {
     fault: Fault::Nothing,
     observe: ms(3000),
     must: NOTHING,
+    consoles: false,
     only: None,
 };
 
@@ -157,6 +166,21 @@ const fn undisturbed(
 const fn stress(name: &'static str, shows: &'static str, fault: Fault) -> Scenario {
     let must = Must { role_stays: true, ..NOTHING };
     Scenario { name, shows, interval: ms(50), fault, observe: ms(60_000), must, ..BASE }
+}
+
+/// A peer doubts a beat that comes more than a quarter of the interval after its time.
+const fn console(name: &'static str, shows: &'static str, fault: Fault) -> Scenario {
+    let must = Must { beat_late: Some(ms(25)), agent_answers: Some(ms(1000)), ..UNDISTURBED };
+    Scenario {
+        name,
+        shows,
+        fault,
+        observe: ms(10_000),
+        must,
+        consoles: true,
+        only: Some(Product::Twinwall),
+        ..BASE
+    }
 }
 
 /// All of them, in the order in which `--list` shows them.
@@ -253,6 +277,13 @@ pub const ALL: &[Scenario] = &[
             Fault::Reload,
         )
     },
+    console("console-killed", "the active's console is killed", Fault::ConsoleKilled),
+    console("console-hung", "the active's console hangs", Fault::ConsoleHung),
+    console(
+        "console-flooded",
+        "a flood of requests, slow heads, endless bodies and half-open connections",
+        Fault::ConsoleFlooded,
+    ),
     stress("cpu-hogs", "eight CPU hogs for a minute", Fault::CpuHogs),
     stress("loss-ha", "30 % loss on the HA link for a minute", Fault::Loss(Lossy::Ha)),
     stress("loss-all", "30 % loss on every path for a minute", Fault::Loss(Lossy::AllPaths)),

@@ -1,4 +1,4 @@
-//! `bench failover --against keepalived` and `bench sync`: options and output. Called by the
+//! `bench failover --against keepalived`, `bench sync` and `bench console`: options and output. Called by the
 //! lab's program, which finds the guard.
 
 use std::fs;
@@ -7,9 +7,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, ValueEnum};
 
+use super::console::command::ConsoleOptions;
 use super::run::{Benchmark, Wanted, run};
 use super::sync::command::SyncOptions;
-use super::{sync, table};
+use super::{console, sync, table};
 use crate::error::{Doing, LabError, Result};
 use crate::isolate::{self, Side};
 
@@ -22,6 +23,8 @@ enum What {
     Failover(Options),
     /// The configuration of a gateway brought to the other one.
     Sync(SyncOptions),
+    /// What pages cost while people look, and a failover meanwhile.
+    Console(ConsoleOptions),
 }
 
 /// What it is compared with.
@@ -66,6 +69,7 @@ pub fn command(
     let name = "twinwall-lab bench".to_owned();
     match What::parse_from(std::iter::once(name).chain(arguments)) {
         What::Sync(options) => sync::command::command(options, find_guard(None)?),
+        What::Console(options) => console::command::command(options, find_guard(None)?),
         What::Failover(options) => failover(options, find_guard),
     }
 }

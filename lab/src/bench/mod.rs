@@ -3,10 +3,11 @@
 //! `bench failover --against keepalived` plays every row of [`rows`] with both
 //! products, one after the other and each time the other one first, and writes
 //! medians, spread and ratios to docs/benchmarks.md; `bench sync` does the same for the
-//! configuration. Called by the lab's program.
+//! configuration, `bench console` measures pages. Called by the lab's program.
 //! Judges nothing but what the table says; a repetition that failed is told, not hidden.
 
 pub mod command;
+pub mod console;
 pub mod figures;
 pub mod machine;
 pub mod rows;

@@ -52,6 +52,7 @@ pub(super) fn run(lab: &mut Lab, active: usize) -> Result<()> {
         traffic: Some(pulse.of_fault(fired.at, until)?),
         entries: lab.timeline.between(fired.at, until),
         cost: None,
+        beside: None,
     };
     let scenario = Scenario { fault, must: Must::default(), ..crate::scenario::ALL[0] };
     let outcome = Outcome::new(&scenario, gathered);

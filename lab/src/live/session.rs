@@ -211,6 +211,7 @@ impl Session<'_> {
             traffic: Some(traffic),
             entries: self.lab.timeline.between(watched.fired.at, watched.until),
             cost: None,
+            beside: None,
         };
         let scenario =
             Scenario { fault: watched.fault, must: Must::default(), ..crate::scenario::ALL[0] };

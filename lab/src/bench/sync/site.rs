@@ -51,6 +51,7 @@ impl Site {
         let form = Form {
             product: Product::Twinwall,
             twinwall: Some(wanted.guard.with_file_name("twinwall")),
+            consoles: None,
             program: wanted.guard.clone(),
             interval: Duration::from_millis(100),
             ha: HaForm::Direct,

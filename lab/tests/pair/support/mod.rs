@@ -80,6 +80,7 @@ impl Pair {
             product: Product::Twinwall,
             program: guard_program(),
             twinwall: None,
+            consoles: None,
             interval: DETECTION / 3,
             ha,
             further_vips: 0,
