@@ -16,6 +16,7 @@ use twinwall_core::event::Order;
 use super::api::error::Refusal;
 use super::calls::Call;
 use super::clock::unix_ms;
+use super::failovers::{Outage, Summary};
 use super::guard::GuardState;
 use super::jobs::{Job, JobView, Kind};
 use super::node::Node;
@@ -25,6 +26,8 @@ use super::readiness::{self, Severity};
 const MOVE: Duration = Duration::from_secs(20);
 /// How long the node that gave the role away may need until it could take it back.
 const READY: Duration = Duration::from_secs(60);
+/// How long the report of a move may take: the nodes ask each other every few seconds.
+const REPORT: Duration = Duration::from_secs(15);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the other agent may take to hand an order to its guard.
@@ -57,8 +60,10 @@ pub struct Move {
     pub at_ms: u64,
     /// From the order until the other node served, in milliseconds.
     pub took_ms: u64,
-    /// For how long nobody carried the traffic, in milliseconds; none where it was not measured.
-    pub outage_ms: Option<f64>,
+    /// For how long nobody carried the traffic; none where there was no report in time.
+    pub outage: Option<Outage>,
+    /// The report of this move, as `GET /api/v1/failovers` names it.
+    pub report: Option<String>,
 }
 
 /// Begins the test.
@@ -150,6 +155,7 @@ async fn await_ready(node: &Arc<Node>) -> Result<(), Refusal> {
 async fn move_to(node: &Arc<Node>, job: &Job, to: Side) -> Result<Move, Refusal> {
     let (giver, taker) = (name(node, to.other()), name(node, to));
     job.step(format!("{giver} hands the active role over to {taker}"));
+    let before = node.failovers().last().map(|it| it.id);
     let (begun, at_ms) = (Instant::now(), unix_ms());
     match to {
         Side::There => node.ask_guard(Request::Order { order: Order::Switchover }).await?,
@@ -167,9 +173,28 @@ async fn move_to(node: &Arc<Node>, job: &Job, to: Side) -> Result<Move, Refusal>
         }
     }
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let outage_ms = None;
     job.step(format!("{taker} is active, {took_ms} ms after the order"));
-    Ok(Move { from: giver, to: taker, at_ms, took_ms, outage_ms })
+    let report = reported(node, before.as_deref(), &taker).await;
+    let (report, outage) = report.map_or((None, None), |it| (Some(it.id), Some(it.outage)));
+    if let Some(outage) = &outage {
+        job.step(format!("Nobody carried the traffic: {}", outage.words()));
+    }
+    Ok(Move { from: giver, to: taker, at_ms, took_ms, outage, report })
+}
+
+/// The report of the move that was just seen, once both nodes have told what they saw; as it is
+/// where that takes too long.
+async fn reported(node: &Arc<Node>, before: Option<&str>, taker: &str) -> Option<Summary> {
+    let until = Instant::now() + REPORT;
+    loop {
+        let last = node.failovers().last();
+        let of_this = last.filter(|it| Some(it.id.as_str()) != before && it.to == taker);
+        let is_known = of_this.as_ref().is_some_and(|it| it.outage.ms.is_some());
+        if is_known || Instant::now() >= until {
+            return of_this;
+        }
+        sleep(LOOK).await;
+    }
 }
 
 /// Who serves, as this node's guard knows; none while nobody does, or both.

@@ -26,8 +26,8 @@ pub(super) fn test_failover(root: &Path, args: &TestFailoverArgs) -> Result<(), 
 }
 
 fn line(moved: &Move) -> String {
-    let outage = match moved.outage_ms {
-        Some(outage) => format!("traffic was out for {outage:.1} ms"),
+    let outage = match &moved.outage {
+        Some(outage) => format!("nobody carried the traffic: {}", outage.words()),
         None => "for how long traffic was out was not measured".to_owned(),
     };
     format!("From {} to {}: {outage}.\n", moved.from, moved.to)

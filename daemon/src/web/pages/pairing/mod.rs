@@ -19,6 +19,7 @@ use super::{Frame, Place, failed, shown};
 use crate::agent::accounts::Role;
 use crate::agent::api::error::Refusal;
 use crate::agent::failover_test::Move;
+use crate::agent::failovers::Outage;
 use crate::agent::interfaces::InterfaceState;
 use crate::agent::jobs::JobView;
 use crate::agent::pairing::rotate::Step;
@@ -154,14 +155,11 @@ impl Pairing {
     }
 
     fn outage(&self, moved: &Move) -> String {
-        moved.outage_ms.map_or_else(|| "not measured".to_owned(), |ms| format!("{ms:.1} ms"))
+        moved.outage.as_ref().map_or_else(|| "not known".to_owned(), Outage::words)
     }
 
-    fn outage_means(&self, moved: &Move) -> &'static str {
-        match moved.outage_ms {
-            Some(_) => "nobody carried the traffic",
-            None => "the role moved; the outage is not known",
-        }
+    fn outage_means<'m>(&self, moved: &'m Move) -> &'m str {
+        moved.outage.as_ref().map_or("the role moved; there is no report yet", |it| &it.meaning)
     }
 
     /// How many of the three steps are done on this node.
