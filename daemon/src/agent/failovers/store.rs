@@ -83,8 +83,8 @@ impl Reports {
     /// Takes in a measurement, unless the last one is as new and more exact.
     pub(super) fn set_clock(&mut self, clock: Clock) {
         let last = self.kept.clock.filter(|last| {
-            let newer_by = clock.at_us.saturating_sub(last.at_us);
-            newer_by < FRESH && last.error_us <= clock.error_us
+            let apart = clock.at_us.abs_diff(last.at_us);
+            apart < FRESH && last.error_us <= clock.error_us
         });
         self.kept.clock = last.or(Some(clock));
     }

@@ -36,7 +36,7 @@ pub(super) struct Diff {
 /// One file.
 pub(super) struct File {
     path: String,
-    word: &'static str,
+    word: String,
     class: &'static str,
     notes: String,
     lines: Vec<Line>,
@@ -58,6 +58,19 @@ impl Diff {
         room.files -= shown;
         let files = diff.paths.into_iter().take(shown).map(|path| File::of(path, room)).collect();
         Diff { files, more: all - shown }
+    }
+
+    /// Says whose a file is that only one of two nodes has, where nothing is replaced yet.
+    pub(super) fn between(mut self, older: &str, newer: &str) -> Diff {
+        for file in &mut self.files {
+            let only = match file.class {
+                "good" => newer,
+                "bad" => older,
+                _both => continue,
+            };
+            (file.word, file.class) = (format!("only on {only}"), "calm");
+        }
+        self
     }
 
     /// Its HTML; empty where memory is short.
@@ -88,7 +101,7 @@ impl File {
         });
         File {
             path: path.path,
-            word,
+            word: word.to_owned(),
             class,
             notes: path.notes.join("; "),
             lines: lines.collect(),

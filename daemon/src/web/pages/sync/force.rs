@@ -184,7 +184,8 @@ pub(super) async fn order(State(console): State<Shared>, posted: Posted<Force>) 
     let body = Synchronise { direction: fields.direction, sections };
     let taken: Result<Taken, Refusal> =
         console.agent.post("/api/v1/sync", &body, &person.name()).await;
-    let went = taken.map(|_| "The forced synchronisation has begun.".to_owned());
+    let went =
+        taken.map(|_| "Ordered. This page shows how the forced synchronisation goes.".to_owned());
     settled(&console, &person, "/sync", went)
 }
 

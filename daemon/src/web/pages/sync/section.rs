@@ -10,7 +10,7 @@ use crate::agent::accounts::Role;
 use crate::agent::api::error::Refusal;
 use crate::agent::api::sync::{PutBack, Taken};
 use crate::agent::engine::diff::SectionDiff;
-use crate::agent::engine::overview::SectionView;
+use crate::agent::engine::overview::{Overview, SectionView};
 use crate::agent::section::Section;
 use crate::agent::store::Version;
 use crate::web::access::SignedIn;
@@ -115,7 +115,7 @@ pub(super) async fn page(
     });
     let asks = may.operate && paging.before.is_none();
     let diff = match asks && view.as_ref().is_some_and(|view| view.differs) {
-        true => Some(difference(&console, section).await),
+        true => Some(difference(&console, section, sync.as_ref()).await),
         false => None,
     };
     let newest = kept.last().map(|version| version.number);
@@ -137,10 +137,19 @@ pub(super) async fn page(
 
 /// What this node has that the other has not, and the other way round: its HTML, or why it
 /// cannot be shown.
-async fn difference(console: &Shared, section: Section) -> Result<String, String> {
+async fn difference(
+    console: &Shared,
+    section: Section,
+    sync: Option<&Overview>,
+) -> Result<String, String> {
     let path = format!("/api/v1/sync/{section}/diff?direction=push");
     let diff: Result<SectionDiff, Refusal> = console.agent.get(&path).await;
-    diff.map(|it| Diff::of(it, &mut Room::default()).html()).map_err(|it| it.message)
+    let diff = diff.map_err(|it| it.message)?;
+    let diff = Diff::of(diff, &mut Room::default());
+    Ok(match sync {
+        Some(sync) => diff.between(other(sync), &sync.node).html(),
+        None => diff.html(),
+    })
 }
 
 /// The newest first, and where the next page begins.
