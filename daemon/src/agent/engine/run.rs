@@ -221,7 +221,11 @@ impl Runner {
         for output in outputs {
             match output {
                 Output::Say(message) => (self.ends.say)(message),
-                Output::Start(take) => self.work(Work::Take(take)),
+                Output::Start(take) => {
+                    // The two nodes number their jobs apart, so that one may come again.
+                    self.cancelled.forget();
+                    self.work(Work::Take(take));
+                }
                 Output::Cancel { job, who } => self.cancelled.set(job, who),
                 Output::Remember(marks) => {
                     let belonging = self.ends.belonging.lock();
@@ -330,10 +334,30 @@ impl Cancelled {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((job, who));
     }
 
+    fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Why nothing more of this job is taken.
     fn why(&self, job: u64) -> Option<String> {
         let cancelled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let of = cancelled.as_ref().filter(|(cancelled, _)| *cancelled == job);
         of.map(|(_, who)| format!("cancelled by {who} before its turn"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_of_the_same_number_is_not_cancelled_with_the_one_before() {
+        let engine = Cancelled::default();
+        let worker = engine.clone();
+        engine.set(7, "anna".to_owned());
+        assert_eq!(worker.why(7).as_deref(), Some("cancelled by anna before its turn"));
+        assert_eq!(worker.why(8), None);
+        engine.forget();
+        assert_eq!(worker.why(7), None);
     }
 }
