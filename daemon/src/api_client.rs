@@ -5,6 +5,7 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +21,9 @@ use crate::system;
 
 /// Longest answer in bytes: a difference of thousands of lines.
 const MAX_ANSWER: u64 = 64 << 20;
+
+/// How long something takes at the most that is only told.
+const TELLS: Duration = Duration::from_secs(1);
 
 /// How an agent is started: by the packaged unit, or in the foreground.
 const START: &str = "start it with 'systemctl start twinwall-agent' or 'twinwall run'";
@@ -40,6 +44,11 @@ impl Api {
         self.ask("GET", path, &[])
     }
 
+    /// Reads something that is no JSON.
+    pub(crate) fn fetch(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.good("GET", path, &[])
+    }
+
     /// Orders.
     pub(crate) fn post<T: DeserializeOwned>(
         &self,
@@ -48,6 +57,19 @@ impl Api {
     ) -> Result<T, Failure> {
         let body = serde_json::to_vec(body).map_err(|error| Failure::problem(error.to_string()))?;
         self.ask("POST", path, &body)
+    }
+
+    /// Tells something that nothing depends on: an agent that is away or slow is not waited for.
+    pub(crate) fn tell(&self, path: &str, body: &impl Serialize) {
+        let Ok(body) = serde_json::to_vec(body) else { return };
+        let told = UnixStream::connect(&self.socket).and_then(|mut stream| {
+            stream.set_write_timeout(Some(TELLS))?;
+            let request = [head("POST", path, body.len()).as_bytes(), &body].concat();
+            stream.write_all(&request)?;
+            system::readable(&stream, TELLS)
+        });
+        // Whoever looks at the log finds the guard's own events too.
+        let _ = told;
     }
 
     /// Removes or ends.
@@ -107,10 +129,16 @@ impl Api {
         path: &str,
         body: &[u8],
     ) -> Result<T, Failure> {
+        let answer = self.good(method, path, body)?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| self.nonsense(&format!("what cannot be read ({error})")))
+    }
+
+    /// The answer to what was not refused.
+    fn good(&self, method: &str, path: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
         let (status, answer) = self.exchange(method, path, body)?;
         if status == 200 {
-            return serde_json::from_slice(&answer)
-                .map_err(|error| self.nonsense(&format!("what cannot be read ({error})")));
+            return Ok(answer);
         }
         match serde_json::from_slice::<Refusal>(&answer) {
             Ok(refusal) => Err(refused(&refusal)),
@@ -121,11 +149,7 @@ impl Api {
     fn exchange(&self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Failure> {
         let mut stream =
             UnixStream::connect(&self.socket).map_err(|error| self.not_connected(&error))?;
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: agent\r\nconnection: close\r\ncontent-type: \
-             application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
+        let head = head(method, path, body.len());
         let mut answer = Vec::new();
         let asked = stream
             .set_write_timeout(Some(WONDER))
@@ -204,6 +228,13 @@ impl Api {
             self.socket.display()
         ))
     }
+}
+
+fn head(method: &str, path: &str, length: usize) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: agent\r\nconnection: close\r\ncontent-type: \
+         application/json\r\ncontent-length: {length}\r\n\r\n"
+    )
 }
 
 /// Status and body of an answer that ends with the connection and is not chunked.

@@ -5,6 +5,7 @@ mod account;
 mod ha;
 mod jobs;
 mod pair;
+mod profile;
 mod services;
 mod span;
 mod sync;
@@ -15,10 +16,11 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use account::{Account, Token, WebArgs, WebOrder};
+pub(crate) use account::{Account, AuditArgs, SupportBundleArgs, Token, WebArgs, WebOrder};
 pub(crate) use ha::{Ha, HaSetArgs};
 pub(crate) use jobs::{JobOrder, JobsArgs, TestFailoverArgs};
 pub(crate) use pair::{InviteArgs, JoinArgs, Pair};
+pub(crate) use profile::{Profile, ProfileCheckArgs, ProfileNetworkdArgs, ProfileShowArgs};
 pub(crate) use services::{ServicesArgs, ServicesOrder};
 pub(crate) use span::parse_span;
 pub(crate) use sync::{DiffArgs, ForceArgs, HistoryArgs, RestoreArgs, SyncArgs, SyncOrder};
@@ -60,6 +62,10 @@ pub(crate) enum Command {
     /// Who may sign in to the console, and what each may do
     #[command(subcommand)]
     Account(Account),
+    /// Show who changed what on this node, and who signed in to the console
+    Audit(AuditArgs),
+    /// Write a file for whoever helps: state, events, settings, logs of both nodes, no secrets
+    SupportBundle(SupportBundleArgs),
     /// Show long operations of the agent, or stop one
     Jobs(JobsArgs),
     /// Become twinwall-guard, the small process that holds the role; nothing starts it again
@@ -250,41 +256,6 @@ pub(crate) struct CheckArgs {
     /// Do not ask whether this machine has the interfaces and its own addresses
     #[arg(long)]
     pub(crate) files_only: bool,
-}
-
-#[derive(Subcommand)]
-pub(crate) enum Profile {
-    /// Look for mistakes in a profile
-    Check(ProfileCheckArgs),
-    /// Show what the profile covers on this machine, section by section
-    Show(ProfileShowArgs),
-    /// Look for mistakes in systemd-networkd's files, which has no check of its own
-    Networkd(ProfileNetworkdArgs),
-}
-
-#[derive(Args)]
-pub(crate) struct ProfileCheckArgs {
-    /// The file; without it etc/twinwall/profile.toml, else the profile that is built in
-    pub(crate) file: Option<PathBuf>,
-    /// Print JSON: a list of problems
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct ProfileNetworkdArgs {
-    /// The folder; without it etc/systemd/network
-    pub(crate) folder: Option<PathBuf>,
-    /// Print JSON: a list of mistakes
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct ProfileShowArgs {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Args)]

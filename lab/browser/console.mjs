@@ -4,12 +4,15 @@
 import { browser, wrong } from "./drive.mjs";
 import { step } from "./step.mjs";
 import { setUp, signIn } from "./steps/entry.mjs";
+import { access } from "./steps/access.mjs";
 import { dashboard, differing } from "./steps/dashboard.mjs";
+import { diagnostics } from "./steps/diagnostics.mjs";
 import { events } from "./steps/events.mjs";
+import { role } from "./steps/role.mjs";
 import { sync } from "./steps/sync.mjs";
 
 // Each leaves both consoles signed in, and the pair in sync with gw-a active, but the last one.
-const STEPS = { dashboard, sync, events, differing };
+const STEPS = { dashboard, access, role, diagnostics, sync, events, differing };
 
 // A wait that nobody waits for any more, after another one failed.
 process.on("unhandledRejection", (error) => wrong.push(String(error)));

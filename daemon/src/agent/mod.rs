@@ -4,6 +4,8 @@
 pub mod accounts;
 pub mod api;
 pub mod apply;
+pub mod audit;
+pub mod bundle;
 pub mod callers;
 pub mod calls;
 pub mod channel;

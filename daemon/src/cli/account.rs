@@ -1,4 +1,6 @@
-//! The commands of the console and of its accounts.
+//! The commands of the console and of its accounts, of the audit log and of support.
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use twinwall::agent::accounts::Role;
@@ -37,6 +39,11 @@ pub(crate) enum Account {
     /// Give an account another password, which is asked for, or read from standard input; its
     /// sessions end
     Password {
+        /// Its name
+        name: String,
+    },
+    /// End all sessions of an account, on both nodes
+    SignOut {
         /// Its name
         name: String,
     },
@@ -80,4 +87,27 @@ pub(crate) struct TokenAddArgs {
     /// What it may do at most; never more than its account
     #[arg(long, value_enum, default_value = "viewer")]
     pub(crate) scope: Role,
+    /// It is good for so many days; without this until it is removed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub(crate) days: Option<u16>,
+}
+
+#[derive(Args)]
+pub(crate) struct AuditArgs {
+    /// Print JSON, one entry a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show only the last N entries
+    #[arg(long, value_name = "N", default_value = "100", value_parser = super::parse_count)]
+    pub(crate) last: usize,
+    /// Show only what this account, or user of the machine, did
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct SupportBundleArgs {
+    /// The file to write, which must not exist yet; without one it is named after the node and
+    /// the moment
+    pub(crate) file: Option<PathBuf>,
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use twinwall::agent::accounts::{AccountView, Made, NewAccount, NewToken};
 use twinwall::agent::api::accounts::{NewPassword, NewRole};
 use twinwall::agent::api::sync::Taken;
+use twinwall::agent::clock::unix_ms;
 use twinwall::failure::Failure;
 
 use crate::api_client::Api;
@@ -28,6 +29,10 @@ pub(super) fn account(root: &Path, order: &Account) -> Result<(), Failure> {
             let _: Taken = api.post(&at(name, "/password"), &new)?;
             print(&format!("{name} has another password; sessions with the old one ended.\n"))
         }
+        Account::SignOut { name } => {
+            let _: Taken = api.post(&at(name, "/sign-out"), &serde_json::json!({}))?;
+            print(&format!("The sessions of {name} have ended.\n"))
+        }
         Account::Role { name, role } => {
             let _: Taken = api.post(&at(name, "/role"), &NewRole { role: *role })?;
             print(&format!("{name} is {} from now on.\n", role.word()))
@@ -37,8 +42,13 @@ pub(super) fn account(root: &Path, order: &Account) -> Result<(), Failure> {
             print(&format!("{name} has no account any more.\n"))
         }
         Account::Token(Token::Add(args)) => {
-            let new = NewToken { name: args.name.clone(), scope: args.scope };
+            let (name, scope) = (args.name.clone(), args.scope);
+            let end = |days: u16| unix_ms() + u64::from(days) * 86_400_000;
+            let new = NewToken { name, scope, expires_ms: args.days.map(end) };
             let made: Made = api.post(&at(&args.account, "/tokens"), &new)?;
+            if made.scope < scope {
+                eprintln!("{} is {}: its token may no more.", args.account, made.scope.word());
+            }
             print(&format!("{}\n", made.token))
         }
         Account::Token(Token::Remove { account, name }) => {
@@ -76,7 +86,10 @@ fn list(api: &Api, json: bool) -> Result<(), Failure> {
     for account in &accounts {
         text += &format!("{:<32}  {}\n", account.name, account.role.word());
         for token in &account.tokens {
-            text += &format!("  token {:<24}  {}\n", token.name, token.scope.word());
+            let over = if token.is_over(unix_ms()) { "ended" } else { "until" };
+            let end = token.expires_ms.map(|end| format!("  {over} {}", system::local_time(end)));
+            let (name, scope, end) = (&token.name, token.scope.word(), end.unwrap_or_default());
+            text += &format!("  token {name:<24}  {scope}{end}\n");
         }
     }
     print(&text)

@@ -7,9 +7,11 @@ use twinwall_core::api::Request;
 use twinwall_core::event::{Fact, Order};
 use twinwall_core::explain::span;
 
+use super::audit;
 use crate::cli::{FactArgs, Maintenance, Verdict};
 use crate::show::print;
 use crate::system;
+use twinwall::agent::api::audit::GuardOrderWord;
 use twinwall::client;
 use twinwall::failure::Failure;
 
@@ -17,24 +19,27 @@ use twinwall::failure::Failure;
 const AGENTS: [&str; 2] = ["services", "synchronised"];
 
 pub(super) fn maintenance(root: &Path, order: &Maintenance) -> Result<(), Failure> {
-    let (order, said) = match order {
+    let (order, word, said) = match order {
         Maintenance::On { lasts } => {
             let said = format!(
                 "Maintenance is on and ends by itself in {}. An active node hands over first: see 'twinwall status'.\n",
                 span(*lasts)
             );
-            (Order::MaintenanceOn { lasts: *lasts }, said)
+            (Order::MaintenanceOn { lasts: *lasts }, GuardOrderWord::MaintenanceOn, said)
         }
         Maintenance::Off => {
-            (Order::MaintenanceOff, "Maintenance is off; this node may serve again.\n".to_owned())
+            let said = "Maintenance is off; this node may serve again.\n".to_owned();
+            (Order::MaintenanceOff, GuardOrderWord::MaintenanceOff, said)
         }
     };
     client::order(root, &Request::Order { order })?;
+    audit::tell(root, word);
     print(&said)
 }
 
 pub(super) fn clear_damping(root: &Path) -> Result<(), Failure> {
     client::order(root, &Request::Order { order: Order::ClearDamping })?;
+    audit::tell(root, GuardOrderWord::ClearDamping);
     print("Held interfaces count again.\n")
 }
 
@@ -62,5 +67,6 @@ pub(super) fn fact(root: &Path, args: &FactArgs) -> Result<(), Failure> {
 
 pub(super) fn reload(root: &Path) -> Result<(), Failure> {
     client::order(root, &Request::Reload {})?;
+    audit::tell(root, GuardOrderWord::Reload);
     print("The settings were read again.\n")
 }

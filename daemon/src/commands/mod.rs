@@ -4,6 +4,8 @@ mod access;
 mod account;
 mod agent;
 mod ask;
+mod audit;
+mod bundle;
 mod check;
 mod events;
 mod failovers;
@@ -43,6 +45,8 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Pair(order) => pair::pair(root, order),
         Command::Web(args) => web::web(root, args),
         Command::Account(order) => account::account(root, order),
+        Command::Audit(args) => audit::audit(root, args),
+        Command::SupportBundle(args) => bundle::support_bundle(root, args),
         Command::Jobs(args) => jobs::jobs(root, args),
         Command::Guard => start::guard(root),
         Command::Status(args) => status::status(root, args),

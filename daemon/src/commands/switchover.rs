@@ -10,8 +10,10 @@ use twinwall_core::explain::span;
 use twinwall_core::note::{Reason, What};
 use twinwall_core::time::Moment;
 
+use super::audit;
 use crate::cli::SwitchoverArgs;
 use crate::show::{event_line, print};
+use twinwall::agent::api::audit::GuardOrderWord;
 use twinwall::client::{self, Client, Waited};
 use twinwall::failure::Failure;
 
@@ -36,6 +38,7 @@ pub(super) fn switchover(root: &Path, args: &SwitchoverArgs) -> Result<(), Failu
     let mut client = Client::ask(root, &Request::Follow { after })?;
     let begun = Instant::now();
     client::order(root, &Request::Order { order: Order::Switchover })?;
+    audit::tell(root, GuardOrderWord::Switchover);
     let deadline = begun + args.timeout;
     let mut course = Course::default();
     loop {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::agent::Name;
@@ -15,6 +15,8 @@ use super::listen::Ends;
 use super::state::Shared;
 use crate::agent::accounts::Role;
 use crate::agent::api::error::{Code, Refusal};
+use crate::agent::audit::SignIn;
+use crate::agent::clock::unix_ms;
 
 /// The cookie of a session. Its prefix binds it to this host, to HTTPS and to all paths
 /// (RFC 6265bis, section 4.1.3).
@@ -78,13 +80,15 @@ impl Person {
 
 fn by_token(console: &Shared, token: &str, from: IpAddr) -> Result<Person, Refusal> {
     let accounts = console.accounts.now()?;
-    if let Some((account, role)) = accounts.by_token(token) {
+    if let Some((account, role)) = accounts.by_token(token, unix_ms()) {
         return Ok(Person { name: account.name.clone(), role, from, session: None });
     }
+    console.telling.tell(SignIn::TokenRefused, None, from);
     console.guessing.guess(None, from, Instant::now())?;
     Err(Refusal::new(
         Code::Unauthenticated,
-        "nobody has this token; make one with 'twinwall account token add'",
+        "nobody has this token, or it has ended; make one at 'Your account', or with 'twinwall \
+         account token add'",
     ))
 }
 
@@ -114,7 +118,58 @@ pub(super) fn set_cookie(name: &str, value: &str) -> String {
     format!("{name}={value}; Path=/; Max-Age={age}; Secure; HttpOnly; SameSite=Strict")
 }
 
-/// Somebody who is signed in at a page; anybody else is shown the way in.
+/// Who may see a page, and who may send its form; the table of pages says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Least {
+    pub(super) sees: Role,
+    pub(super) orders: Role,
+}
+
+impl Least {
+    fn of(self, method: &Method) -> Role {
+        if *method == Method::GET || *method == Method::HEAD { self.sees } else { self.orders }
+    }
+}
+
+/// The page to sign in, which leads back to where somebody was.
+fn way_in(parts: &Parts) -> String {
+    let asked =
+        match parts.method {
+            Method::GET => parts.uri.path_and_query().map(|path| path.as_str().to_owned()),
+            // What was typed is gone; the page on which it was is there.
+            _ => parts.headers.get(header::REFERER).and_then(|from| from.to_str().ok()).and_then(
+                |from| Some(from.parse::<Uri>().ok()?.path_and_query()?.as_str().to_owned()),
+            ),
+        };
+    match asked.as_deref().and_then(own_path).filter(|path| *path != "/") {
+        Some(path) => format!("/sign-in?next={}", escaped(path)),
+        None => "/sign-in".to_owned(),
+    }
+}
+
+/// A path of this console, and of nothing else.
+pub(super) fn own_path(text: &str) -> Option<&str> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let own = text.starts_with('/') && !text.starts_with("//") && text.len() <= MAX_PATH;
+    let leads_in = ["/sign-in", "/set-up", "/sign-out"].iter().any(|path| text.starts_with(path));
+    (plain && own && !leads_in).then_some(text)
+}
+
+/// Longest path that is led back to.
+const MAX_PATH: usize = 300;
+
+/// For a query.
+pub(super) fn escaped(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    text.bytes()
+        .map(|byte| match plain(byte) {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// Somebody who is signed in at a page and may use it; anybody else is shown the way in.
 pub(super) struct SignedIn(pub(super) Person);
 
 impl FromRequestParts<Shared> for SignedIn {
@@ -122,9 +177,15 @@ impl FromRequestParts<Shared> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, console: &Shared) -> Result<SignedIn, Response> {
         match Person::of(console, parts, true) {
-            Ok(person) if person.session.is_some() => Ok(SignedIn(person)),
+            Ok(person) if person.session.is_some() => {
+                let may = parts
+                    .extensions
+                    .get::<Least>()
+                    .map_or(Ok(()), |least| person.must_be(least.of(&parts.method)));
+                may.map(|()| SignedIn(person)).map_err(|refusal| super::pages::failed(&refusal))
+            }
             Ok(_) | Err(Refusal { code: Code::Unauthenticated, .. }) => {
-                Err(Redirect::to("/sign-in").into_response())
+                Err(Redirect::to(&way_in(parts)).into_response())
             }
             Err(refusal) => Err(super::pages::failed(&refusal)),
         }
@@ -134,6 +195,29 @@ impl FromRequestParts<Shared> for SignedIn {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_led_to_another_site() {
+        for good in ["/", "/sync?section=vpn", "/access/anna"] {
+            assert_eq!(own_path(good), Some(good));
+        }
+        for wrong in [
+            "",
+            "x",
+            "//evil",
+            "/\\evil",
+            "https://evil/",
+            "/a b",
+            "/a\r\nx: y",
+            "/sign-in?next=/",
+            "/sign-out",
+            "/\u{e4}",
+        ] {
+            assert_eq!(own_path(wrong), None, "{wrong}");
+        }
+        assert_eq!(own_path(&format!("/{}", "x".repeat(MAX_PATH))), None);
+        assert_eq!(escaped("/a?b=c d&e"), "/a%3Fb%3Dc%20d%26e");
+    }
 
     #[test]
     fn cookies_and_tokens_are_found_among_others() {

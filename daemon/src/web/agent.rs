@@ -78,6 +78,15 @@ impl Agent {
         self.read(Method::POST, path, body.into(), name).await
     }
 
+    /// Removes or ends.
+    pub(super) async fn delete<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        name: &Name,
+    ) -> Result<T, Refusal> {
+        self.read(Method::DELETE, path, Bytes::new(), name).await
+    }
+
     async fn read<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -110,11 +119,7 @@ impl Agent {
         body: Bytes,
         name: &Name,
     ) -> Result<Response<Body>, Refusal> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "agent")
-            .header(header::CONTENT_TYPE, "application/json")
+        let request = request(method, path)
             .header(USER_HEADER, &name.user)
             .header(FROM_HEADER, &name.from)
             .header(ROLE_HEADER, name.role.word())
@@ -130,6 +135,18 @@ impl Agent {
             Err(_) => return Err(silent()),
         };
         Ok(answer?.map(Body::new))
+    }
+
+    /// Tells something as the console itself, for nobody.
+    pub(super) async fn tell(&self, path: &str, body: &impl Serialize) -> Result<(), Refusal> {
+        let body = serde_json::to_vec(body).map_err(|error| Refusal::invalid(error.to_string()))?;
+        let request = request(Method::POST, path).body(Full::new(body.into()));
+        let request = request.map_err(|error| Refusal::invalid(error.to_string()))?;
+        let status = self.send(request).await?.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(Refusal::conflict(format!("the agent did not take it: {status}")))
     }
 
     async fn is_alive(&self) -> bool {
@@ -161,6 +178,11 @@ async fn refused(answer: Response<Body>) -> Refusal {
         Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| nonsense(&error)),
         Err(refusal) => refusal,
     }
+}
+
+fn request(method: Method, path: &str) -> axum::http::request::Builder {
+    let request = Request::builder().method(method).uri(path);
+    request.header(header::HOST, "agent").header(header::CONTENT_TYPE, "application/json")
 }
 
 fn away(error: &io::Error) -> Refusal {

@@ -72,8 +72,11 @@ fn told(answer: axum::http::Response<Body>) -> Response {
     let (parts, body) = answer.into_parts();
     let form = parts.headers.get(header::CONTENT_TYPE).cloned();
     let allow = parts.headers.get(header::ALLOW).cloned();
+    let file = parts.headers.get(header::CONTENT_DISPOSITION).cloned();
     let mut response = (parts.status, body).into_response();
-    for (name, value) in [(header::CONTENT_TYPE, form), (header::ALLOW, allow)] {
+    let kept =
+        [(header::CONTENT_TYPE, form), (header::ALLOW, allow), (header::CONTENT_DISPOSITION, file)];
+    for (name, value) in kept {
         if let Some(value) = value {
             response.headers_mut().insert(name, value);
         }

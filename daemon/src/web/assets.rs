@@ -26,6 +26,7 @@ static ALL: [Asset; 3] = [
             include_str!("../../assets/css/forms.css"),
             include_str!("../../assets/css/sync.css"),
             include_str!("../../assets/css/pairing.css"),
+            include_str!("../../assets/css/access.css"),
             include_str!("../../assets/css/narrow.css"),
         ),
     },

@@ -2,7 +2,7 @@
 //! stream, once for all viewers, and makes the parts of the page that change; a while after
 //! the last one has gone it stops, so that nobody is asked for nothing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -44,6 +44,37 @@ pub(super) struct Plot {
     /// Beats that were due, and those of them that were heard.
     pub(super) beats: VecDeque<(f64, f64)>,
     last: Option<(u64, u64)>,
+    /// The beats of each path, by its interface.
+    pub(super) paths: BTreeMap<String, Beats>,
+}
+
+/// What was heard on a path.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Beats {
+    /// Those that were due, and those of them that were heard, second by second.
+    pub(super) seconds: VecDeque<(f64, f64)>,
+    /// When, and how many had been heard by then.
+    last: Option<(u64, u64)>,
+}
+
+impl Beats {
+    /// Takes in a second, when one has passed.
+    fn take(&mut self, at_ms: u64, interval_s: f64, heard: u64) {
+        let Some((then, before)) = self.last else {
+            self.last = Some((at_ms, heard));
+            return;
+        };
+        let passed = at_ms.saturating_sub(then);
+        // Two beats at the least, so that one that is about to come is not missed.
+        if passed < 1000.max((interval_s * 2e3) as u64) {
+            return;
+        }
+        self.last = Some((at_ms, heard));
+        // A new session counts from 0.
+        if heard >= before {
+            push(&mut self.seconds, (passed as f64 / (interval_s * 1e3), (heard - before) as f64));
+        }
+    }
 }
 
 /// The hub.
@@ -164,6 +195,11 @@ impl Plot {
     /// Takes in a second, when one has passed.
     fn take(&mut self, dashboard: &Dashboard) {
         let Some(beat) = &dashboard.heartbeat else { return };
+        self.paths.retain(|name, _| dashboard.paths.iter().any(|path| path.interface == *name));
+        for path in &dashboard.paths {
+            let beats = self.paths.entry(path.interface.clone()).or_default();
+            beats.take(dashboard.at_ms, beat.interval_s, path.heard);
+        }
         let Some(heard) = beat.heard else {
             self.last = None;
             return;

@@ -22,6 +22,7 @@ use twinwall_core::config::Prefix;
 
 use super::connections::{Connections, Place};
 use super::rate::visitor;
+use super::worded::Worded;
 use crate::agent::netconf::live;
 
 /// How long a visitor may take for the TLS handshake.
@@ -152,7 +153,7 @@ async fn connection(stream: TcpStream, ends: Ends, serving: Serving, _place: Pla
         .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
         .max_send_buf_size(WINDOW as usize);
     // What breaks a connection is the visitor's to notice, and takes nothing along.
-    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+    let _ = http.serve_connection(TokioIo::new(Worded::of(stream)), service).await;
 }
 
 /// The interface whose visitors are not served.

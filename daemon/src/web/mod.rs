@@ -15,6 +15,8 @@ mod events;
 mod headers;
 mod hub;
 mod listen;
+#[cfg(test)]
+mod page_tests;
 mod pages;
 mod privilege;
 mod rate;
@@ -23,8 +25,10 @@ mod serve;
 mod sessions;
 mod sign_in;
 mod state;
+mod telling;
 #[cfg(test)]
 mod tests;
+mod worded;
 
 pub use certificate::{FOLDER as CERTIFICATE_FOLDER, OWN as OWN_CERTIFICATE, fingerprint};
 pub use serve::{ServeError, serve};

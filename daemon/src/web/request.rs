@@ -63,6 +63,16 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Knocked<T> {
     }
 }
 
+/// A number of a form: there all values are texts.
+pub(super) fn number<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.trim().parse().map_err(serde::de::Error::custom)
+}
+
 fn head(parts: &Parts) -> Head<'_> {
     Head { headers: &parts.headers, uri: &parts.uri }
 }

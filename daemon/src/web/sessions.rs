@@ -3,11 +3,13 @@
 //! itself, by order, and with the password or the account that it was opened with.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::agent::accounts::{Account, Secret};
 use crate::agent::api::error::Refusal;
+use crate::agent::clock::unix_ms;
 use crate::web::pages::Notice;
 
 /// Without a request it ends after this; live updates are none.
@@ -27,10 +29,26 @@ struct Session {
     account: String,
     /// Of the hash of the password with which it was opened.
     password: blake3::Hash,
+    from: IpAddr,
     began: Instant,
+    /// The same by the clock, as the accounts know it.
+    began_ms: u64,
     used: Instant,
     /// For the next page.
     notice: Option<Notice>,
+}
+
+/// A session as its person sees it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// From where it was opened.
+    pub(super) from: IpAddr,
+    /// How long it lasts.
+    pub(super) began: Duration,
+    /// How long ago it was used.
+    pub(super) used: Duration,
+    /// Whether it is the one that asks.
+    pub(super) is_own: bool,
 }
 
 impl Session {
@@ -42,7 +60,12 @@ impl Session {
 
 impl Sessions {
     /// Opens one; the secret is for the cookie.
-    pub(super) fn open(&self, account: &Account, now: Instant) -> Result<Secret, Refusal> {
+    pub(super) fn open(
+        &self,
+        account: &Account,
+        from: IpAddr,
+        now: Instant,
+    ) -> Result<Secret, Refusal> {
         let secret = Secret::new("")?;
         let mut all = self.all();
         all.retain(|_, session| !session.is_over(now));
@@ -51,7 +74,9 @@ impl Sessions {
         let session = Session {
             account: account.name.clone(),
             password: blake3::hash(account.password.as_bytes()),
+            from,
             began: now,
+            began_ms: unix_ms(),
             used: now,
             notice: None,
         };
@@ -74,12 +99,16 @@ impl Sessions {
         Some(session.account.clone())
     }
 
-    /// Whether it was opened with the password that the account has now.
+    /// Whether it was opened with the password that the account has now, and since its
+    /// sessions were ended last.
     pub(super) fn fits(&self, secret: &str, account: &Account) -> bool {
         let mut all = self.all();
         let hash = Secret::hash_of(secret);
         let password = blake3::hash(account.password.as_bytes());
-        let fits = all.get(&hash).is_some_and(|session| session.password == password);
+        let fits = all.get(&hash).is_some_and(|session| {
+            let ended = account.sessions_after_ms.is_some_and(|end| session.began_ms <= end);
+            session.password == password && !ended
+        });
         if !fits {
             all.remove(&hash);
         }
@@ -96,6 +125,22 @@ impl Sessions {
     /// What is to be said, once.
     pub(super) fn told(&self, secret: &str) -> Option<Notice> {
         self.all().get_mut(&Secret::hash_of(secret))?.notice.take()
+    }
+
+    /// Those of this account, the one that was used last first; `own` is the one that asks.
+    pub(super) fn of(&self, account: &str, own: &str, now: Instant) -> Vec<Seen> {
+        let (all, own) = (self.all(), Secret::hash_of(own));
+        let of_account = all.iter().filter(|(_, it)| it.account == account && !it.is_over(now));
+        let mut seen: Vec<Seen> = of_account
+            .map(|(hash, session)| Seen {
+                from: session.from,
+                began: now.saturating_duration_since(session.began),
+                used: now.saturating_duration_since(session.used),
+                is_own: *hash == own,
+            })
+            .collect();
+        seen.sort_by_key(|session| session.used);
+        seen
     }
 
     /// Signs out.
@@ -131,22 +176,24 @@ mod tests {
     use super::*;
     use crate::agent::accounts::Role;
 
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
     fn account(name: &str, password: &str) -> Account {
         let (name, password) = (name.to_owned(), password.to_owned());
-        Account { name, role: Role::Viewer, password }
+        Account { name, role: Role::Viewer, password, sessions_after_ms: None }
     }
 
     #[test]
     fn a_session_ends_when_it_is_idle_and_in_any_case() {
         let (sessions, begin) = (Sessions::default(), Instant::now());
         let anna = account("anna", "x");
-        let secret = sessions.open(&anna, begin).expect("opened").text().to_owned();
+        let secret = sessions.open(&anna, HERE, begin).expect("opened").text().to_owned();
         let at = |minutes: u64| begin + Duration::from_secs(60 * minutes);
         let whose = |uses, minutes| sessions.account_of(&secret, uses, at(minutes));
         assert_eq!(whose(true, 29).as_deref(), Some("anna"));
         assert!(whose(false, 58).is_some(), "a look");
         assert!(whose(true, 59).is_none(), "a look is no use");
-        let secret = sessions.open(&anna, begin).expect("opened").text().to_owned();
+        let secret = sessions.open(&anna, HERE, begin).expect("opened").text().to_owned();
         for minutes in (0..720).step_by(20) {
             assert!(sessions.account_of(&secret, true, at(minutes)).is_some());
         }
@@ -158,29 +205,38 @@ mod tests {
     fn another_password_and_an_order_end_it() {
         let (sessions, now) = (Sessions::default(), Instant::now());
         let anna = account("anna", "x");
-        let secrets: Vec<String> =
-            (0..3).map(|_| sessions.open(&anna, now).expect("opened").text().to_owned()).collect();
+        let secrets: Vec<String> = (0..3)
+            .map(|_| sessions.open(&anna, HERE, now).expect("opened").text().to_owned())
+            .collect();
         assert!(
             sessions.fits(&secrets[0], &anna) && !sessions.fits(&secrets[0], &account("anna", "y"))
         );
         assert!(sessions.account_of(&secrets[0], true, now).is_none());
+        let ended = Account { sessions_after_ms: Some(unix_ms() + 1), ..anna.clone() };
+        assert!(sessions.fits(&secrets[2], &anna) && !sessions.fits(&secrets[2], &ended));
         sessions.close(&secrets[1]);
         assert!(sessions.account_of(&secrets[1], true, now).is_none());
+        let last = sessions.open(&anna, HERE, now).expect("opened").text().to_owned();
         sessions.close_all_of("anna");
-        assert!(sessions.account_of(&secrets[2], true, now).is_none());
+        assert!(sessions.account_of(&last, true, now).is_none());
     }
 
     #[test]
     fn one_account_cannot_take_the_places_of_all() {
         let (sessions, now) = (Sessions::default(), Instant::now());
-        let ben = sessions.open(&account("ben", "x"), now).expect("opened").text().to_owned();
-        let first = sessions.open(&account("anna", "x"), now).expect("opened").text().to_owned();
+        let ben = sessions.open(&account("ben", "x"), HERE, now).expect("opened").text().to_owned();
+        let first =
+            sessions.open(&account("anna", "x"), HERE, now).expect("opened").text().to_owned();
         for second in 1..100 {
             let later = now + Duration::from_secs(second);
-            sessions.open(&account("anna", "x"), later).expect("opened");
+            sessions.open(&account("anna", "x"), HERE, later).expect("opened");
         }
         assert!(sessions.account_of(&first, true, now).is_none());
         assert!(sessions.account_of(&ben, true, now).is_some());
+        let seen = sessions.of("ben", &ben, now + Duration::from_secs(9));
+        let (began, used) = (Duration::from_secs(9), Duration::from_secs(9));
+        assert_eq!(seen, [Seen { from: HERE, began, used, is_own: true }]);
+        assert_eq!(sessions.of("anna", &ben, now).len(), MAX_PER_ACCOUNT);
         assert_eq!(sessions.all().len(), MAX_PER_ACCOUNT + 1);
     }
 }

@@ -13,6 +13,7 @@ use super::rate::{Rate, visitor};
 use super::state::Shared;
 use crate::agent::accounts::{Account, DUMMY_HASH, verify};
 use crate::agent::api::error::{Code, Refusal};
+use crate::agent::audit::SignIn;
 
 /// Guesses of one address: so many at once, then one each six seconds.
 const BY_ADDRESS: (u32, Duration) = (10, Duration::from_secs(6));
@@ -83,7 +84,7 @@ impl Guessing {
     }
 }
 
-/// The account of this name, if the password is its own.
+/// The account of this name, if the password is its own, for somebody who signs in.
 ///
 /// # Errors
 /// Too many tries, or that name and password do not belong together: never which is wrong.
@@ -93,23 +94,40 @@ pub(super) async fn sign_in(
     password: String,
     from: IpAddr,
 ) -> Result<Account, Refusal> {
+    let account = is_right(console, name, password, from).await?;
+    console.guessing.remember(name, from);
+    eprintln!("twinwall web: {name} signed in from {from}");
+    console.telling.tell(SignIn::SignedIn, Some(name), from);
+    Ok(account)
+}
+
+/// The same for somebody who is asked for the password once more.
+///
+/// # Errors
+/// As [`sign_in`].
+pub(super) async fn is_right(
+    console: &Shared,
+    name: &str,
+    password: String,
+    from: IpAddr,
+) -> Result<Account, Refusal> {
     let guessing = &console.guessing;
-    guessing.guess(Some(name), from, Instant::now())?;
+    let account = console.accounts.now()?.find(name).cloned();
+    let known = account.as_ref().map(|account| account.name.clone());
+    guessing.guess(Some(name), from, Instant::now()).inspect_err(|_| {
+        console.telling.tell(SignIn::Refused, known.as_deref(), from);
+    })?;
     let Ok(_place) = guessing.waiting.try_acquire() else {
         return Err(Refusal::new(Code::TooMany, "too many sign in just now; try again"));
     };
-    let account = console.accounts.now()?.find(name).cloned();
     let hash = account.as_ref().map_or(DUMMY_HASH, |account| &account.password).to_owned();
     let _turn = guessing.comparing.acquire().await;
     let right = tokio::task::spawn_blocking(move || verify(&password, &hash)).await;
     match (right, account) {
-        (Ok(true), Some(account)) => {
-            guessing.remember(name, from);
-            eprintln!("twinwall web: {name} signed in from {from}");
-            Ok(account)
-        }
+        (Ok(true), Some(account)) => Ok(account),
         (Ok(_), _) => {
             eprintln!("twinwall web: sign-in refused from {from}");
+            console.telling.tell(SignIn::Refused, known.as_deref(), from);
             let message = "name and password do not belong together";
             Err(Refusal::new(Code::Unauthenticated, message))
         }

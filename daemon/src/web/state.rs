@@ -9,6 +9,7 @@ use super::agent::Agent;
 use super::hub::Hub;
 use super::sessions::Sessions;
 use super::sign_in::Guessing;
+use super::telling::Telling;
 
 /// See above.
 pub(super) struct Console {
@@ -17,6 +18,7 @@ pub(super) struct Console {
     pub(super) sessions: Sessions,
     pub(super) guessing: Guessing,
     pub(super) hub: Hub,
+    pub(super) telling: Telling,
 }
 
 /// As every page has it.
@@ -28,6 +30,7 @@ impl Console {
         let agent = Agent::below(root);
         Arc::new(Console {
             hub: Hub::of(agent.clone()),
+            telling: Telling::of(agent.clone()),
             agent,
             accounts: AccountsFile::below(root),
             sessions: Sessions::default(),

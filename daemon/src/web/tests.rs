@@ -23,14 +23,14 @@ use super::state::{Console, Shared};
 use crate::agent::accounts::{Account, Accounts, NewAccount, NewToken, Role};
 use crate::agent::api::{access, route};
 
-const PASSWORD: &str = "correct horse battery";
-const ROLES: [(&str, Role); 3] =
+pub(super) const PASSWORD: &str = "correct horse battery";
+pub(super) const ROLES: [(&str, Role); 3] =
     [("vera", Role::Viewer), ("otto", Role::Operator), ("anna", Role::Administrator)];
 
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Folder {
+    pub(super) fn new(name: &str) -> Folder {
         let folder =
             std::env::temp_dir().join(format!("twinwall-web-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
@@ -38,7 +38,7 @@ impl Folder {
         Folder(folder)
     }
 
-    fn with_accounts(name: &str) -> Folder {
+    pub(super) fn with_accounts(name: &str) -> Folder {
         let folder = Folder::new(name);
         for (name, role) in ROLES {
             let (name, password) = (name.to_owned(), PASSWORD.to_owned());
@@ -54,18 +54,18 @@ impl Drop for Folder {
     }
 }
 
-struct Site {
-    console: Shared,
+pub(super) struct Site {
+    pub(super) console: Shared,
     router: Router,
 }
 
 impl Site {
-    fn of(folder: &Folder) -> Site {
+    pub(super) fn of(folder: &Folder) -> Site {
         let console = Console::below(&folder.0);
         Site { router: router(console.clone()), console }
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         method: &str,
         path: &str,
@@ -86,21 +86,25 @@ impl Site {
         answer.unwrap_or_else(|never| match never {})
     }
 
-    fn session(&self, name: &str) -> String {
+    pub(super) fn session(&self, name: &str) -> String {
         let account: Account =
             self.console.accounts.now().expect("read").find(name).expect("one").clone();
-        let secret = self.console.sessions.open(&account, Instant::now()).expect("opened");
+        let secret = self
+            .console
+            .sessions
+            .open(&account, IpAddr::from([192, 0, 2, 7]), Instant::now())
+            .expect("opened");
         secret.text().to_owned()
     }
 }
 
-async fn text(answer: Response<Body>) -> String {
+pub(super) async fn text(answer: Response<Body>) -> String {
     let bytes = answer.into_body().collect().await.expect("a body").to_bytes();
     String::from_utf8(bytes.to_vec()).expect("text")
 }
 
 /// With its variable parts filled in.
-fn path_of(template: &str) -> String {
+pub(super) fn path_of(template: &str) -> String {
     let part = |part: &str| if part.starts_with('{') { "1".to_owned() } else { part.to_owned() };
     template.split('/').map(part).collect::<Vec<_>>().join("/")
 }
@@ -109,7 +113,8 @@ fn path_of(template: &str) -> String {
 async fn every_route_is_there_for_its_role_and_closed_to_all_others() {
     let folder = Folder::with_accounts("roles");
     let token = |name: &str| {
-        let new = NewToken { name: "test".to_owned(), scope: Role::Administrator };
+        let new =
+            NewToken { name: "test".to_owned(), scope: Role::Administrator, expires_ms: None };
         Accounts::add_token(&folder.0, name, &new).expect("made").token
     };
     let tokens = ROLES.map(|(name, role)| (role, format!("Bearer {}", token(name))));
@@ -138,7 +143,7 @@ async fn every_route_is_there_for_its_role_and_closed_to_all_others() {
 #[tokio::test]
 async fn a_token_may_no_more_than_its_scope() {
     let folder = Folder::with_accounts("scope");
-    let new = NewToken { name: "watch".to_owned(), scope: Role::Viewer };
+    let new = NewToken { name: "watch".to_owned(), scope: Role::Viewer, expires_ms: None };
     let token = Accounts::add_token(&folder.0, "anna", &new).expect("made").token;
     let (site, bearer) = (Site::of(&folder), format!("Bearer {token}"));
     let by = [("authorization", bearer.as_str())];
@@ -186,7 +191,7 @@ async fn a_change_by_a_session_needs_its_token_and_its_own_page() {
 }
 
 /// Signs in as a browser does.
-async fn sign_in(site: &Site, name: &str, password: &str) -> Response<Body> {
+pub(super) async fn sign_in(site: &Site, name: &str, password: &str) -> Response<Body> {
     let page = site.ask("GET", "/sign-in", &[], "").await;
     let visit = page.headers()[header::SET_COOKIE].to_str().expect("text");
     let visit = visit.split(';').next().expect("a pair").to_owned();
@@ -300,7 +305,7 @@ async fn an_agent_that_hangs_is_not_waited_for() {
     let run = folder.0.join("run/twinwall");
     std::fs::create_dir_all(&run).expect("made");
     let _socket = std::os::unix::net::UnixListener::bind(run.join("agent.sock")).expect("bound");
-    let new = NewToken { name: "watch".to_owned(), scope: Role::Viewer };
+    let new = NewToken { name: "watch".to_owned(), scope: Role::Viewer, expires_ms: None };
     let token = Accounts::add_token(&folder.0, "anna", &new).expect("made").token;
     let (site, bearer) = (Site::of(&folder), format!("Bearer {token}"));
     let begun = Instant::now();

@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::api::error::Refusal;
+use super::super::api::error::{Code, Detail, Refusal};
+use super::super::clock::unix_ms;
 use super::{
     Account, Accounts, FILE, MAX_ACCOUNTS, MAX_TOKENS, Role, Secret, Token, check_name, file, hash,
 };
@@ -32,6 +33,10 @@ pub struct NewToken {
     pub name: String,
     /// What it may do at most; never more than its account.
     pub scope: Role,
+    /// From when on it is good for nothing: milliseconds since 1970 (UTC); never where nothing
+    /// is said.
+    #[serde(default)]
+    pub expires_ms: Option<u64>,
 }
 
 /// A secret that is shown this once.
@@ -39,6 +44,28 @@ pub struct NewToken {
 pub struct Made {
     /// The secret.
     pub token: String,
+    /// What may be done with it: what was asked for, and no more than its account may.
+    pub scope: Role,
+}
+
+/// A token ends within ten years, or never: a date that is further away is a slip.
+const MAX_LIFE_MS: u64 = 10 * 366 * 86_400_000;
+
+fn check_end(expires_ms: Option<u64>) -> Result<(), Refusal> {
+    let now = unix_ms();
+    let good = |end: u64| (now + 1..=now + MAX_LIFE_MS).contains(&end);
+    if expires_ms.is_none_or(good) {
+        return Ok(());
+    }
+    let message = "a token ends in the future, and within ten years".to_owned();
+    let details = vec![Detail { place: "expires_ms".to_owned(), message: message.clone() }];
+    Err(Refusal { code: Code::Invalid, message, details })
+}
+
+/// A refusal that stands beside the name.
+fn taken(message: String) -> Refusal {
+    let details = vec![Detail { place: "name".to_owned(), message: message.clone() }];
+    Refusal { code: Code::Conflict, message, details }
 }
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -84,14 +111,15 @@ impl Accounts {
         let password = hash(&new.name, &new.password)?;
         change(root, |accounts| {
             if accounts.find(&new.name).is_some() {
-                return Err(Refusal::conflict(format!("{} has an account already", new.name)));
+                return Err(taken(format!("{} has an account already", new.name)));
             }
             if accounts.accounts.len() >= MAX_ACCOUNTS {
                 return Err(Refusal::conflict(format!(
                     "there are {MAX_ACCOUNTS} accounts already"
                 )));
             }
-            let account = Account { name: new.name.clone(), role: new.role, password };
+            let (name, role) = (new.name.clone(), new.role);
+            let account = Account { name, role, password, sessions_after_ms: None };
             accounts.accounts.push(account);
             accounts.accounts.sort_by(|one, other| one.name.cmp(&other.name));
             Ok(())
@@ -106,6 +134,17 @@ impl Accounts {
         let password = hash(name, password)?;
         change(root, |accounts| {
             find(accounts, name)?.password = password;
+            Ok(())
+        })
+    }
+
+    /// Ends all its sessions, on both nodes.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub fn end_sessions(root: &Path, name: &str) -> Result<(), Refusal> {
+        change(root, |accounts| {
+            find(accounts, name)?.sessions_after_ms = Some(unix_ms());
             Ok(())
         })
     }
@@ -139,20 +178,23 @@ impl Accounts {
     /// When there is no such account, or it has one of this name.
     pub fn add_token(root: &Path, account: &str, new: &NewToken) -> Result<Made, Refusal> {
         check_name("name", &new.name)?;
+        check_end(new.expires_ms)?;
         let secret = Secret::new("twinwall_")?;
         change(root, |accounts| {
-            find(accounts, account)?;
+            // Another role later gives no token more than was seen when it was made.
+            let scope = new.scope.min(find(accounts, account)?.role);
             let same =
                 |token: &Token| (token.account.as_str(), &token.name) == (account, &new.name);
             if accounts.tokens.iter().any(same) {
-                return Err(Refusal::conflict(format!("it has a token {} already", new.name)));
+                return Err(taken(format!("there is a token {} already", new.name)));
             }
             if accounts.tokens.len() >= MAX_TOKENS {
                 return Err(Refusal::conflict(format!("there are {MAX_TOKENS} tokens already")));
             }
             let (name, account) = (new.name.clone(), account.to_owned());
-            accounts.tokens.push(Token { name, account, scope: new.scope, hash: secret.hash() });
-            Ok(Made { token: secret.text().to_owned() })
+            let (hash, expires_ms) = (secret.hash(), new.expires_ms);
+            accounts.tokens.push(Token { name, account, scope, hash, expires_ms });
+            Ok(Made { token: secret.text().to_owned(), scope })
         })
     }
 

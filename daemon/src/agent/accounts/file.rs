@@ -56,16 +56,19 @@ pub(super) fn write(path: &Path, accounts: &Accounts) -> io::Result<()> {
 /// Names and hashes are of characters that need no escape in TOML.
 fn text(accounts: &Accounts) -> String {
     let account = |one: &Account| {
-        let Account { name, role, password } = one;
+        let Account { name, role, password, sessions_after_ms } = one;
         let role = role.word();
-        format!("\n[[account]]\nname = '{name}'\nrole = '{role}'\npassword = '{password}'\n")
+        let after = sessions_after_ms.map(|it| format!("sessions_after_ms = {it}\n"));
+        let after = after.unwrap_or_default();
+        format!("\n[[account]]\nname = '{name}'\nrole = '{role}'\npassword = '{password}'\n{after}")
     };
     let token = |one: &Token| {
-        let Token { name, account, scope, hash } = one;
+        let Token { name, account, scope, hash, expires_ms } = one;
         let scope = scope.word();
+        let end = expires_ms.map(|end| format!("expires_ms = {end}\n")).unwrap_or_default();
         format!(
             "\n[[token]]\nname = '{name}'\naccount = '{account}'\nscope = '{scope}'\n\
-             hash = '{hash}'\n"
+             hash = '{hash}'\n{end}"
         )
     };
     let all = accounts.accounts.iter().map(account).chain(accounts.tokens.iter().map(token));

@@ -90,6 +90,9 @@ pub struct Account {
     pub role: Role,
     /// The hash of the password, as a PHC string.
     pub password: String,
+    /// Sessions that began before have ended: milliseconds since 1970 (UTC).
+    #[serde(default)]
+    pub sessions_after_ms: Option<u64>,
 }
 
 /// A token for programs. It may what its scope says, and never more than its account.
@@ -104,6 +107,15 @@ pub struct Token {
     pub scope: Role,
     /// The hash of its secret in hex.
     pub hash: String,
+    /// From when on it is good for nothing: milliseconds since 1970 (UTC).
+    #[serde(default)]
+    pub expires_ms: Option<u64>,
+}
+
+impl Token {
+    fn is_over(&self, now_ms: u64) -> bool {
+        self.expires_ms.is_some_and(|end| now_ms >= end)
+    }
 }
 
 /// An account as it is shown.
@@ -122,8 +134,18 @@ pub struct AccountView {
 pub struct TokenView {
     /// What it is for.
     pub name: String,
-    /// What it may do at most.
+    /// What it may do: never more than its account.
     pub scope: Role,
+    /// From when on it is good for nothing: milliseconds since 1970 (UTC).
+    #[serde(default)]
+    pub expires_ms: Option<u64>,
+}
+
+impl TokenView {
+    /// Whether it is good for nothing any more.
+    pub fn is_over(&self, now_ms: u64) -> bool {
+        self.expires_ms.is_some_and(|end| now_ms >= end)
+    }
 }
 
 impl Accounts {
@@ -140,10 +162,11 @@ impl Accounts {
         self.accounts.iter().find(|account| account.name == name)
     }
 
-    /// Whose token this is, and what may be done with it.
-    pub fn by_token(&self, secret: &str) -> Option<(&Account, Role)> {
+    /// Whose token this is, and what may be done with it at this moment.
+    pub fn by_token(&self, secret: &str, now_ms: u64) -> Option<(&Account, Role)> {
         let hash = Secret::hash_of(secret);
-        let token = self.tokens.iter().find(|token| token.hash == hash)?;
+        let good = |token: &&Token| token.hash == hash && !token.is_over(now_ms);
+        let token = self.tokens.iter().find(good)?;
         let account = self.find(&token.account)?;
         Some((account, token.scope.min(account.role)))
     }
@@ -157,7 +180,11 @@ impl Accounts {
                 .tokens
                 .iter()
                 .filter(|token| token.account == account.name)
-                .map(|token| TokenView { name: token.name.clone(), scope: token.scope })
+                .map(|token| TokenView {
+                    name: token.name.clone(),
+                    scope: token.scope.min(account.role),
+                    expires_ms: token.expires_ms,
+                })
                 .collect(),
         };
         self.accounts.iter().map(view).collect()

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::agent::api::error::Code;
+use crate::agent::clock::unix_ms;
 
 struct Folder(PathBuf);
 
@@ -36,12 +37,13 @@ fn what_is_written_is_read_again_and_others_may_not_read_it() {
     add(&folder, "anna", Role::Administrator).expect("made");
     add(&folder, "ben", Role::Viewer).expect("made");
     Accounts::set_role(&folder.0, "ben", Role::Operator).expect("changed");
-    let made = NewToken { name: "watch".to_owned(), scope: Role::Administrator };
+    let made = token("watch", Role::Administrator, None);
     let token = Accounts::add_token(&folder.0, "ben", &made).expect("made").token;
     let accounts = Accounts::read(&folder.0).expect("read");
     assert_eq!(accounts.view().len(), 2);
-    assert_eq!(accounts.view()[1].tokens[0].name, "watch");
-    let (account, scope) = accounts.by_token(&token).expect("known");
+    let view = &accounts.view()[1].tokens[0];
+    assert_eq!((view.name.as_str(), view.scope), ("watch", Role::Operator), "never more than he");
+    let (account, scope) = accounts.by_token(&token, unix_ms()).expect("known");
     assert_eq!((account.name.as_str(), scope), ("ben", Role::Operator), "never more than he");
     let text = std::fs::read_to_string(folder.0.join(FILE)).expect("read");
     assert!(!text.contains(&token) && !text.contains("correct horse"), "{text}");
@@ -49,9 +51,41 @@ fn what_is_written_is_read_again_and_others_may_not_read_it() {
         std::fs::metadata(folder.0.join(path)).expect("there").permissions().mode() & 0o777
     };
     assert_eq!((mode(FILE), mode("etc/twinwall-accounts")), (0o640, 0o750));
+    let before = unix_ms();
+    Accounts::end_sessions(&folder.0, "ben").expect("ended");
+    let accounts = Accounts::read(&folder.0).expect("read");
+    assert!(accounts.find("ben").is_some_and(|it| it.sessions_after_ms >= Some(before)));
     Accounts::remove(&folder.0, "ben").expect("removed");
     let accounts = Accounts::read(&folder.0).expect("read");
-    assert!(accounts.by_token(&token).is_none() && accounts.tokens.is_empty());
+    assert!(accounts.by_token(&token, unix_ms()).is_none() && accounts.tokens.is_empty());
+}
+
+fn token(name: &str, scope: Role, expires_ms: Option<u64>) -> NewToken {
+    NewToken { name: name.to_owned(), scope, expires_ms }
+}
+
+#[test]
+fn a_token_is_good_until_its_end_and_grows_with_no_role() {
+    let folder = Folder::new("tokens");
+    add(&folder, "anna", Role::Administrator).expect("made");
+    add(&folder, "ben", Role::Viewer).expect("made");
+    let now = unix_ms();
+    let new = token("watch", Role::Operator, Some(now + 60_000));
+    let made = Accounts::add_token(&folder.0, "ben", &new).expect("made");
+    assert_eq!(made.scope, Role::Viewer, "no more than ben");
+    Accounts::set_role(&folder.0, "ben", Role::Operator).expect("changed");
+    let accounts = Accounts::read(&folder.0).expect("read");
+    let scope = |at| accounts.by_token(&made.token, at).map(|(_, scope)| scope);
+    assert_eq!(scope(now + 59_999), Some(Role::Viewer));
+    assert_eq!(scope(now + 60_000), None);
+    assert_eq!(accounts.view()[1].tokens[0].expires_ms, Some(now + 60_000));
+    for end in [0, now, now + 20 * 366 * 86_400_000, u64::MAX] {
+        let wrong = Accounts::add_token(&folder.0, "ben", &token("x", Role::Viewer, Some(end)));
+        let wrong = wrong.err().expect("refused");
+        assert_eq!(wrong.details[0].place, "expires_ms");
+    }
+    let twice = Accounts::add_token(&folder.0, "ben", &new).err().expect("refused");
+    assert_eq!((twice.code, twice.details[0].place.as_str()), (Code::Conflict, "name"));
 }
 
 #[test]

@@ -18,8 +18,10 @@ use super::route::{Method, Route};
 use super::sync::Taken;
 use super::{Body, Shared};
 use crate::agent::accounts::{
-    AccountView, Accounts, Made, NewAccount, NewToken, Role, SETUP_LASTS,
+    AccountView, Accounts, FILE, Made, NewAccount, NewToken, Role, SETUP_LASTS,
 };
+use crate::agent::manifest::RelPath;
+use crate::agent::node::Node;
 
 /// Another password.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -73,7 +75,8 @@ fn of_accounts() -> Vec<Route> {
             (Method::Post, "/api/v1/accounts"),
             ("add_account", "Make an account"),
         )
-        .takes::<NewAccount>(),
+        .takes::<NewAccount>()
+        .tells(&["name", "role"]),
         Route::new::<Taken>(
             (Method::Delete, "/api/v1/accounts/{name}"),
             ("remove_account", "Remove an account and its tokens"),
@@ -86,11 +89,17 @@ fn of_accounts() -> Vec<Route> {
         )
         .takes::<NewPassword>(),
         Route::new::<Taken>(
+            (Method::Post, "/api/v1/accounts/{name}/sign-out"),
+            ("end_sessions", "End all sessions of an account, on both nodes"),
+            post(end_sessions),
+        ),
+        Route::new::<Taken>(
             (Method::Post, "/api/v1/accounts/{name}/role"),
             ("set_role", "Say what an account may do"),
             post(set_role),
         )
-        .takes::<NewRole>(),
+        .takes::<NewRole>()
+        .tells(&["role"]),
     ]
 }
 
@@ -101,7 +110,8 @@ fn of_secrets() -> Vec<Route> {
             ("add_token", "Make a token for programs; it is shown this once"),
             post(add_token),
         )
-        .takes::<NewToken>(),
+        .takes::<NewToken>()
+        .tells(&["name", "scope", "expires_ms"]),
         Route::new::<Taken>(
             (Method::Delete, "/api/v1/accounts/{name}/tokens/{token}"),
             ("remove_token", "Remove a token"),
@@ -117,7 +127,8 @@ fn of_secrets() -> Vec<Route> {
             ("first_account", "Make the first administrator, by the set-up token"),
             post(first_account),
         )
-        .takes::<FirstAccount>(),
+        .takes::<FirstAccount>()
+        .tells(&["name"]),
     ]
 }
 
@@ -143,6 +154,13 @@ async fn set_password(
 ) -> Result<Json<Taken>, Refusal> {
     let password = body.0.password;
     change(&shared, move |root| Accounts::set_password(root, &name, &password)).await.map(taken)
+}
+
+async fn end_sessions(
+    State(shared): State<Shared>,
+    At(name): At<String>,
+) -> Result<Json<Taken>, Refusal> {
+    change(&shared, move |root| Accounts::end_sessions(root, &name)).await.map(taken)
 }
 
 async fn set_role(
@@ -208,6 +226,25 @@ fn taken(_done: ()) -> Json<Taken> {
     Json(Taken { taken: true })
 }
 
+/// On a passive node, where the accounts are a part of a section, a change would only make it
+/// differ, and be undone by the next synchronisation.
+fn must_count(node: &Node) -> Result<(), Refusal> {
+    let engine = node.engine()?;
+    let peer = engine.overview().peer;
+    let passive = node.guard().borrow().is_active() == Some(false) && peer.connected;
+    let Ok(file) = RelPath::new(FILE.as_bytes()) else { return Ok(()) };
+    let sections = &node.settings().profile.sections;
+    let travels = sections.values().any(|rules| rules.paths.matches(&file));
+    if !passive || !travels {
+        return Ok(());
+    }
+    let active = peer.name.unwrap_or_else(|| "the other one".to_owned());
+    Err(Refusal::conflict(format!(
+        "this node is passive; accounts are changed on the active node, {active}, and come here \
+         from there"
+    )))
+}
+
 /// Hashes at a time: each takes 19 MiB.
 static HASHING: Semaphore = Semaphore::const_new(1);
 
@@ -217,6 +254,7 @@ async fn change<T: Send + 'static>(
     how: impl FnOnce(&Path) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     shared.node.may_change()?;
+    must_count(&shared.node)?;
     let _turn = HASHING.acquire().await;
     let root = shared.node.root().to_owned();
     let changed = tokio::task::spawn_blocking(move || how(&root)).await;

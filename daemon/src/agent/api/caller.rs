@@ -10,6 +10,7 @@ use tokio::net::UnixStream;
 
 use super::error::Refusal;
 use crate::agent::accounts::Role;
+use crate::agent::audit::Who;
 use crate::agent::manifest::Owner;
 use crate::agent::tree::{Root, user, user_number};
 
@@ -38,11 +39,16 @@ pub struct Caller {
     /// For history and audit: a user's name, or `uid N` where the system knows none. Of the
     /// console the person and the address: `anna from 192.0.2.7`.
     pub who: String,
+    /// The same, user and address apart.
+    user: String,
+    from: Option<String>,
     /// Whether it came through the console.
     pub through_console: bool,
     /// What may be asked for: through the console what that person may, everything else
     /// everywhere.
     pub role: Role,
+    /// Whether it is the console's own process, which names nobody.
+    is_console: bool,
 }
 
 impl Connection {
@@ -73,14 +79,22 @@ impl Caller {
     fn of(connection: Connection, user: Option<&str>, from: Option<&str>) -> Caller {
         let plain = |text: &&str| !text.is_empty() && text.len() <= MAX_HEADER;
         match (user.filter(plain), from.filter(plain)) {
-            (Some(user), Some(from)) if connection.is_console => {
-                let (who, role) = (format!("{user} from {from}"), Role::Viewer);
-                Caller { who, through_console: true, role }
-            }
-            (_, _) => {
-                let role = Role::Administrator;
-                Caller { who: connection.who, through_console: false, role }
-            }
+            (Some(user), Some(from)) if connection.is_console => Caller {
+                who: format!("{user} from {from}"),
+                user: user.to_owned(),
+                from: Some(from.to_owned()),
+                through_console: true,
+                role: Role::Viewer,
+                is_console: false,
+            },
+            (user, from) => Caller {
+                user: connection.who.clone(),
+                who: connection.who,
+                from: None,
+                through_console: false,
+                role: Role::Administrator,
+                is_console: connection.is_console && user.is_none() && from.is_none(),
+            },
         }
     }
 
@@ -100,6 +114,23 @@ impl Caller {
             return Ok(());
         }
         Err(Refusal::forbidden(format!("this needs the role {}", least.word())))
+    }
+
+    /// For the audit log.
+    pub fn person(&self) -> Who {
+        let from = self.from.clone().unwrap_or_else(|| "this node".to_owned());
+        Who { user: self.user.clone(), from }
+    }
+
+    /// For what the console tells of itself, and nobody through it.
+    ///
+    /// # Errors
+    /// When it is anybody else.
+    pub fn must_be_the_console(&self) -> Result<(), Refusal> {
+        if self.is_console {
+            return Ok(());
+        }
+        Err(Refusal::forbidden("only the console itself tells this"))
     }
 
     /// For what only an administrator of the machine itself may do.
@@ -151,7 +182,9 @@ mod tests {
         let who = |console, user, from| Caller::of(connection(console), user, from);
         let anna = who(true, Some("anna"), Some("192.0.2.7"));
         assert_eq!((anna.who.as_str(), anna.through_console), ("anna from 192.0.2.7", true));
-        assert!(anna.must_be_local().is_err());
+        assert!(anna.must_be_local().is_err() && anna.must_be_the_console().is_err());
+        assert_eq!(anna.person().from, "192.0.2.7");
+        assert!(who(true, None, None).must_be_the_console().is_ok());
         for caller in [
             who(false, Some("anna"), Some("192.0.2.7")),
             who(true, None, Some("192.0.2.7")),
@@ -159,7 +192,7 @@ mod tests {
             who(true, Some(&"x".repeat(MAX_HEADER + 1)), Some("192.0.2.7")),
         ] {
             assert_eq!((caller.who.as_str(), caller.through_console), ("somebody", false));
-            assert!(caller.must_be_local().is_ok());
+            assert!(caller.must_be_local().is_ok() && caller.must_be_the_console().is_err());
         }
         assert_eq!(anna.role_by(Some("operator")), Role::Operator);
         assert_eq!((anna.role_by(None), anna.role_by(Some("root"))), (Role::Viewer, Role::Viewer));

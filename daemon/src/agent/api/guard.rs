@@ -109,6 +109,7 @@ pub(super) fn routes() -> Vec<Route> {
             post(maintenance_on).delete(maintenance_off),
         )
         .takes::<Maintenance>()
+        .tells(&["lasts_s"])
         .least(Role::Operator),
         Route::same::<Taken>(
             (Method::Delete, "/api/v1/maintenance"),

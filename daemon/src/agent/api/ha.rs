@@ -77,7 +77,8 @@ pub(super) fn routes() -> Vec<Route> {
             ("set_settings", "Change single settings on both nodes"),
             post(set),
         )
-        .takes::<SetSettings>(),
+        .takes::<SetSettings>()
+        .tells(&["changes"]),
         Route::new::<Vec<Version>>(
             (Method::Get, "/api/v1/ha/versions"),
             ("settings_versions", "The kept versions of the settings, oldest first"),
@@ -89,7 +90,8 @@ pub(super) fn routes() -> Vec<Route> {
             ("restore_settings", "Put a version of the settings back on both nodes"),
             post(restore),
         )
-        .takes::<RestoreSettings>(),
+        .takes::<RestoreSettings>()
+        .tells(&["version"]),
         Route::new::<JobView>(
             (Method::Post, "/api/v1/ha/enable"),
             ("enable", "Turn high availability on; this node becomes the active one"),

@@ -3,12 +3,15 @@
 //! of the agent that does.
 
 pub mod accounts;
+pub mod audit;
+pub mod bundle;
 pub mod caller;
 pub mod console;
 pub mod dashboard;
 pub mod error;
 pub mod failover_test;
 pub mod failovers;
+mod follow;
 pub mod guard;
 pub mod ha;
 pub mod interfaces;
@@ -31,7 +34,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{Method as Verb, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -75,6 +78,8 @@ pub struct Shared {
 fn routes() -> Vec<Route> {
     let all = [
         accounts::routes(),
+        audit::routes(),
+        bundle::routes(),
         console::routes(),
         dashboard::routes(),
         failover_test::routes(),
@@ -115,7 +120,7 @@ pub fn router(shared: Shared) -> Router {
         .fallback(async || Refusal::not_found("no such path; GET /api/v1/openapi.json lists all"))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(shared.clone(), settled))
-        .layer(middleware::from_fn(audit))
+        .layer(middleware::from_fn_with_state(shared.clone(), audit::record))
         .with_state(shared)
 }
 
@@ -134,20 +139,6 @@ async fn settled(State(shared): State<Shared>, request: Request, next: Next) -> 
         tokio::time::sleep(LOOK).await;
     }
     next.run(request).await
-}
-
-/// Whatever may change something is told in the system's log: who, from where, what, and
-/// what came of it.
-async fn audit(caller: caller::Caller, request: Request, next: Next) -> Response {
-    if request.method() == Verb::GET {
-        return next.run(request).await;
-    }
-    let asked = format!("{}: {} {}", caller.who, request.method(), request.uri().path());
-    let response = next.run(request).await;
-    let status = response.status();
-    let end = if status.is_success() { "done" } else { "refused" };
-    eprintln!("twinwall agent: {asked}: {end} ({})", status.as_u16());
-    response
 }
 
 /// Opens the socket; nobody but its owner and group can connect.

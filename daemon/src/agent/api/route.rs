@@ -1,6 +1,8 @@
 //! One definition per route: the router that serves it, and its page in the OpenAPI
 //! document, are made from here, so that neither can say what the other does not.
 
+use std::any::TypeId;
+
 use axum::Router;
 use axum::routing::MethodRouter;
 use schemars::generate::SchemaSettings;
@@ -10,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::Shared;
 use super::error::Refusal;
 use crate::agent::accounts::Role;
+use crate::agent::jobs::JobView;
 
 /// The HTTP methods that the API uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,17 @@ impl Method {
     }
 }
 
+/// When an order is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// With its answer.
+    AtOnce,
+    /// With the job that its answer names.
+    Job,
+    /// With the synchronisation that it began.
+    Synchronisation,
+}
+
 type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 /// A route: where, what it takes and gives, and who serves it.
@@ -49,6 +63,9 @@ pub(super) struct Route {
     pub(super) summary: &'static str,
     /// Who may ask through the console.
     pub(super) least: Role,
+    /// The fields of its body that the audit log tells.
+    pub(super) tells: &'static [&'static str],
+    pub(super) end: End,
     query: Option<SchemaOf>,
     body: Option<SchemaOf>,
     answer: SchemaOf,
@@ -60,18 +77,21 @@ pub(super) struct Route {
 impl Route {
     /// A route that answers with an `A`. Through the console it is the administrators' alone,
     /// unless [`Route::least`] says otherwise.
-    pub(super) fn new<A: JsonSchema>(
+    pub(super) fn new<A: JsonSchema + 'static>(
         (method, path): (Method, &'static str),
         (id, summary): (&'static str, &'static str),
         serve: MethodRouter<Shared>,
     ) -> Route {
         let answer: SchemaOf = |generator| generator.subschema_for::<A>();
+        let is_job = TypeId::of::<A>() == TypeId::of::<JobView>();
         Route {
             method,
             path,
             id,
             summary,
             least: Role::Administrator,
+            tells: &[],
+            end: if is_job { End::Job } else { End::AtOnce },
             query: None,
             body: None,
             answer,
@@ -81,7 +101,7 @@ impl Route {
     }
 
     /// Another method of a path whose handler another route of the list brings.
-    pub(super) fn same<A: JsonSchema>(
+    pub(super) fn same<A: JsonSchema + 'static>(
         at: (Method, &'static str),
         named: (&'static str, &'static str),
     ) -> Route {
@@ -94,9 +114,27 @@ impl Route {
         self
     }
 
+    /// The audit log tells these fields of its body; never one that may hold a secret.
+    pub(super) fn tells(mut self, fields: &'static [&'static str]) -> Route {
+        self.tells = fields;
+        self
+    }
+
+    /// Its answer is only the beginning of a synchronisation.
+    pub(super) fn synchronises(mut self) -> Route {
+        self.end = End::Synchronisation;
+        self
+    }
+
     /// It takes the fields of a `Q` in the query.
     pub(super) fn asks<Q: JsonSchema>(mut self) -> Route {
         self.query = Some(|generator| Q::json_schema(generator));
+        self
+    }
+
+    /// Its answer has this media type.
+    pub(super) fn gives(mut self, form: &'static str) -> Route {
+        self.form = form;
         self
     }
 

@@ -64,7 +64,9 @@ pub(super) fn routes() -> Vec<Route> {
             post(synchronise),
         )
         .least(Role::Operator)
-        .takes::<Synchronise>(),
+        .takes::<Synchronise>()
+        .tells(&["direction", "sections"])
+        .synchronises(),
         Route::new::<Taken>(
             (Method::Post, "/api/v1/sync/cancel"),
             ("cancel_sync", "End the synchronisation that runs; what has begun is finished"),
@@ -94,7 +96,8 @@ pub(super) fn routes() -> Vec<Route> {
             ("restore", "Put a version of a section back on this node"),
             post(restore),
         )
-        .takes::<PutBack>(),
+        .takes::<PutBack>()
+        .tells(&["version"]),
     ]
 }
 

@@ -9,7 +9,7 @@ use twinwall_core::ids::Designation;
 use twinwall_core::note::What;
 use twinwall_core::snapshot::{PeerView, Snapshot};
 
-use super::{Dashboard, Heartbeat, InterfaceView, LinkView, NodeView, StatusWord};
+use super::{Dashboard, Heartbeat, InterfaceView, LinkView, NodeView, PathView, StatusWord};
 use crate::agent::calls::About;
 use crate::agent::engine::overview::{Overview, SectionState};
 use crate::agent::failovers::Summary;
@@ -56,6 +56,7 @@ pub(super) fn build(views: Views<'_>) -> Dashboard {
         there: views.paired.then(|| there(&views)),
         ha_link: views.pair.map(|pair| ha_link(pair, snapshot)),
         heartbeat: views.pair.map(|pair| heartbeat(pair, snapshot)),
+        paths: paths(&views, snapshot),
         interfaces: interfaces(&views, snapshot),
         alarms: status.map(told).unwrap_or_default(),
         readiness: views.readiness.cloned(),
@@ -65,6 +66,23 @@ pub(super) fn build(views: Views<'_>) -> Dashboard {
         last_failover: views.last_failover,
         jobs: views.jobs,
     }
+}
+
+fn paths(views: &Views<'_>, snapshot: Option<&Snapshot>) -> Vec<PathView> {
+    let all = snapshot.map_or(&[][..], |snapshot| &snapshot.paths);
+    let since = |silence: std::time::Duration| {
+        views.now_ms.saturating_sub(u64::try_from(silence.as_millis()).unwrap_or(u64::MAX))
+    };
+    all.iter()
+        .map(|path| PathView {
+            interface: path.interface.clone(),
+            carrier: path.carrier,
+            peer_carrier: path.peer_carrier,
+            alive: path.alive,
+            silent_since_ms: path.silence.filter(|_| !path.alive).map(since),
+            heard: path.heard,
+        })
+        .collect()
 }
 
 fn told(status: &Status) -> Vec<String> {

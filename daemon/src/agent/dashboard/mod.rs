@@ -40,6 +40,9 @@ pub struct Dashboard {
     pub ha_link: Option<LinkView>,
     /// The heartbeat; none where the settings name none.
     pub heartbeat: Option<Heartbeat>,
+    /// The paths on which heartbeats go, the HA link first; empty while the guard does not say.
+    #[serde(default)]
+    pub paths: Vec<PathView>,
     /// The interfaces with addresses of the pair.
     pub interfaces: Vec<InterfaceView>,
     /// What is wrong, in words; empty when nothing is.
@@ -135,6 +138,23 @@ pub struct LinkView {
     pub carrier: Option<bool>,
     /// Whether the other node is heard there.
     pub heard: Option<bool>,
+}
+
+/// A path between the nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PathView {
+    /// Its interface.
+    pub interface: String,
+    /// Whether this node's port has carrier.
+    pub carrier: bool,
+    /// The same of the other node, as it last said.
+    pub peer_carrier: bool,
+    /// Whether the other node is heard there.
+    pub alive: bool,
+    /// Since when nothing was heard there; none while it is heard, and where it never was.
+    pub silent_since_ms: Option<u64>,
+    /// Beats heard there in this session.
+    pub heard: u64,
 }
 
 /// The heartbeat.

@@ -81,6 +81,14 @@ impl Node {
     }
 }
 
+/// Tells this run of the agent from others.
+pub(super) fn number_of_run() -> u64 {
+    let mut run = [0; 8];
+    // Should the machine give nothing, all are alike.
+    let _ = rustix::rand::getrandom(&mut run, rustix::rand::GetRandomFlags::empty());
+    u64::from_be_bytes(run)
+}
+
 /// Keeps the channel told where the peer may be. Must be called inside a tokio runtime.
 pub(super) fn tell_addresses(
     finder: &Finder,

@@ -27,6 +27,7 @@ use twinwall_core::api::Request;
 use super::accounts::Setup;
 use super::api::error::Refusal;
 use super::apply::{Journal, Recovered, Services, recover};
+use super::audit::Audit;
 use super::calls::Calls;
 use super::channel::LinkState;
 use super::engine::assemble::{STATE, STORE};
@@ -44,6 +45,7 @@ use super::services::{self, Bound};
 use super::store::{Damage, Store};
 use super::tree::Root;
 pub use calling::Calling;
+use calling::number_of_run;
 pub use error::NodeError;
 use inside::Inside;
 pub use settings::Settings;
@@ -80,6 +82,7 @@ pub struct Node {
     services: Bound,
     failovers: Failovers,
     setup: Setup,
+    audit: Arc<Audit>,
     /// Tells this run of the agent from others.
     run: u64,
 }
@@ -135,6 +138,7 @@ impl Node {
                 services: Bound::default(),
                 failovers: Failovers::open(root),
                 setup: Setup::default(),
+                audit: Arc::new(Audit::below(root)),
                 run: number_of_run(),
             }
         });
@@ -273,6 +277,11 @@ impl Node {
         &self.setup
     }
 
+    /// Who changed what.
+    pub fn audit(&self) -> &Arc<Audit> {
+        &self.audit
+    }
+
     /// For tasks that outlive a request.
     pub fn runtime(&self) -> &tokio::runtime::Handle {
         &self.runtime
@@ -353,14 +362,6 @@ impl Node {
     fn inside(&self) -> MutexGuard<'_, Option<Inside>> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Tells this run of the agent from others.
-fn number_of_run() -> u64 {
-    let mut run = [0; 8];
-    // Should the machine give nothing, all are alike.
-    let _ = rustix::rand::getrandom(&mut run, rustix::rand::GetRandomFlags::empty());
-    u64::from_be_bytes(run)
 }
 
 /// Brings the old files of an interrupted change back, early at boot, before the services

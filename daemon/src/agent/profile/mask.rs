@@ -26,17 +26,7 @@ impl super::Rules {
     /// The content of a file of this section with every secret hidden. Lines stay lines, so
     /// that a diff of two such texts still says where they differ.
     pub fn masked(&self, path: &crate::agent::manifest::RelPath, content: &[u8]) -> Vec<u8> {
-        if is_secret(path) {
-            return WHOLE.to_vec();
-        }
-        let mut hidden: Vec<Range<usize>> = Vec::new();
-        for secret in self.secrets.iter().filter(|secret| secret.files.matches(path)) {
-            let Some(mask) = &secret.mask else { return WHOLE.to_vec() };
-            for found in mask.captures_iter(content) {
-                let part = found.get(1).or(found.get(0));
-                hidden.extend(part.map(|part| part.range()).filter(|range| !range.is_empty()));
-            }
-        }
+        let Some(mut hidden) = self.hidden(path, content) else { return WHOLE.to_vec() };
         hidden.sort_by_key(|range| range.start);
         let mut text = Vec::with_capacity(content.len());
         let mut at = 0;
@@ -51,6 +41,37 @@ impl super::Rules {
         }
         text.extend(&content[at..]);
         text
+    }
+
+    /// What is hidden of a file of this section; all of it where the whole file is secret.
+    pub fn secrets_in<'a>(
+        &self,
+        path: &crate::agent::manifest::RelPath,
+        content: &'a [u8],
+    ) -> Vec<&'a [u8]> {
+        match self.hidden(path, content) {
+            None => vec![content],
+            Some(ranges) => ranges.into_iter().map(|range| &content[range]).collect(),
+        }
+    }
+
+    /// Where its secrets are; none where the whole file is one.
+    fn hidden(
+        &self,
+        path: &crate::agent::manifest::RelPath,
+        content: &[u8],
+    ) -> Option<Vec<Range<usize>>> {
+        if is_secret(path) {
+            return None;
+        }
+        let mut hidden: Vec<Range<usize>> = Vec::new();
+        for secret in self.secrets.iter().filter(|secret| secret.files.matches(path)) {
+            for found in secret.mask.as_ref()?.captures_iter(content) {
+                let part = found.get(1).or(found.get(0));
+                hidden.extend(part.map(|part| part.range()).filter(|range| !range.is_empty()));
+            }
+        }
+        Some(hidden)
     }
 
     /// Whether anything of this file may be hidden.

@@ -11,7 +11,7 @@ use super::moment::Moment;
 use super::words::serving;
 use super::{Frame, Place, picture, plot, shown};
 use crate::agent::api::error::Refusal;
-use crate::agent::dashboard::{Dashboard, Heartbeat, NodeView};
+use crate::agent::dashboard::{Dashboard, Heartbeat, NodeView, StatusWord};
 use crate::agent::engine::overview::{Overview, SectionState};
 use crate::agent::failovers::Summary;
 use crate::agent::readiness::{Readiness, Severity};
@@ -48,7 +48,8 @@ pub(in crate::web) fn fragments(state: Result<&Dashboard, &Refusal>, plot: &Plot
     let pair = match state {
         Ok(pair) => pair,
         Err(refusal) => {
-            let ids = ["whoami", "picture", "nodes", "pair", "readiness", "sync", "events"];
+            let ids =
+                ["whoami", "picture", "nodes", "pair", "paths", "readiness", "sync", "events"];
             let mut parts: Vec<Fragment> = ids.map(|id| part(id, String::new())).into();
             parts.push(part("banner", render(&Away { message: &refusal.message })));
             parts.push(part("verdict", render(&Unknown {})));
@@ -57,13 +58,14 @@ pub(in crate::web) fn fragments(state: Result<&Dashboard, &Refusal>, plot: &Plot
         }
     };
     vec![
-        part("whoami", render(&Whoami { node: &pair.here })),
+        part("whoami", render(&Whoami::of(pair))),
         part("banner", render(&Banner::of(pair))),
         part("announce", announce(pair)),
         part("verdict", render(&Verdict::of(pair))),
         part("picture", picture::draw(pair)),
         part("nodes", render(&Nodes { nodes: nodes(pair) })),
         part("pair", render(&PairPart::of(pair, plot))),
+        part("paths", super::paths::draw(pair, plot)),
         part("readiness", render(&ReadyPart { readiness: pair.readiness.as_ref() })),
         part("sync", render(&SyncPart { sync: pair.sync.as_ref().filter(|_| pair.paired) })),
         part("events", render(&EventsPart::of(pair))),
@@ -71,7 +73,7 @@ pub(in crate::web) fn fragments(state: Result<&Dashboard, &Refusal>, plot: &Plot
 }
 
 /// A part that cannot be made is empty; templates of values fail only for want of memory.
-fn render(template: &impl Template) -> String {
+pub(super) fn render(template: &impl Template) -> String {
     template.render().unwrap_or_default()
 }
 
@@ -89,6 +91,18 @@ struct Unknown {}
 #[template(path = "part/whoami.html")]
 struct Whoami<'a> {
     node: &'a NodeView,
+    /// On a node that is not active: who is.
+    active: Option<&'a str>,
+}
+
+impl Whoami<'_> {
+    fn of(pair: &Dashboard) -> Whoami<'_> {
+        let is_active = |node: &&NodeView| node.status == StatusWord::Active;
+        let there = pair.there.as_ref().filter(is_active).filter(|_| pair.enabled);
+        let there = there.filter(|_| !is_active(&&pair.here));
+        let name = there.map(|node| node.name.as_deref().unwrap_or("the other node"));
+        Whoami { node: &pair.here, active: name }
+    }
 }
 
 /// What every page says when something must be done.
@@ -114,6 +128,12 @@ impl Banner<'_> {
         let out_of_sync = (!titles.is_empty() && job.is_none()).then_some(titles);
         Banner { out_of_sync, job, alarms: &pair.alarms }
     }
+}
+
+/// The sections that would be another version after a move.
+pub(super) fn different_titles(pair: &Dashboard) -> Vec<String> {
+    let sync = pair.sync.as_ref().filter(|_| pair.paired);
+    sync.map(different).unwrap_or_default().into_iter().map(str::to_owned).collect()
 }
 
 fn different(sync: &Overview) -> Vec<&str> {
@@ -276,7 +296,7 @@ impl Beat {
             round_trip: beat.round_trip_ms.map(|ms| format!("{ms:.1} ms")),
             lines,
             highest: format!("{highest:.1} ms"),
-            loss: plot::loss(plot).map(|loss| format!("{loss:.0} %")),
+            loss: plot::loss(&plot.beats).map(|loss| format!("{loss:.0} %")),
             missed: plot::missed(plot),
         }
     }

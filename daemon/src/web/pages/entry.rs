@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use askama::Template;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -13,7 +13,8 @@ use crate::agent::accounts::{Role, Secret};
 use crate::agent::api::accounts::FirstAccount;
 use crate::agent::api::error::{Code, Refusal};
 use crate::agent::api::sync::Taken;
-use crate::web::access::{SESSION, cookie, set_cookie};
+use crate::agent::audit::SignIn;
+use crate::web::access::{Person, SESSION, cookie, own_path, set_cookie};
 use crate::web::agent::Name;
 use crate::web::csrf;
 use crate::web::listen::Ends;
@@ -23,10 +24,27 @@ use crate::web::state::Shared;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
-struct SignIn {
+struct SignInPage {
     page: Frame,
+    wanted: Wanted,
+}
+
+/// What the form holds.
+#[derive(Default)]
+struct Wanted {
     name: String,
     wrong: Option<String>,
+    /// Where to go on.
+    next: String,
+    /// A session was there, and has ended.
+    ended: bool,
+}
+
+/// Where somebody was.
+#[derive(Deserialize)]
+pub(super) struct Back {
+    #[serde(default)]
+    next: String,
 }
 
 #[derive(Template)]
@@ -44,6 +62,8 @@ struct SetUp {
 pub(super) struct Credentials {
     name: String,
     password: String,
+    #[serde(default)]
+    next: String,
 }
 
 #[derive(Deserialize)]
@@ -79,16 +99,26 @@ fn is_fresh(console: &Shared) -> Result<bool, Refusal> {
     console.accounts.now().map(|accounts| accounts.accounts.is_empty())
 }
 
-pub(super) async fn sign_in_page(State(console): State<Shared>, headers: HeaderMap) -> Response {
+pub(super) async fn sign_in_page(
+    State(console): State<Shared>,
+    headers: HeaderMap,
+    Query(back): Query<Back>,
+) -> Response {
     match is_fresh(&console) {
         Ok(true) => Redirect::to("/set-up").into_response(),
-        Ok(false) => knock(&headers, |csrf| sign_in_form(csrf, String::new(), None)),
+        Ok(false) => {
+            // Whoever signs out has no such cookie any more.
+            let ended = cookie(&headers, SESSION).is_some();
+            let next = own_path(&back.next).map(str::to_owned).unwrap_or_default();
+            let wanted = Wanted { ended, next, ..Wanted::default() };
+            knock(&headers, |csrf| sign_in_form(csrf, wanted))
+        }
         Err(refusal) => failed(&refusal),
     }
 }
 
-fn sign_in_form(csrf: String, name: String, wrong: Option<String>) -> Response {
-    shown(&SignIn { page: Frame::outside("Sign in", csrf), name, wrong })
+fn sign_in_form(csrf: String, wanted: Wanted) -> Response {
+    shown(&SignInPage { page: Frame::outside("Sign in", csrf), wanted })
 }
 
 pub(super) async fn sign_in(
@@ -97,15 +127,20 @@ pub(super) async fn sign_in(
     headers: HeaderMap,
     Knocked(credentials): Knocked<Credentials>,
 ) -> Response {
-    let Credentials { name, password } = credentials;
+    let Credentials { name, password, next } = credentials;
     let compared = compare(&console, &name, password, ends.visitor).await;
-    let opened = compared.and_then(|account| console.sessions.open(&account, Instant::now()));
+    let opened =
+        compared.and_then(|account| console.sessions.open(&account, ends.visitor, Instant::now()));
     match opened {
-        Ok(secret) => with_cookie(Redirect::to("/"), set_cookie(SESSION, secret.text())),
+        Ok(secret) => {
+            let next = Redirect::to(own_path(&next).unwrap_or("/"));
+            with_cookie(next, set_cookie(SESSION, secret.text()))
+        }
         Err(refusal) => {
             let status = refusal.code.status();
             let wrong = Some(refusal.message);
-            (status, knock(&headers, |csrf| sign_in_form(csrf, name, wrong))).into_response()
+            let form = |csrf| sign_in_form(csrf, Wanted { name, next, wrong, ended: false });
+            (status, knock(&headers, form)).into_response()
         }
     }
 }
@@ -164,7 +199,9 @@ pub(super) async fn set_up(
         return refused(&refusal);
     }
     let compared = compare(&console, &name, password, ends.visitor).await;
-    match compared.and_then(|account| console.sessions.open(&account, Instant::now())) {
+    let opened =
+        compared.and_then(|account| console.sessions.open(&account, ends.visitor, Instant::now()));
+    match opened {
         Ok(secret) => with_cookie(Redirect::to("/"), set_cookie(SESSION, secret.text())),
         Err(_) => Redirect::to("/sign-in").into_response(),
     }
@@ -173,6 +210,8 @@ pub(super) async fn set_up(
 pub(super) async fn sign_out(State(console): State<Shared>, posted: Posted<Nothing>) -> Response {
     if let Some(secret) = &posted.person.session {
         console.sessions.close(secret);
+        let Person { name, from, .. } = &posted.person;
+        console.telling.tell(SignIn::SignedOut, Some(name), *from);
     }
     with_cookie(Redirect::to("/sign-in"), set_cookie(SESSION, ""))
 }
@@ -183,5 +222,11 @@ pub(super) async fn sign_out_everywhere(
 ) -> Response {
     let Posted { person, fields: Nothing {} } = posted;
     console.sessions.close_all_of(&person.name);
+    let path = format!("/api/v1/accounts/{}/sign-out", person.name);
+    let ended = console.agent.post::<Taken>(&path, &serde_json::json!({}), &person.name()).await;
+    if ended.is_err() {
+        // On the passive node, or without an agent, only those of this console.
+        console.telling.tell(SignIn::SignedOutEverywhere, Some(&person.name), person.from);
+    }
     with_cookie(Redirect::to("/sign-in"), set_cookie(SESSION, ""))
 }

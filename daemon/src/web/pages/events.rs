@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Router;
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::response::Response;
 use axum::routing::get;
@@ -12,7 +11,8 @@ use serde::Deserialize;
 
 use super::dashboard::Fragment;
 use super::moment::Moment;
-use super::{Frame, Place, failed, failover, live, shown};
+use super::{Frame, Page as Address, Place, failed, failover, live, of, shown};
+use crate::agent::accounts::Role;
 use crate::agent::api::error::Refusal;
 use crate::agent::failovers::{EventKind, Report, Summary, Told, TwoNodes, Whose};
 use crate::web::access::SignedIn;
@@ -28,11 +28,12 @@ const REPORTS: usize = 10;
 const LATE_MS: u64 = 60_000;
 
 /// The events' pages.
-pub(super) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/events", get(page))
-        .route("/events/live", get(news))
-        .route("/failovers/{id}", get(failover::page))
+pub(super) fn pages() -> Vec<Address> {
+    vec![
+        of(Role::Viewer, "/events", get(page)),
+        of(Role::Viewer, "/events/live", get(news)),
+        of(Role::Viewer, "/failovers/{id}", get(failover::page)),
+    ]
 }
 
 /// What stands behind the question mark; what is empty or unknown filters nothing.

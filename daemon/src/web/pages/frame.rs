@@ -19,11 +19,28 @@ pub(super) enum Place {
     Sync,
     Events,
     Pairing,
+    Role,
+    Diagnostics,
+    Api,
+    Access,
+    Audit,
+    /// One's own; the account's menu leads there.
+    Account,
 }
 
 impl Place {
     /// In their order.
-    const ALL: [Place; 4] = [Place::Dashboard, Place::Sync, Place::Events, Place::Pairing];
+    const ALL: [Place; 9] = [
+        Place::Dashboard,
+        Place::Sync,
+        Place::Events,
+        Place::Pairing,
+        Place::Role,
+        Place::Diagnostics,
+        Place::Api,
+        Place::Access,
+        Place::Audit,
+    ];
 
     pub(super) fn path(self) -> &'static str {
         match self {
@@ -31,6 +48,12 @@ impl Place {
             Place::Sync => "/sync",
             Place::Events => "/events",
             Place::Pairing => "/pairing",
+            Place::Role => "/role",
+            Place::Diagnostics => "/diagnostics",
+            Place::Api => "/api-reference",
+            Place::Access => "/access",
+            Place::Audit => "/audit",
+            Place::Account => "/account",
         }
     }
 
@@ -40,13 +63,27 @@ impl Place {
             Place::Sync => "Synchronisation",
             Place::Events => "Events",
             Place::Pairing => "Pairing",
+            Place::Role => "Role",
+            Place::Diagnostics => "Diagnostics",
+            Place::Api => "API",
+            Place::Access => "Access",
+            Place::Audit => "Audit log",
+            Place::Account => "Your account",
         }
     }
 
     /// Who may see it.
     pub(super) fn least(self) -> Role {
         match self {
-            Place::Dashboard | Place::Sync | Place::Events | Place::Pairing => Role::Viewer,
+            Place::Dashboard
+            | Place::Sync
+            | Place::Events
+            | Place::Pairing
+            | Place::Diagnostics
+            | Place::Api
+            | Place::Account => Role::Viewer,
+            Place::Role => Role::Operator,
+            Place::Access | Place::Audit => Role::Administrator,
         }
     }
 }

@@ -1,7 +1,12 @@
 //! The pages. Each is a template and the values that it shows; what every page has around it
-//! is made here. Words for the state of the pair come from the agent.
+//! is made here, and the table of their addresses says who may. Words for the state of the pair
+//! come from the agent.
 
+mod access;
+mod account;
+mod audit;
 pub(super) mod dashboard;
+mod diagnostics;
 mod diff;
 mod entry;
 mod events;
@@ -11,39 +16,100 @@ mod jobs;
 mod live;
 mod moment;
 mod pairing;
+mod paths;
 mod picture;
 mod plot;
+mod reference;
+mod role;
 mod sync;
+mod tokens;
 mod words;
+mod wrong;
 
 use askama::Template;
-use axum::Router;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Extension, Router};
 
-use super::access::Person;
+use super::access::{Least, Person};
 use super::body;
 use super::state::{Console, Shared};
+use crate::agent::accounts::Role;
 use crate::agent::api::error::Refusal;
 
 pub(super) use frame::Notice;
 use frame::{Frame, Place};
 
-/// All pages.
+/// An address with its pages.
+pub(super) struct Page {
+    pub(super) path: &'static str,
+    /// Who may; none for whoever comes.
+    pub(super) least: Option<Least>,
+    serve: MethodRouter<Shared>,
+}
+
+/// For whoever comes.
+fn open(path: &'static str, serve: MethodRouter<Shared>) -> Page {
+    Page { path, least: None, serve }
+}
+
+/// For whoever has this role, or one that may more.
+fn of(role: Role, path: &'static str, serve: MethodRouter<Shared>) -> Page {
+    Page { path, least: Some(Least { sees: role, orders: role }), serve }
+}
+
+impl Page {
+    /// Its form is for whoever has this role, which may more.
+    fn orders(mut self, role: Role) -> Page {
+        self.least.iter_mut().for_each(|least| least.orders = role);
+        self
+    }
+}
+
+/// Every page: who may see it and send its form stands here and nowhere else.
+pub(super) fn table() -> Vec<Page> {
+    let [viewer, operator, administrator] = [Role::Viewer, Role::Operator, Role::Administrator];
+    let own = vec![
+        open("/sign-in", get(entry::sign_in_page).post(entry::sign_in)),
+        open("/set-up", get(entry::set_up_page).post(entry::set_up)),
+        of(viewer, "/", get(dashboard::page)),
+        of(viewer, "/live", get(live::follow)),
+        of(viewer, "/sign-out", post(entry::sign_out)),
+        of(viewer, "/sign-out-everywhere", post(entry::sign_out_everywhere)),
+        of(viewer, "/account", get(account::page)),
+        of(viewer, "/account/password", post(account::set_password)),
+        of(viewer, "/account/tokens", post(account::add_token)),
+        of(viewer, "/account/tokens/{token}/revoke", post(account::remove_token)),
+        of(viewer, "/diagnostics", get(diagnostics::page)),
+        of(viewer, "/api-reference", get(reference::page)),
+        of(viewer, "/api-reference/{group}", get(reference::group)),
+        of(operator, "/role", get(role::page)),
+        of(operator, "/role/switchover", post(role::switchover)),
+        of(operator, "/role/maintenance", post(role::maintenance_on)),
+        of(operator, "/role/maintenance/end", post(role::maintenance_off)),
+        of(administrator, "/access", get(access::page).post(access::add)),
+        of(administrator, "/access/{name}", get(access::one)),
+        of(administrator, "/access/{name}/role", post(access::set_role)),
+        of(administrator, "/access/{name}/sign-out", post(access::end_sessions)),
+        of(administrator, "/access/{name}/password", post(access::set_password)),
+        of(administrator, "/access/{name}/remove", get(access::ask_remove).post(access::remove)),
+        of(administrator, "/access/{name}/tokens", post(access::add_token)),
+        of(administrator, "/access/{name}/tokens/{token}/revoke", post(access::remove_token)),
+        of(administrator, "/audit", get(audit::page)),
+        // Who may see or stop a job says the agent: whoever may order it.
+        of(viewer, "/jobs/{id}/live", get(jobs::follow)),
+        of(viewer, "/jobs/{id}/cancel", post(jobs::cancel)),
+    ];
+    [own, sync::pages(), events::pages(), pairing::pages()].into_iter().flatten().collect()
+}
+
+/// All pages, closed to whoever may not.
 pub(super) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/", get(dashboard::page))
-        .route("/live", get(live::follow))
-        .merge(sync::router())
-        .merge(events::router())
-        .merge(pairing::router())
-        .route("/jobs/{id}/live", get(jobs::follow))
-        .route("/jobs/{id}/cancel", post(jobs::cancel))
-        .route("/sign-in", get(entry::sign_in_page).post(entry::sign_in))
-        .route("/set-up", get(entry::set_up_page).post(entry::set_up))
-        .route("/sign-out", post(entry::sign_out))
-        .route("/sign-out-everywhere", post(entry::sign_out_everywhere))
+    table().into_iter().fold(Router::new(), |router, Page { path, least, serve }| match least {
+        None => router.route(path, serve),
+        Some(least) => router.route(path, serve.layer(Extension(least))),
+    })
 }
 
 /// A template as an answer.

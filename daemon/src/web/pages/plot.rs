@@ -41,8 +41,8 @@ pub(super) fn missed(plot: &Plot) -> Vec<(String, String)> {
 }
 
 /// Of the last minute in hundredths, what was not heard.
-pub(super) fn loss(plot: &Plot) -> Option<f64> {
-    let sum = |all: fn(&(f64, f64)) -> f64| plot.beats.iter().map(all).sum::<f64>();
+pub(super) fn loss(seconds: &VecDeque<(f64, f64)>) -> Option<f64> {
+    let sum = |all: fn(&(f64, f64)) -> f64| seconds.iter().map(all).sum::<f64>();
     let (due, heard) = (sum(|beat| beat.0), sum(|beat| beat.1));
     (due > 0.0).then(|| 100.0 * missing(due, heard) / due)
 }
@@ -71,7 +71,7 @@ mod tests {
         assert_eq!((lines.len(), highest), (2, 2.0));
         assert!(lines[0].ends_with("172,2.0 "), "{lines:?}");
         assert_eq!(missed(&plot).len(), 2);
-        assert_eq!(loss(&plot), Some(35.0));
-        assert_eq!(loss(&Plot::default()), None);
+        assert_eq!(loss(&plot.beats), Some(35.0));
+        assert_eq!(loss(&VecDeque::new()), None);
     }
 }

@@ -13,7 +13,7 @@ fn folder() -> PathBuf {
 }
 
 /// Of each there is a picture in every form.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 29] = [
     "set-up",
     "sign-in",
     "dashboard",
@@ -29,6 +29,20 @@ const PAGES: [&str; 15] = [
     "sync-version",
     "events",
     "failover",
+    "sign-in-again",
+    "access",
+    "access-wrong",
+    "access-one",
+    "access-remove",
+    "token-made",
+    "account",
+    "audit",
+    "role",
+    "role-passive",
+    "role-maintenance",
+    "diagnostics",
+    "api",
+    "api-group",
 ];
 
 /// Runs a script on both consoles; it gets these tokens, and leaves pictures of these pages.

@@ -3,6 +3,7 @@
 //!
 //! Needs the guard's binary beside the command (`cargo build`).
 
+mod access;
 mod browser;
 pub(crate) mod support;
 

@@ -7,7 +7,6 @@ mod orders;
 mod view;
 
 use askama::Template;
-use axum::Router;
 use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -15,7 +14,7 @@ use axum::routing::{get, post};
 use twinwall_core::api::Status;
 use twinwall_core::beat::RoleWord;
 
-use super::{Frame, Place, failed, shown};
+use super::{Frame, Page, Place, failed, of, shown};
 use crate::agent::accounts::Role;
 use crate::agent::api::error::Refusal;
 use crate::agent::failover_test::Move;
@@ -35,15 +34,17 @@ const PATH: &str = "/pairing";
 const OTHER: &str = "the other node";
 
 /// The page and its orders.
-pub(super) fn router() -> Router<Shared> {
-    Router::new()
-        .route(PATH, get(page))
-        .route("/pairing/invite", post(orders::invite))
-        .route("/pairing/join", post(orders::join))
-        .route("/pairing/replace", post(orders::replace))
-        .route("/pairing/rotate", post(orders::rotate))
-        .route("/pairing/unpair", post(orders::unpair))
-        .route("/pairing/test", post(orders::test))
+pub(super) fn pages() -> Vec<Page> {
+    let [viewer, operator, administrator] = [Role::Viewer, Role::Operator, Role::Administrator];
+    vec![
+        of(viewer, PATH, get(page)),
+        of(administrator, "/pairing/invite", post(orders::invite)),
+        of(administrator, "/pairing/join", post(orders::join)),
+        of(administrator, "/pairing/replace", post(orders::replace)),
+        of(administrator, "/pairing/rotate", post(orders::rotate)),
+        of(administrator, "/pairing/unpair", post(orders::unpair)),
+        of(operator, "/pairing/test", post(orders::test)),
+    ]
 }
 
 #[derive(Template)]

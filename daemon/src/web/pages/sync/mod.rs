@@ -6,10 +6,9 @@ mod force;
 mod overview;
 mod section;
 
-use axum::Router;
 use axum::routing::{get, post};
 
-use super::{Frame, Place};
+use super::{Frame, Page, Place, of};
 use crate::agent::accounts::Role;
 use crate::agent::api::error::Refusal;
 use crate::agent::dashboard::{Dashboard, StatusWord};
@@ -17,17 +16,19 @@ use crate::agent::engine::overview::{Overview, SectionState, SectionView};
 use crate::agent::engine::standing::{Changed, Direction};
 use crate::agent::section::Section;
 use crate::web::access::Person;
-use crate::web::state::Shared;
 
 /// The pages of the synchronisation.
-pub(super) fn router() -> Router<Shared> {
-    Router::new()
-        .route("/sync", get(overview::page))
-        .route("/sync/live", get(overview::live))
-        .route("/sync/force", get(force::choose).post(force::order))
-        .route("/sync/cancel", post(force::cancel))
-        .route("/sync/{section}", get(section::page))
-        .route("/sync/{section}/versions/{version}", get(section::version).post(section::restore))
+pub(super) fn pages() -> Vec<Page> {
+    let [viewer, operator, administrator] = [Role::Viewer, Role::Operator, Role::Administrator];
+    let version = get(section::version).post(section::restore);
+    vec![
+        of(viewer, "/sync", get(overview::page)),
+        of(viewer, "/sync/live", get(overview::live)),
+        of(operator, "/sync/force", get(force::choose).post(force::order)),
+        of(operator, "/sync/cancel", post(force::cancel)),
+        of(viewer, "/sync/{section}", get(section::page)),
+        of(operator, "/sync/{section}/versions/{version}", version).orders(administrator),
+    ]
 }
 
 /// Whether a section is not the same on both nodes, so that a synchronisation would change it.

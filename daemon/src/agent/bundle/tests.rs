@@ -1,0 +1,56 @@
+//! What is hidden, and what an archive holds.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use super::*;
+
+fn scrub(secrets: &[&str]) -> Scrub {
+    Scrub::from(secrets.iter().map(|it| it.as_bytes().to_vec()).collect::<BTreeSet<_>>())
+}
+
+#[test]
+fn what_is_a_secret_here_or_is_written_like_one_is_hidden_and_nothing_else() {
+    let scrub =
+        scrub(&["s3cret-of-the-pair", "abc", "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA"]);
+    let pem = "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----";
+    for (text, wanted) in [
+        ("x s3cret-of-the-pair y", "x ****** y"),
+        ("hash '$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA'", "hash '******'"),
+        ("abc stays in abcd", "abc stays in abcd"),
+        ("password = \"hunter2\"\nname = \"gw-a\"", "password = \"******\"\nname = \"gw-a\""),
+        ("\"psk\": \"x y\", \"role\": \"active\"", "\"psk\": \"****** y\", \"role\": \"active\""),
+        (&format!("a {pem} b"), "a ****** b"),
+        ("key_file = \"etc/twinwall/key\"", "key_file = \"etc/twinwall/key\""),
+    ] {
+        assert_eq!(String::from_utf8_lossy(&scrub.hide(text.as_bytes())), wanted, "{text}");
+    }
+}
+
+#[test]
+fn a_bundle_is_a_folder_of_bounded_parts() {
+    let parts = vec![
+        Part::new("small.txt", "it knows hunter22hunter22"),
+        Part::new("long.txt", vec![b'x'; 3 * MAX_PART]),
+    ];
+    let many = (0..40).map(|at| Part::new(&format!("more/{at}.txt"), vec![b'y'; MAX_PART]));
+    let bundle = pack("gw a/b", parts.into_iter().chain(many).collect(), &scrub(&["hunter22"]));
+    let bundle = bundle.expect("packed");
+    assert!(bundle.name.starts_with("twinwall-gw-a-b-") && bundle.name.ends_with(".tar.gz"));
+    assert!(bundle.bytes.len() < 1 << 20, "{}", bundle.bytes.len());
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(bundle.bytes.as_slice()));
+    let (mut names, mut all, mut text) = (Vec::new(), 0, String::new());
+    for entry in archive.entries().expect("an archive") {
+        let mut entry = entry.expect("a file");
+        names.push(entry.path().expect("a name").to_string_lossy().into_owned());
+        all += entry.size();
+        if names.last().is_some_and(|name| name.ends_with("/small.txt")) {
+            entry.read_to_string(&mut text).expect("text");
+        }
+    }
+    let folder = bundle.name.trim_end_matches(".tar.gz");
+    assert!(names.iter().all(|name| name.starts_with(folder)), "{names:?}");
+    assert!(names.iter().any(|name| name.ends_with("/left-out.txt")), "{names:?}");
+    assert!(all < MAX_ALL as u64 + (64 << 10), "{all}");
+    assert_eq!(text, "it knows ************");
+}

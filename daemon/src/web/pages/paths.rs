@@ -1,0 +1,40 @@
+//! The paths between the nodes, as a table that changes by itself.
+
+use askama::Template;
+
+use super::dashboard::render;
+use super::moment::Moment;
+use super::plot;
+use crate::agent::dashboard::{Dashboard, PathView};
+use crate::web::hub::Plot;
+
+#[derive(Template)]
+#[template(path = "part/paths.html")]
+struct Paths<'a> {
+    rows: Vec<Row<'a>>,
+    round_trip: Option<String>,
+}
+
+/// A path.
+struct Row<'a> {
+    path: &'a PathView,
+    silent: Option<Moment>,
+    /// Of the last minute.
+    lost: Option<String>,
+}
+
+/// The table of all of them.
+pub(super) fn draw(pair: &Dashboard, plot: &Plot) -> String {
+    let row = |path| {
+        let path: &PathView = path;
+        let seconds = plot.paths.get(&path.interface).map(|beats| &beats.seconds);
+        Row {
+            path,
+            silent: path.silent_since_ms.map(Moment::of),
+            lost: seconds.and_then(plot::loss).map(|loss| format!("{loss:.0} %")),
+        }
+    };
+    let round_trip = pair.heartbeat.as_ref().and_then(|beat| beat.round_trip_ms);
+    let round_trip = round_trip.map(|ms| format!("{ms:.1} ms"));
+    render(&Paths { rows: pair.paths.iter().map(row).collect(), round_trip })
+}
