@@ -79,7 +79,7 @@ pub fn serve(root: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
 }
 
 /// What is freed goes back to the system. Else the allocator learns from the first comparison of
-/// a password that blocks of 19 MiB come and go, and keeps that much for the next one; and each
+/// a password that blocks of 9 MiB come and go, and keeps that much for the next one; and each
 /// thread has an arena of its own, which keeps what its largest answer took.
 fn give_memory_back() {
     #[cfg(target_env = "gnu")]

@@ -19,7 +19,7 @@ use crate::agent::audit::SignIn;
 const BY_ADDRESS: (u32, Duration) = (10, Duration::from_secs(6));
 /// Guesses at one name from everywhere.
 const BY_NAME: (u32, Duration) = (20, Duration::from_secs(3));
-/// Passwords that wait to be compared: each takes its time and 19 MiB.
+/// Passwords that wait to be compared: each takes its time and 9 MiB.
 const MAX_WAITING: usize = 16;
 /// Addresses that are remembered with the name that signed in there.
 const MAX_KNOWN: usize = 256;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::error::{Doing, Result};
@@ -22,14 +23,21 @@ pub fn introduce(gateways: &[Gateway; 2]) -> Result<()> {
     if accounts(&gateways[0]).exists() {
         return Ok(());
     }
+    for gateway in gateways {
+        let socket = gateway.tree().join("run/twinwall/agent.sock");
+        wait::until("the start of both agents", WITHIN, || {
+            UnixStream::connect(&socket).map(drop).map_err(|cause| cause.to_string())
+        })?;
+    }
+    // Before they know each other: in a pair it is the active's alone, and none is active yet.
+    let add = ["account", "add", NAME, "--role", "administrator"];
+    gateways[0].ask_beside(&add, &format!("{PASSWORD}\n"))?;
     for (from, to) in [(0, 1), (1, 0)] {
         let card = gateways[from].ask_beside(&["pair", "export"], "")?;
         let path = gateways[to].tree().join("card.json");
         fs::write(&path, card).doing(format!("write {}", path.display()))?;
         gateways[to].ask_beside(&["pair", "import", &path.to_string_lossy()], "")?;
     }
-    let add = ["account", "add", NAME, "--role", "administrator"];
-    gateways[0].ask_beside(&add, &format!("{PASSWORD}\n"))?;
     let there = accounts(&gateways[1]);
     wait::until("the accounts on both gateways", WITHIN, || match fs::read_to_string(&there) {
         Ok(text) if text.contains(NAME) => Ok(()),

@@ -39,7 +39,7 @@ function ask(session, path, headers = {}, body = "") {
     stream.on("data", (part) => { answer.text += part; });
     stream.on("end", () => resolve(answer));
     stream.on("error", reject);
-    stream.end(body);
+    if (body) stream.end(body);
   });
 }
 

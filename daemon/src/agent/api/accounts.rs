@@ -245,7 +245,7 @@ fn must_count(node: &Node) -> Result<(), Refusal> {
     )))
 }
 
-/// Hashes at a time: each takes 19 MiB.
+/// Hashes at a time: each takes 9 MiB.
 static HASHING: Semaphore = Semaphore::const_new(1);
 
 /// Not while a forced synchronisation runs, which may bring other accounts.
