@@ -247,14 +247,14 @@ pub(super) static SYNC_LOGS: Key<Toggle> = Key {
     name: "logs",
     kind: Toggle,
     absent: Absent::Default("false"),
-    about: "Synchronise logs and reports: each node holds and shows those of both.",
+    about: "Synchronise logs and reports: each node holds and shows those of both. Kept on both nodes, without effect in this release.",
 };
 pub(super) static SYNC_SNMP: Key<Toggle> = Key {
     section: "sync",
     name: "snmp",
     kind: Toggle,
     absent: Absent::Default("false"),
-    about: "SNMP data from both appliances: who polls one node gets the data of both.",
+    about: "SNMP data from both appliances: who polls one node gets the data of both. Kept on both nodes, without effect in this release.",
 };
 pub(super) static OVERRIDE: Key<Prerequisites> = Key {
     section: "preflight",

@@ -18,16 +18,12 @@ pub(crate) enum Ha {
     Enable(HaEnableArgs),
     /// Turn high availability off; both nodes go on by themselves
     Disable(HaDisableArgs),
-    /// Show the kept versions of the settings, the newest first
+    /// Show the kept versions of the settings and what each brought, the newest first
     History(HaShowArgs),
+    /// Show the interfaces of both nodes with link, speed and addresses
+    Interfaces(HaShowArgs),
     /// Put a version of the settings back on both nodes
-    Restore {
-        /// Its number, as 'twinwall ha history' shows it
-        version: u64,
-        /// Do not write the nodes' own network configuration: you look after it
-        #[arg(long)]
-        addresses_by_hand: bool,
-    },
+    Restore(HaRestoreArgs),
     /// Say whether high availability is on: exit code 0 if it is, 1 if not
     ///
     /// Reads pair.toml and asks nobody; for scripts and service units. One that is wrong or
@@ -53,6 +49,9 @@ pub(crate) struct HaSetArgs {
     /// Do not write the nodes' own network configuration: you look after it
     #[arg(long)]
     pub(crate) addresses_by_hand: bool,
+    /// Show what would happen on each node, and change nothing
+    #[arg(long)]
+    pub(crate) preview: bool,
 }
 
 #[derive(Args)]
@@ -60,6 +59,9 @@ pub(crate) struct HaEnableArgs {
     /// Do not write the nodes' own network configuration: you look after it
     #[arg(long)]
     pub(crate) addresses_by_hand: bool,
+    /// Show what would happen on each node, and change nothing
+    #[arg(long)]
+    pub(crate) preview: bool,
 }
 
 #[derive(Args)]
@@ -70,4 +72,19 @@ pub(crate) struct HaDisableArgs {
     /// Do not write the nodes' own network configuration: you look after it
     #[arg(long)]
     pub(crate) addresses_by_hand: bool,
+    /// Show what would happen on each node, and change nothing
+    #[arg(long)]
+    pub(crate) preview: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct HaRestoreArgs {
+    /// Its number, as 'twinwall ha history' shows it
+    pub(crate) version: u64,
+    /// Do not write the nodes' own network configuration: you look after it
+    #[arg(long)]
+    pub(crate) addresses_by_hand: bool,
+    /// Show what would happen on each node, and change nothing
+    #[arg(long)]
+    pub(crate) preview: bool,
 }

@@ -2,16 +2,19 @@
 
 use std::path::Path;
 
+use twinwall::agent::api::error::Detail;
 use twinwall::agent::api::ha::{RestoreSettings, SetSettings};
+use twinwall::agent::api::settings::PreviewOrder;
 use twinwall::agent::ha::turn::{TurnOff, TurnOn};
 use twinwall::agent::ha::{Done, HaView, PeerView};
 use twinwall::agent::jobs::JobView;
 use twinwall::agent::settings::revision::Standing;
 use twinwall::agent::settings::view::{HaInterface, Policy};
-use twinwall::agent::settings::{self, Change, Version};
+use twinwall::agent::settings::{self, Change};
 use twinwall::agent::sysctls::SysctlView;
 use twinwall::failure::{Exit, Failure};
 
+use super::ha_look;
 use crate::api_client::Api;
 use crate::cli::{Ha, HaSetArgs};
 use crate::show::{print, print_json};
@@ -24,17 +27,27 @@ pub(super) fn ha(root: &Path, order: &Ha) -> Result<(), Failure> {
         Ha::Set(args) => set(&api, args),
         Ha::Enable(args) => {
             let order = TurnOn { addresses_by_hand: args.addresses_by_hand };
+            if args.preview {
+                return ha_look::preview(&api, &PreviewOrder::Enable(order));
+            }
             follow(&api, &api.post("/api/v1/ha/enable", &order)?)
         }
         Ha::Disable(args) => {
             let keep_virtual = !args.drop_virtual;
             let order = TurnOff { keep_virtual, addresses_by_hand: args.addresses_by_hand };
+            if args.preview {
+                return ha_look::preview(&api, &PreviewOrder::Disable(order));
+            }
             follow(&api, &api.post("/api/v1/ha/disable", &order)?)
         }
-        Ha::History(args) => history(&api, args.json),
-        Ha::Restore { version, addresses_by_hand } => {
-            let (version, addresses_by_hand) = (*version, *addresses_by_hand);
-            let order = RestoreSettings { version, addresses_by_hand };
+        Ha::History(args) => ha_look::history(&api, args.json),
+        Ha::Interfaces(args) => ha_look::interfaces(&api, args.json),
+        Ha::Restore(args) => {
+            let (version, addresses_by_hand) = (args.version, args.addresses_by_hand);
+            let order = RestoreSettings { version, seen: None, addresses_by_hand };
+            if args.preview {
+                return ha_look::preview(&api, &PreviewOrder::Restore(order));
+            }
             tell(&api.post("/api/v1/ha/restore", &order)?)
         }
         Ha::IsEnabled => is_enabled(root),
@@ -69,6 +82,10 @@ fn text(view: &HaView) -> String {
         yes(settings.sync.logs),
         yes(settings.sync.snmp),
     );
+    let on = [("sync.logs", settings.sync.logs), ("sync.snmp", settings.sync.snmp)];
+    let is_on = |it: &&Detail| on.contains(&(it.place.as_str(), true));
+    let noted = view.without_effect.iter().filter(is_on);
+    text.extend(noted.map(|it| format!("{}: {}\n\n", it.place, it.message)));
     text.extend(settings.interfaces.iter().map(interface));
     text += "\nKernel settings of this node that a failover needs\n";
     text.extend(view.kernel.iter().map(sysctl));
@@ -132,6 +149,9 @@ fn set(api: &Api, args: &HaSetArgs) -> Result<(), Failure> {
     let removed = removed.map(|name| Change::RemoveInterface { name: name.clone() });
     let changes = args.changes.iter().cloned().chain(removed).collect();
     let order = SetSettings { changes, seen: None, addresses_by_hand: args.addresses_by_hand };
+    if args.preview {
+        return ha_look::preview(api, &PreviewOrder::Set(order));
+    }
     tell(&api.post("/api/v1/ha/set", &order)?)
 }
 
@@ -151,24 +171,6 @@ fn follow(api: &Api, started: &JobView) -> Result<(), Failure> {
     let notes = notes.unwrap_or_default();
     print(&notes.iter().map(|note| format!("But {note}\n")).collect::<String>())?;
     print("Done.\n")
-}
-
-fn history(api: &Api, json: bool) -> Result<(), Failure> {
-    let versions: Vec<Version> = api.get("/api/v1/ha/versions")?;
-    if json {
-        return print_json(&versions);
-    }
-    let line = |version: &Version| {
-        let note = version.note.as_ref().map_or_else(String::new, |it| format!("      {it}\n"));
-        format!(
-            "{}  {:>4}  by {} on {}\n{note}",
-            system::local_time(version.at_ms),
-            version.revision.number,
-            version.who,
-            version.node
-        )
-    };
-    print(&versions.iter().rev().map(line).collect::<String>())
 }
 
 /// For units and scripts: the answer is the exit code too.

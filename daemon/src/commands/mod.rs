@@ -10,6 +10,7 @@ mod check;
 mod events;
 mod failovers;
 mod ha;
+mod ha_look;
 mod jobs;
 mod keygen;
 mod pair;

@@ -16,8 +16,10 @@ use crate::agent::ha::turn::{self, TurnOff, TurnOn};
 use crate::agent::ha::{self, Basis, Done, HaView};
 use crate::agent::jobs::JobView;
 use crate::agent::netconf::live;
+use crate::agent::node::Node;
 use crate::agent::settings::change::MAX_CHANGES;
 use crate::agent::settings::edit::edit;
+use crate::agent::settings::history::Current;
 use crate::agent::settings::{Change, HaSettings, Revision, Source, Value, Version, check};
 
 /// All settings, as a page sends them back.
@@ -53,6 +55,9 @@ pub struct SetSettings {
 pub struct RestoreSettings {
     /// Its number, as the list of versions has it.
     pub version: u64,
+    /// The revision that was seen, if that matters.
+    #[serde(default)]
+    pub seen: Option<Revision>,
     /// The administrator looks after the nodes' own network configuration.
     #[serde(default)]
     pub addresses_by_hand: bool,
@@ -116,23 +121,27 @@ async fn replace(
     caller: Caller,
     body: Body<PutSettings>,
 ) -> Result<Json<Done>, Refusal> {
-    let PutSettings { settings, seen, addresses_by_hand } = body.0;
-    check::each_once(&settings)?;
-    let basis = Basis {
-        who: caller.who,
-        seen: Some(seen),
-        source: Source::Entered,
-        by_hand: addresses_by_hand,
-    };
-    let done = ha::change(&shared.node, basis, |current| {
+    let order = body.0;
+    let basis = order.basis(caller.who);
+    ha::change(&shared.node, basis, |current| order.text(current)).await.map(Json)
+}
+
+impl PutSettings {
+    pub(super) fn basis(&self, who: String) -> Basis {
+        let (seen, by_hand) = (Some(self.seen), self.addresses_by_hand);
+        Basis { who, seen, source: Source::Entered, by_hand }
+    }
+
+    /// The text with these settings in it.
+    pub(super) fn text(&self, current: &Current) -> Result<String, Refusal> {
+        check::each_once(&self.settings)?;
         let old = HaSettings::from(&check::read(&current.text)?);
-        if (settings.enabled, settings.pair_id) != (old.enabled, old.pair_id) {
+        if (self.settings.enabled, self.settings.pair_id) != (old.enabled, old.pair_id) {
             let message = "not changed this way; use enable and disable, and pairing".to_owned();
             return Err(check::at("enabled".to_owned(), message));
         }
-        entered(&current.text, &settings.changes_from(&old))
-    });
-    done.await.map(Json)
+        entered(&current.text, &self.settings.changes_from(&old))
+    }
 }
 
 async fn set(
@@ -140,14 +149,24 @@ async fn set(
     caller: Caller,
     body: Body<SetSettings>,
 ) -> Result<Json<Done>, Refusal> {
-    let SetSettings { changes, seen, addresses_by_hand } = body.0;
-    if changes.len() > MAX_CHANGES {
-        return Err(Refusal::invalid(format!("at most {MAX_CHANGES} changes in one order")));
+    let order = body.0;
+    let basis = order.basis(caller.who)?;
+    ha::change(&shared.node, basis, |current| order.text(current)).await.map(Json)
+}
+
+impl SetSettings {
+    pub(super) fn basis(&self, who: String) -> Result<Basis, Refusal> {
+        if self.changes.len() > MAX_CHANGES {
+            return Err(Refusal::invalid(format!("at most {MAX_CHANGES} changes in one order")));
+        }
+        let (seen, by_hand) = (self.seen, self.addresses_by_hand);
+        Ok(Basis { who, seen, source: Source::Entered, by_hand })
     }
-    let who = caller.who;
-    let basis = Basis { who, seen, source: Source::Entered, by_hand: addresses_by_hand };
-    let done = ha::change(&shared.node, basis, |current| entered(&current.text, &changes));
-    done.await.map(Json)
+
+    /// The text with these changes in it.
+    pub(super) fn text(&self, current: &Current) -> Result<String, Refusal> {
+        entered(&current.text, &self.changes)
+    }
 }
 
 /// Changes that may name addresses by 'present'.
@@ -174,21 +193,36 @@ async fn versions(State(shared): State<Shared>) -> Json<Vec<Version>> {
     Json(shared.node.ha().history.versions())
 }
 
-/// The switch stays where it is: what is restored is what the pair is, not whether it runs.
 async fn restore(
     State(shared): State<Shared>,
     caller: Caller,
     body: Body<RestoreSettings>,
 ) -> Result<Json<Done>, Refusal> {
-    let RestoreSettings { version, addresses_by_hand: by_hand } = body.0;
-    let old = shared.node.ha().history.text(version).map_err(ha::refuse)?;
-    let basis = Basis { who: caller.who, seen: None, source: Source::Restored, by_hand };
-    let done = ha::change(&shared.node, basis, |current| {
-        let (then, now) = (check::read(&old)?.enabled, check::read(&current.text)?.enabled);
-        let switch = Change::Set { key: "enabled".to_owned(), value: Value::Flag(now) };
-        if then == now { Ok(old.clone()) } else { edited(&old, &[switch]) }
-    });
-    done.await.map(Json)
+    let order = body.0;
+    let old = old(&shared.node, &order)?;
+    let basis = order.basis(caller.who);
+    ha::change(&shared.node, basis, |current| restored(&old, current)).await.map(Json)
+}
+
+impl RestoreSettings {
+    pub(super) fn basis(&self, who: String) -> Basis {
+        let (seen, by_hand) = (self.seen, self.addresses_by_hand);
+        Basis { who, seen, source: Source::Restored, by_hand }
+    }
+}
+
+/// The text of the version that is put back.
+pub(super) fn old(node: &Node, order: &RestoreSettings) -> Result<String, Refusal> {
+    node.ha().history.text(order.version).map_err(ha::refuse)
+}
+
+/// The switch stays where it is: what is restored is what the pair is, not whether it runs.
+/// Settings that are wrong now can be mended by a version from before.
+pub(super) fn restored(old: &str, current: &Current) -> Result<String, Refusal> {
+    let then = check::read(old)?.enabled;
+    let now = check::read(&current.text).map_or(then, |pair| pair.enabled);
+    let switch = Change::Set { key: "enabled".to_owned(), value: Value::Flag(now) };
+    if then == now { Ok(old.to_owned()) } else { edited(old, &[switch]) }
 }
 
 async fn enable(

@@ -23,6 +23,7 @@ mod request;
 pub mod route;
 pub mod server;
 pub mod services;
+pub mod settings;
 pub mod sync;
 #[cfg(test)]
 mod tests;
@@ -87,6 +88,7 @@ fn routes() -> Vec<Route> {
         guard::routes(),
         ha::routes(),
         interfaces::routes(),
+        settings::routes(),
         sync::routes(),
         jobs::routes(),
         pairing::routes(),

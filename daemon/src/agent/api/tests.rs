@@ -118,6 +118,26 @@ async fn a_long_operation_is_shown_while_it_goes_and_can_be_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn looks_at_settings_are_refused_in_words_where_there_are_none() {
+    let agent = Agent::start("looks").await;
+    for order in [r#"{"order":"enable"}"#, r#"{"order":"set","changes":[]}"#] {
+        let (status, refusal) = agent.ask("POST /api/v1/ha/preview", order).await;
+        assert_eq!((status, &refusal["code"]), (409, &Value::from("conflict")), "{order}");
+    }
+    for wrong in [r#"{"order":"up"}"#, r#"{"order":"restore"}"#, r#"{"order":"enable","x":1}"#] {
+        let (status, refusal) = agent.ask("POST /api/v1/ha/preview", wrong).await;
+        assert_eq!((status, &refusal["code"]), (422, &Value::from("invalid")), "{wrong}");
+    }
+    let (status, changes) = agent.ask("GET /api/v1/ha/changes?last=5", "").await;
+    assert_eq!((status, changes), (200, serde_json::json!([])));
+    let (status, _) = agent.ask("GET /api/v1/ha/versions/9", "").await;
+    assert_eq!(status, 404);
+    let (status, ports) = agent.ask("GET /api/v1/ha/interfaces", "").await;
+    assert_eq!((status, &ports["here"]), (200, &Value::from("gw-a")));
+    assert!(ports["away"].is_string() && ports["ports"].is_array(), "{ports}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_one_agent_listens() {
     let agent = Agent::start("twice").await;
     let second = listen(&agent.folder.join("agent.sock")).await;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use twinwall_core::ids::Designation;
 
 use crate::agent::failovers::{Entry, Place};
-use crate::agent::ha::{Draft, Said};
+use crate::agent::ha::ports::NodePorts;
+use crate::agent::ha::{Draft, NodePreview, Said};
 use crate::agent::pairing::rotate;
 use crate::agent::preflight::Facts;
 use crate::agent::settings::Version;
@@ -42,6 +43,8 @@ pub enum Call {
     Facts {},
     /// Move the active role to this node.
     Switchover {},
+    /// Which interfaces do you have, and how do they stand?
+    Interfaces {},
     /// Forget this node and the common key.
     Unpair {},
     /// A step of changing the pair's keys.
@@ -63,6 +66,7 @@ impl Call {
             | Call::SettingsCheck { .. }
             | Call::SettingsText {}
             | Call::Facts {}
+            | Call::Interfaces {}
             // Who has forgotten this node takes no further connection of it.
             | Call::Unpair {}
             | Call::Rotate { .. } => true,
@@ -96,6 +100,9 @@ pub enum Reply {
     SettingsDone {
         /// What did not go as it should, for people.
         notes: Vec<String>,
+        /// What taking them would come to there, where that was the question.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<Box<NodePreview>>,
     },
     /// To [`Call::SettingsText`].
     SettingsText {
@@ -106,6 +113,8 @@ pub enum Reply {
     },
     /// To [`Call::Facts`].
     Facts(Box<Facts>),
+    /// To [`Call::Interfaces`].
+    Interfaces(Box<NodePorts>),
     /// To a change of keys: this node's next certificate (PEM).
     Certificate {
         /// The text.

@@ -9,7 +9,7 @@ use twinwall_core::beat::RoleWord;
 use twinwall_core::event::Fact;
 
 use super::take::{self, Draft};
-use super::{Said, apart, current};
+use super::{Said, apart, current, preview};
 use crate::agent::api::error::Refusal;
 use crate::agent::calls::Reply;
 use crate::agent::node::Node;
@@ -48,16 +48,16 @@ pub(in crate::agent) async fn answer(
         }
         Question::Check(draft) => {
             newer(node, &draft)?;
-            take::plan(node, &draft)?;
-            Ok(Reply::SettingsDone { notes: Vec::new() })
+            let plan = preview::of(node, &take::plan(node, &draft)?);
+            Ok(Reply::SettingsDone { notes: Vec::new(), plan: Some(Box::new(plan)) })
         }
         Question::Take(draft) => {
             let _turn = node.ha().turn.lock().await;
             if newer(node, &draft)? == Standing::Same {
-                return Ok(Reply::SettingsDone { notes: Vec::new() });
+                return Ok(done(Vec::new()));
             }
             if apart::adopt_if_any(node, &draft)? {
-                return Ok(Reply::SettingsDone { notes: Vec::new() });
+                return Ok(done(Vec::new()));
             }
             let was = node.settings().is_enabled();
             let (draft, lost) = apart::noted(node, draft);
@@ -67,13 +67,17 @@ pub(in crate::agent) async fn answer(
             if !was && node.settings().is_enabled() {
                 notes.extend(stand_back(node).await.err());
             }
-            Ok(Reply::SettingsDone { notes })
+            Ok(done(notes))
         }
         Question::Text => {
             let current = current(node)?;
             Ok(Reply::SettingsText { version: current.version, text: current.text })
         }
     }
+}
+
+fn done(notes: Vec<String>) -> Reply {
+    Reply::SettingsDone { notes, plan: None }
 }
 
 /// High availability was turned on at the other node, which serves and becomes the active one:

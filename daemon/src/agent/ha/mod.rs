@@ -6,11 +6,14 @@ mod answer;
 mod apart;
 mod keep;
 mod order;
+pub mod ports;
 mod present;
+pub mod preview;
 mod take;
 #[cfg(test)]
 mod tests;
 pub mod turn;
+pub mod versions;
 
 use std::io;
 use std::path::Path;
@@ -19,18 +22,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use twinwall_core::ids::Designation;
 
-use super::api::error::{Code, Refusal};
+use super::api::error::{Code, Detail, Refusal};
 use super::calls::{Call, Reply};
 use super::clock::unix_ms;
 use super::node::Node;
+use super::settings::differ::WITHOUT_EFFECT;
 use super::settings::history::Current;
 use super::settings::revision::Standing;
 use super::settings::{HaSettings, History, HistoryError, Version, check};
 use super::sysctls::SysctlView;
 pub(super) use answer::{Question, answer};
 pub(super) use keep::keep;
-pub use order::{Basis, Done, change};
+pub use order::{Basis, Done, change, look};
 pub(super) use present::{is_named, resolve};
+pub use preview::{NodePreview, Preview};
 pub use take::Draft;
 
 /// What a node keeps for all this.
@@ -66,6 +71,8 @@ pub struct HaView {
     pub version: Version,
     /// Seconds after which a silent peer counts as dead.
     pub detection_s: f64,
+    /// Settings that can be entered and travel, but on which nothing acts in this release.
+    pub without_effect: Vec<Detail>,
     /// Kernel settings of this node that a failover needs: set while high availability is
     /// on, the administrator's put back when it is turned off.
     pub kernel: Vec<SysctlView>,
@@ -119,10 +126,16 @@ pub async fn view(node: &Node) -> Result<HaView, Refusal> {
         designation: node.settings().designation(),
         detection_s: settings.detection().as_secs_f64(),
         kernel: node.sysctls().look(&pair),
+        without_effect: without_effect(),
         settings,
         version: current.version,
         peer,
     })
+}
+
+fn without_effect() -> Vec<Detail> {
+    let all = WITHOUT_EFFECT.map(|(key, note)| (key.to_owned(), note.to_owned()));
+    all.map(|(place, message)| Detail { place, message }).into()
 }
 
 fn current(node: &Node) -> Result<Current, Refusal> {
@@ -136,6 +149,7 @@ async fn ask_state(node: &Node) -> Result<Said, Refusal> {
         Reply::SettingsState(said) => Ok(said),
         Reply::About(_)
         | Reply::Facts(_)
+        | Reply::Interfaces(_)
         | Reply::Certificate { .. }
         | Reply::Clock { .. }
         | Reply::Events { .. }

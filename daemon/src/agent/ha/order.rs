@@ -7,6 +7,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::preview::{self, NodePreview, Preview};
 use super::take::{self, Draft, PATIENCE, there};
 use super::{apart, ask_state, current, nonsense};
 use crate::agent::api::error::{Code, Refusal};
@@ -59,6 +60,56 @@ pub async fn change(
     node.may_change()?;
     let _turn = node.ha().turn.lock().await;
     let current = current(node)?;
+    let Some(ready) = prepare(node, &current, basis, edit).await? else {
+        let revision = current.version.revision;
+        return Ok(Done { revision, changed: false, on_both: true, notes: Vec::new() });
+    };
+    let (_, notes) = preview::changed(&current.text, &ready.draft.text);
+    let mut done = carry_out(node, ready.draft, ready.there, ready.away).await?;
+    done.notes.extend(notes);
+    Ok(done)
+}
+
+/// What the same change would come to. It is refused as the change would be.
+///
+/// # Errors
+/// Why not.
+pub async fn look(
+    node: &Arc<Node>,
+    basis: Basis,
+    edit: impl FnOnce(&Current) -> Result<String, Refusal>,
+) -> Result<Preview, Refusal> {
+    node.may_change()?;
+    let _turn = node.ha().turn.lock().await;
+    let current = current(node)?;
+    let seen = current.version.revision;
+    let Some(ready) = prepare(node, &current, basis, edit).await? else {
+        let (changed, nodes, notes) = (Vec::new(), Vec::new(), Vec::new());
+        return Ok(Preview { seen, changed, nodes, away: None, notes });
+    };
+    let (changed, notes) = preview::changed(&current.text, &ready.draft.text);
+    let nodes = std::iter::once(ready.here).chain(ready.peer).collect();
+    Ok(Preview { seen, changed, nodes, away: ready.away, notes })
+}
+
+/// A change that was checked on both nodes.
+struct Ready {
+    draft: Draft,
+    /// The same for the other node.
+    there: Draft,
+    /// Why the other node cannot take it now.
+    away: Option<String>,
+    here: NodePreview,
+    peer: Option<NodePreview>,
+}
+
+/// Checks a change on both nodes, and writes nothing. None: there is nothing to change.
+async fn prepare(
+    node: &Arc<Node>,
+    current: &Current,
+    basis: Basis,
+    edit: impl FnOnce(&Current) -> Result<String, Refusal>,
+) -> Result<Option<Ready>, Refusal> {
     let here = current.version.revision;
     if let Some(seen) = basis.seen.filter(|seen| seen.digest != here.digest) {
         return Err(Refusal::conflict(format!(
@@ -67,25 +118,26 @@ pub async fn change(
             current.version.who, here.number, seen.number
         )));
     }
-    let text = edit(&current)?;
+    let text = edit(current)?;
     // By hand now, where it was not: the other node may wait for just that.
     let by_hand = basis.by_hand && !current.version.addresses_by_hand;
     if text == current.text && !by_hand {
-        return Ok(Done { revision: here, changed: false, on_both: true, notes: Vec::new() });
+        return Ok(None);
     }
     same_switch(&current.text, &text)?;
     let met = apart::meet(node).await?;
     let mut version = node.ha().history.next(&text, unix_ms(), &basis.who, basis.source);
     version.addresses_by_hand = basis.by_hand;
     let draft = Draft { version, text, by_hand: basis.by_hand, keep_virtual: None, over: None };
-    take::plan(node, &draft)?;
+    let here = preview::of(node, &take::plan(node, &draft)?);
     let said = met.said.as_ref();
     let there = said.map_or_else(|| draft.clone(), |it| apart::for_there(node, &draft, it));
-    let away = match met.away {
+    let checked = match met.away {
         None => check_there(node, &there).await?,
-        away => away,
+        away => Checked { away, plan: None },
     };
-    carry_out(node, draft, there, away).await
+    let Checked { away, plan: peer } = checked;
+    Ok(Some(Ready { draft, there, away, here, peer }))
 }
 
 /// On and off are operations of their own: they start and stop guards.
@@ -98,12 +150,47 @@ fn same_switch(old: &str, new: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether the other node could take them; that it is away, in words, is no hindrance.
-pub(super) async fn check_there(node: &Node, draft: &Draft) -> Result<Option<String>, Refusal> {
+/// What the other node says of settings that it could take.
+pub(super) struct Checked {
+    /// Why it could not be asked.
+    pub(super) away: Option<String>,
+    /// What taking them would come to there.
+    pub(super) plan: Option<NodePreview>,
+}
+
+impl Checked {
+    /// For what needs both nodes.
+    pub(super) fn demand(self) -> Result<Option<NodePreview>, Refusal> {
+        match self.away {
+            None => Ok(self.plan),
+            Some(away) => {
+                Err(Refusal::unreachable(format!("both nodes are needed for this: {away}")))
+            }
+        }
+    }
+}
+
+/// Whether the other node could take them; that it is away is no hindrance.
+pub(super) async fn check_there(node: &Node, draft: &Draft) -> Result<Checked, Refusal> {
     let call = Call::SettingsCheck { draft: draft.clone() };
     match node.calls().call(call, PATIENCE).await {
-        Ok(_) => Ok(None),
-        Err(refusal) if refusal.code == Code::Unreachable => Ok(Some(refusal.message)),
+        Ok(Reply::SettingsDone { plan, .. }) => {
+            Ok(Checked { away: None, plan: plan.map(|plan| plan.bounded()) })
+        }
+        Ok(
+            Reply::About(_)
+            | Reply::Certificate { .. }
+            | Reply::Clock { .. }
+            | Reply::Done
+            | Reply::Events { .. }
+            | Reply::Facts(_)
+            | Reply::Interfaces(_)
+            | Reply::SettingsState(_)
+            | Reply::SettingsText { .. },
+        ) => Err(nonsense()),
+        Err(refusal) if refusal.code == Code::Unreachable => {
+            Ok(Checked { away: Some(refusal.message), plan: None })
+        }
         Err(refusal) => Err(there(refusal, "the other node")),
     }
 }
@@ -162,7 +249,7 @@ pub(super) async fn take_there(node: &Node, draft: &Draft) -> Result<Vec<String>
     loop {
         tries += 1;
         match node.calls().call(Call::SettingsTake { draft: draft.clone() }, PATIENCE).await {
-            Ok(Reply::SettingsDone { notes }) => return Ok(notes),
+            Ok(Reply::SettingsDone { notes, .. }) => return Ok(notes),
             Ok(
                 Reply::About(_)
                 | Reply::Certificate { .. }
@@ -170,6 +257,7 @@ pub(super) async fn take_there(node: &Node, draft: &Draft) -> Result<Vec<String>
                 | Reply::Events { .. }
                 | Reply::Done
                 | Reply::Facts(_)
+                | Reply::Interfaces(_)
                 | Reply::SettingsState(_)
                 | Reply::SettingsText { .. },
             ) => return Err(nonsense()),

@@ -45,10 +45,10 @@ pub struct Draft {
 /// What taking them over comes to on this node.
 pub(super) struct Plan {
     pub(super) pair: Pair,
-    files: Vec<FileChange>,
-    own: Vec<(String, Prefix)>,
+    pub(super) files: Vec<FileChange>,
+    pub(super) own: Vec<(String, Prefix)>,
     /// Own addresses of before that are neither own nor virtual now.
-    old: Vec<(String, Prefix)>,
+    pub(super) old: Vec<(String, Prefix)>,
     notes: Vec<String>,
 }
 

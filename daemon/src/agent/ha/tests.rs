@@ -123,6 +123,36 @@ fn a_change_is_checked_kept_and_waits_for_the_other_node() {
 }
 
 #[test]
+fn a_look_says_what_would_change_and_changes_nothing() {
+    alone(async || {
+        let place = Place::new("gw-p", "primary");
+        let look = async |all: &[&str]| {
+            let all: Vec<Change> = all.iter().map(|text| text.parse().expect("a change")).collect();
+            let basis = Basis {
+                who: "anna".to_owned(),
+                seen: None,
+                source: Source::Entered,
+                by_hand: false,
+            };
+            super::look(&place.node, basis, |current| {
+                edit(&current.text, &all).map_err(|error| Refusal::invalid(error.to_string()))
+            })
+            .await
+        };
+        let seen = look(&["heartbeat.interval=0.2", "sync.logs=true"]).await.expect("possible");
+        let changed: Vec<&str> = seen.changed.iter().map(|it| it.key.as_str()).collect();
+        assert_eq!(changed, ["heartbeat.interval", "sync.logs"]);
+        assert!(seen.notes.iter().any(|note| note.contains("no logs yet")), "{seen:?}");
+        assert!(seen.away.is_some() && seen.nodes.len() == 1 && seen.nodes[0].is_quiet());
+        let refused = look(&["heartbeat.interval=90"]).await.expect_err("too long");
+        assert_eq!(refused.details[0].place, "heartbeat.interval");
+        assert_eq!(place.read("etc/twinwall/pair.toml"), PAIR);
+        assert_eq!(place.node.ha().history.versions().len(), 1);
+        assert!(look(&[]).await.expect("possible").changed.is_empty());
+    });
+}
+
+#[test]
 fn what_cannot_be_is_refused_at_its_field_and_changes_nothing() {
     alone(async || {
         let place = Place::new("gw-r", "primary");
@@ -168,6 +198,23 @@ fn settings_that_are_entered_while_it_is_off_take_no_address_away() {
     });
 }
 
+fn told(all: &[preview::Address]) -> Vec<String> {
+    all.iter().map(|it| format!("{} {}", it.interface, it.address)).collect()
+}
+
+fn what_turning_on_would_come_to(checked: Result<Reply, Refusal>) {
+    let Ok(Reply::SettingsDone { notes, plan: Some(plan) }) = checked else {
+        panic!("{checked:?}")
+    };
+    assert!(notes.is_empty());
+    assert_eq!(told(&plan.gets), ["lan 10.1.0.3/24"]);
+    assert_eq!((told(&plan.loses), plan.guard), (vec![], preview::GuardStep::Starts));
+    let file = &plan.files[0];
+    assert_eq!((&*file.path, plan.files.len()), (&*format!("/{LAN}"), 1));
+    assert_eq!(file.removed, ["Address=10.1.0.1/24"]);
+    assert_eq!(file.added, ["Address=10.1.0.3/24"]);
+}
+
 #[test]
 fn turning_on_gives_each_node_its_own_address_and_takes_the_virtual_one_out_of_its_files() {
     alone(async || {
@@ -176,16 +223,17 @@ fn turning_on_gives_each_node_its_own_address_and_takes_the_virtual_one_out_of_i
         draft.text = draft.text.replace("enabled = false", "enabled = true");
         draft.version.revision = Revision::of(2, &draft.text);
         let checked = answer(&place.node, Question::Check(draft.clone())).await;
-        assert_eq!(checked, Ok(Reply::SettingsDone { notes: Vec::new() }));
+        what_turning_on_would_come_to(checked);
         assert!(place.read(LAN).contains("10.1.0.1/24"), "looking changes nothing");
         let taken = answer(&place.node, Question::Take(draft.clone())).await.expect("taken");
-        let Reply::SettingsDone { notes } = taken else { panic!("{taken:?}") };
+        let Reply::SettingsDone { notes, plan: None } = taken else { panic!("{taken:?}") };
         assert!(notes.len() == 1 && notes[0].contains("supervises the guard"), "{notes:?}");
         assert_eq!(place.read(LAN), "[Match]\nName=lan\n\n[Network]\nAddress=10.1.0.3/24\n");
         let shown = ip("-4 addr show dev lan");
         assert!(shown.contains("10.1.0.3/24") && shown.contains("10.1.0.1/24"), "{shown}");
         let again = answer(&place.node, Question::Take(draft.clone())).await;
-        assert_eq!(again, Ok(Reply::SettingsDone { notes: Vec::new() }), "twice is once");
+        let nothing = Reply::SettingsDone { notes: Vec::new(), plan: None };
+        assert_eq!(again, Ok(nothing), "twice is once");
         assert_eq!(place.kernel(), ["0", "1", "1"], "the kernel is as a failover needs it");
         let views = view(&place.node).await.expect("settings").kernel;
         assert!(views.iter().all(|it| it.is_good() && it.before.is_some()), "{views:?}");
@@ -202,6 +250,10 @@ fn turning_on_gives_each_node_its_own_address_and_takes_the_virtual_one_out_of_i
         let mut off = draft.clone();
         off.text = PAIR.to_owned();
         off.version.revision = Revision::of(3, PAIR);
+        // It would take the address of the clients away, where nobody keeps it.
+        let plan = preview::of(&place.node, &take::plan(&place.node, &off).expect("it can"));
+        assert_eq!(told(&plan.loses), ["lan 10.1.0.1/24"]);
+        assert_eq!(plan.guard, preview::GuardStep::Ends);
         off.keep_virtual = Some(Designation::Secondary);
         answer(&place.node, Question::Take(off)).await.expect("taken");
         let network = place.read(LAN);

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use twinwall_core::beat::RoleWord;
 use twinwall_core::ids::Designation;
 
+use super::order::Checked;
+use super::preview::{self, NodePreview, Preview};
 use super::take::{self, Draft};
 use super::{apart, ask_state, current, order};
 use crate::agent::api::error::Refusal;
@@ -119,9 +121,7 @@ async fn turn_on(
     apart::meet(node).await?;
     let draft = draft(node, true, who, by_hand)?;
     take::plan(node, &draft)?;
-    if let Some(away) = order::check_there(node, &draft).await? {
-        return Err(Refusal::unreachable(format!("both nodes are needed for this: {away}")));
-    }
+    order::check_there(node, &draft).await?.demand()?;
     job.step("The other node: settings, own addresses, guard");
     let there = order::take_there(node, &draft).await?;
     let mut notes: Vec<String> = compared.overridden().collect();
@@ -190,16 +190,9 @@ async fn turn_off(
     order: &TurnOff,
 ) -> Result<Vec<String>, Refusal> {
     let _turn = node.ha().turn.lock().await;
-    let there = apart::meet(node).await?;
-    let mut draft = draft(node, false, who, order.addresses_by_hand)?;
-    let active = node.guard().borrow().is_active() == Some(true);
-    if order.keep_virtual {
-        let own = node.settings().designation();
-        let peer_serves = there.said.is_some_and(|said| said.active == Some(true));
-        draft.keep_virtual = keeper(own, active, peer_serves);
-    }
+    let (draft, active) = draft_off(node, who, order).await?;
     take::plan(node, &draft)?;
-    let away = order::check_there(node, &draft).await?;
+    let away = order::check_there(node, &draft).await?.away;
     both_or_alone(node, away.as_deref())?;
     let mut notes = Vec::new();
     if !active {
@@ -219,6 +212,67 @@ async fn turn_off(
         notes.extend(take::take(node, draft).await?);
     }
     Ok(notes)
+}
+
+/// The settings with the switch off and who keeps the virtual IPs, and whether this node is
+/// active.
+async fn draft_off(node: &Node, who: &str, order: &TurnOff) -> Result<(Draft, bool), Refusal> {
+    let there = apart::meet(node).await?;
+    let mut draft = draft(node, false, who, order.addresses_by_hand)?;
+    let active = node.guard().borrow().is_active() == Some(true);
+    if order.keep_virtual {
+        let own = node.settings().designation();
+        let peer_serves = there.said.is_some_and(|said| said.active == Some(true));
+        draft.keep_virtual = keeper(own, active, peer_serves);
+    }
+    Ok((draft, active))
+}
+
+/// What turning it on would come to. It is refused as the order would be.
+///
+/// # Errors
+/// Why not.
+pub async fn look_on(node: &Arc<Node>, who: &str, order: &TurnOn) -> Result<Preview, Refusal> {
+    node.may_change()?;
+    node.settings().demand_pair()?;
+    let _turn = node.ha().turn.lock().await;
+    draft(node, true, who, order.addresses_by_hand)?;
+    let compared = preflight::of(node).await;
+    compared.demand()?;
+    apart::meet(node).await?;
+    let draft = draft(node, true, who, order.addresses_by_hand)?;
+    let here = preview::of(node, &take::plan(node, &draft)?);
+    let there = order::check_there(node, &draft).await?.demand()?;
+    seen(node, &draft, here, there, None, compared.overridden().collect())
+}
+
+/// What turning it off would come to. It is refused as the order would be.
+///
+/// # Errors
+/// Why not.
+pub async fn look_off(node: &Arc<Node>, who: &str, order: &TurnOff) -> Result<Preview, Refusal> {
+    node.may_change()?;
+    let _turn = node.ha().turn.lock().await;
+    draft(node, false, who, order.addresses_by_hand)?;
+    let (draft, _) = draft_off(node, who, order).await?;
+    let here = preview::of(node, &take::plan(node, &draft)?);
+    let Checked { away, plan } = order::check_there(node, &draft).await?;
+    both_or_alone(node, away.as_deref())?;
+    seen(node, &draft, here, plan, away, Vec::new())
+}
+
+fn seen(
+    node: &Node,
+    draft: &Draft,
+    here: NodePreview,
+    there: Option<NodePreview>,
+    away: Option<String>,
+    notes: Vec<String>,
+) -> Result<Preview, Refusal> {
+    let current = current(node)?;
+    let (changed, _) = preview::changed(&current.text, &draft.text);
+    let nodes = std::iter::once(here).chain(there).collect();
+    Ok(Preview { seen: current.version.revision, changed, nodes, away, notes })
 }
 
 /// A guard that lives without its agent would go on, and serve beside this node.

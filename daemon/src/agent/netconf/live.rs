@@ -29,6 +29,9 @@ const CREATE: u16 = 0x400;
 const DUMP: u16 = 0x300;
 const ADDRESS: u16 = 1;
 const LOCAL: u16 = 2;
+/// Flags of an interface (netdevice(7)).
+const UP: u32 = 0x1;
+const LOWER_UP: u32 = 0x1_0000;
 const INET: u8 = 2;
 const INET6: u8 = 10;
 /// Bytes of a message's header, and of an address's.
@@ -67,13 +70,21 @@ pub fn remove(interface: &str, prefix: Prefix) -> io::Result<()> {
 /// # Errors
 /// The kernel's: no such interface.
 pub fn held(interface: &str) -> io::Result<Vec<Prefix>> {
+    let index = index(interface)?;
+    Ok(addresses()?.into_iter().filter(|(at, _)| *at == index).map(|(_, prefix)| prefix).collect())
+}
+
+/// Every address of this node with the number of its interface.
+///
+/// # Errors
+/// The kernel's.
+pub fn addresses() -> io::Result<Vec<(u32, Prefix)>> {
     let socket = open()?;
-    let index = name_to_index(&socket, interface)?;
     send(&socket, GET_ADDRESS, DUMP, &[0; ADDRESS_HEADER])?;
     let mut all = Vec::new();
     receive(&socket, |kind, body| {
         if kind == NEW_ADDRESS {
-            all.extend(record(body).filter(|(at, _)| *at == index).map(|(_, prefix)| prefix));
+            all.extend(record(body));
         }
     })?;
     Ok(all)
@@ -92,15 +103,44 @@ pub fn index(interface: &str) -> io::Result<u32> {
 /// # Errors
 /// The kernel's.
 pub fn interfaces() -> io::Result<Vec<String>> {
+    Ok(links()?.into_iter().map(|link| link.name).collect())
+}
+
+/// An interface in the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its number.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Whether it is set up.
+    pub is_up: bool,
+    /// Whether it has carrier.
+    pub carrier: bool,
+}
+
+/// All interfaces.
+///
+/// # Errors
+/// The kernel's.
+pub fn links() -> io::Result<Vec<Link>> {
     let socket = open()?;
     send(&socket, GET_LINK, DUMP, &[0; LINK_HEADER])?;
     let mut all = Vec::new();
     receive(&socket, |kind, body| {
         if kind == NEW_LINK {
-            all.extend(body.get(LINK_HEADER..).and_then(link_name));
+            all.extend(link(body));
         }
     })?;
     Ok(all)
+}
+
+/// struct ifinfomsg: family, type, number, flags (rtnetlink(7)), and then attributes.
+fn link(body: &[u8]) -> Option<Link> {
+    let index = u32::from_ne_bytes(*body.get(4..)?.first_chunk()?);
+    let flags = u32::from_ne_bytes(*body.get(8..)?.first_chunk()?);
+    let name = link_name(body.get(LINK_HEADER..)?)?;
+    Some(Link { index, name, is_up: flags & UP != 0, carrier: flags & LOWER_UP != 0 })
 }
 
 fn link_name(attributes: &[u8]) -> Option<String> {
@@ -254,6 +294,9 @@ mod tests {
             let names = interfaces().expect("asked");
             let known = ["lo", "lan", "far"].iter().all(|it| names.iter().any(|name| name == it));
             assert!(known, "{names:?}");
+            let links = links().expect("asked");
+            let lan = links.iter().find(|link| link.name == "lan").expect("it is there");
+            assert!(lan.is_up && !lan.carrier && Ok(lan.index) == index("lan").map_err(|_| ()));
             for text in ["10.1.0.2/24", "10.1.0.2/24"] {
                 remove("lan", own(text)).expect(text);
             }

@@ -35,6 +35,9 @@ async fn answer(node: &Arc<Node>, call: Call) -> Result<Reply, Refusal> {
         Call::SettingsTake { draft } => ha::answer(node, Question::Take(draft)).await,
         Call::SettingsText {} => ha::answer(node, Question::Text).await,
         Call::Facts {} => Ok(Reply::Facts(Box::new(preflight::here(node).await))),
+        Call::Interfaces {} => {
+            ha::ports::here(node).await.map(|ports| Reply::Interfaces(Box::new(ports)))
+        }
         Call::Rotate { question } => rotate::answer(node, question).await,
         Call::Switchover {} => {
             let order = Request::Order { order: Order::Switchover };

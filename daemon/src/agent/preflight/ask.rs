@@ -26,7 +26,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Both nodes compared.
 pub async fn of(node: &Arc<Node>) -> Preflight {
     let there = ask(node).await;
-    let here = here(node).await;
+    // Without the other node's word nothing is compared, and nobody is waited for.
+    let here = facts(node, there.is_ok()).await;
     let settings = node.settings();
     let overridden = settings.pair.as_ref().map_or(&[][..], |pair| &pair.overridden);
     let (there, clock, away) = match there {
@@ -61,8 +62,12 @@ fn verdict(all: &[Compared], away: Option<&str>) -> String {
 
 /// This node's facts.
 pub async fn here(node: &Arc<Node>) -> Facts {
+    facts(node, true).await
+}
+
+async fn facts(node: &Arc<Node>, waits: bool) -> Facts {
     let settings = node.settings();
-    let ha_link = ha_port(node, &settings).await;
+    let ha_link = ha_port(node, &settings, waits).await;
     let this = Arc::clone(node);
     let read = tokio::task::spawn_blocking(move || {
         let (root, machine) = (this.root(), this.machine());
@@ -91,7 +96,7 @@ pub async fn firmware(node: &Arc<Node>) -> Option<String> {
 
 /// Who is heard on the HA link. A peer that was not heard yet, because the agent has just
 /// started to listen, is waited for.
-async fn ha_port(node: &Node, settings: &Settings) -> Option<HaPort> {
+async fn ha_port(node: &Node, settings: &Settings, waits: bool) -> Option<HaPort> {
     let pair = settings.pair.as_ref()?;
     let peer = settings.peer.as_ref().map(Peer::digests).unwrap_or_default();
     let began = Instant::now();
@@ -99,7 +104,7 @@ async fn ha_port(node: &Node, settings: &Settings) -> Option<HaPort> {
         let heard = nodes(node.neighbours());
         let is_peer = |one: &&Neighbour| peer.contains(&one.said.certificate);
         let reaches = heard.iter().find(is_peer).map(|one| one.said.interface.clone());
-        if reaches.is_none() && !peer.is_empty() && began.elapsed() < HEARD {
+        if waits && reaches.is_none() && !peer.is_empty() && began.elapsed() < HEARD {
             tokio::time::sleep(LOOK).await;
             continue;
         }

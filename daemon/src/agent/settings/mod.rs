@@ -4,6 +4,7 @@
 
 pub mod change;
 pub mod check;
+pub mod differ;
 pub mod edit;
 pub mod history;
 mod journal;
@@ -21,6 +22,7 @@ use twinwall_core::config::parse_pair;
 use crate::files;
 
 pub use change::{Change, Value};
+pub use differ::Setting;
 pub use history::{History, HistoryError};
 pub use journal::FileChange;
 pub use revision::{Revision, Source, Version};

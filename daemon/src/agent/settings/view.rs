@@ -27,6 +27,11 @@ pub struct HaSettings {
     pub interfaces: Vec<HaInterface>,
     /// Whether the role returns to the primary.
     pub failback: FailbackSetting,
+    /// When a flapping interface is held back.
+    pub damping: DampingSetting,
+    /// Seconds of silence with carrier after a start before a node claims the role alone; never
+    /// less than the detection time.
+    pub boot_hold_s: f64,
     /// What is synchronised, and when.
     pub sync: SyncSetting,
     /// Addresses that answer a ping while a node is not cut off.
@@ -97,6 +102,18 @@ pub enum Policy {
     Primary,
 }
 
+/// See [`HaSettings::damping`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DampingSetting {
+    /// Losses of carrier within the window that make it flapping.
+    pub flaps: u32,
+    /// Seconds in which they are counted.
+    pub window_s: f64,
+    /// Seconds for which it must be up without a break before it counts again.
+    pub hold_s: f64,
+}
+
 /// See [`HaSettings::sync`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -127,6 +144,12 @@ impl From<&Pair> for HaSettings {
             ha_link: Link { interface: pair.ha_link.interface.clone(), cable: pair.ha_link.cable },
             interfaces: pair.interfaces.iter().map(HaInterface::from).collect(),
             failback: FailbackSetting { policy, hold_s },
+            damping: DampingSetting {
+                flaps: u32::from(pair.damping.flaps),
+                window_s: pair.damping.window.as_secs_f64(),
+                hold_s: pair.damping.hold.as_secs_f64(),
+            },
+            boot_hold_s: pair.boot_hold.as_secs_f64(),
             sync: SyncSetting {
                 automatic: pair.sync.automatic,
                 debounce_s: pair.sync.debounce.as_secs_f64(),
@@ -185,6 +208,7 @@ impl HaSettings {
         };
         set("ha_link.cable", link.cable != old.ha_link.cable, Value::Text(cable.to_owned()));
         self.failback_from(old, &mut set);
+        self.damping_from(old, &mut set);
         self.sync_from(old, &mut set);
         let targets = Value::List(self.ping_targets.clone());
         set("ping.targets", self.ping_targets != old.ping_targets, targets);
@@ -205,6 +229,15 @@ impl HaSettings {
         if let Some(hold) = new.hold_s {
             set("failback.hold", new.hold_s != old.hold_s, Value::Number(hold));
         }
+    }
+
+    fn damping_from(&self, old: &HaSettings, set: &mut impl FnMut(&str, bool, Value)) {
+        let number = Value::Number;
+        set("boot.hold", self.boot_hold_s != old.boot_hold_s, number(self.boot_hold_s));
+        let (new, old) = (&self.damping, &old.damping);
+        set("damping.flaps", new.flaps != old.flaps, number(new.flaps.into()));
+        set("damping.window", new.window_s != old.window_s, number(new.window_s));
+        set("damping.hold", new.hold_s != old.hold_s, number(new.hold_s));
     }
 
     fn sync_from(&self, old: &HaSettings, set: &mut impl FnMut(&str, bool, Value)) {
@@ -283,6 +316,8 @@ mod tests {
         new.heartbeat = Heartbeat { interval_s: 2.0, threshold: 4 };
         new.ha_link = Link { interface: "ha1".to_owned(), cable: Cable::Direct };
         new.failback = FailbackSetting { policy: Policy::Primary, hold_s: Some(30.0) };
+        new.damping = DampingSetting { flaps: 5, window_s: 60.0, hold_s: 1.5 };
+        new.boot_hold_s = 20.0;
         new.sync = SyncSetting { automatic: false, debounce_s: 0.0, logs: true, snmp: true };
         new.ping_targets = vec!["203.0.113.1".to_owned()];
         new.preflight_override = vec!["model".to_owned(), "clock".to_owned()];
