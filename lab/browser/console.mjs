@@ -5,6 +5,7 @@ import { browser, wrong } from "./drive.mjs";
 import { step } from "./step.mjs";
 import { setUp, signIn } from "./steps/entry.mjs";
 import { access } from "./steps/access.mjs";
+import { availability } from "./steps/availability.mjs";
 import { dashboard, differing } from "./steps/dashboard.mjs";
 import { diagnostics } from "./steps/diagnostics.mjs";
 import { events } from "./steps/events.mjs";
@@ -12,7 +13,7 @@ import { role } from "./steps/role.mjs";
 import { sync } from "./steps/sync.mjs";
 
 // Each leaves both consoles signed in, and the pair in sync with gw-a active, but the last one.
-const STEPS = { dashboard, access, role, diagnostics, sync, events, differing };
+const STEPS = { dashboard, availability, access, role, diagnostics, sync, events, differing };
 
 // A wait that nobody waits for any more, after another one failed.
 process.on("unhandledRejection", (error) => wrong.push(String(error)));

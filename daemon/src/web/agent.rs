@@ -87,6 +87,17 @@ impl Agent {
         self.read(Method::DELETE, path, Bytes::new(), name).await
     }
 
+    /// Replaces.
+    pub(super) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        name: &Name,
+    ) -> Result<T, Refusal> {
+        let body = serde_json::to_vec(body).map_err(|error| Refusal::invalid(error.to_string()))?;
+        self.read(Method::PUT, path, body.into(), name).await
+    }
+
     async fn read<T: DeserializeOwned>(
         &self,
         method: Method,

@@ -27,13 +27,17 @@ static ALL: [Asset; 3] = [
             include_str!("../../assets/css/sync.css"),
             include_str!("../../assets/css/pairing.css"),
             include_str!("../../assets/css/access.css"),
+            include_str!("../../assets/css/availability.css"),
             include_str!("../../assets/css/narrow.css"),
         ),
     },
     Asset {
         name: "console.js",
         form: "text/javascript; charset=utf-8",
-        content: include_str!("../../assets/console.js"),
+        content: concat!(
+            include_str!("../../assets/console.js"),
+            include_str!("../../assets/availability.js"),
+        ),
     },
     Asset {
         name: "mark.svg",

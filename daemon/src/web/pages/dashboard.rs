@@ -48,8 +48,17 @@ pub(in crate::web) fn fragments(state: Result<&Dashboard, &Refusal>, plot: &Plot
     let pair = match state {
         Ok(pair) => pair,
         Err(refusal) => {
-            let ids =
-                ["whoami", "picture", "nodes", "pair", "paths", "readiness", "sync", "events"];
+            let ids = [
+                "whoami",
+                "picture",
+                "nodes",
+                "pair",
+                "paths",
+                "readiness",
+                "sync",
+                "events",
+                "ha-state",
+            ];
             let mut parts: Vec<Fragment> = ids.map(|id| part(id, String::new())).into();
             parts.push(part("banner", render(&Away { message: &refusal.message })));
             parts.push(part("verdict", render(&Unknown {})));
@@ -69,6 +78,7 @@ pub(in crate::web) fn fragments(state: Result<&Dashboard, &Refusal>, plot: &Plot
         part("readiness", render(&ReadyPart { readiness: pair.readiness.as_ref() })),
         part("sync", render(&SyncPart { sync: pair.sync.as_ref().filter(|_| pair.paired) })),
         part("events", render(&EventsPart::of(pair))),
+        part("ha-state", super::availability::state(pair)),
     ]
 }
 
@@ -82,7 +92,6 @@ pub(super) fn render(template: &impl Template) -> String {
 struct Away<'a> {
     message: &'a str,
 }
-
 #[derive(Template)]
 #[template(path = "part/unknown.html")]
 struct Unknown {}

@@ -16,6 +16,7 @@ use crate::web::{assets, csrf};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Dashboard,
+    HighAvailability,
     Sync,
     Events,
     Pairing,
@@ -30,8 +31,9 @@ pub(super) enum Place {
 
 impl Place {
     /// In their order.
-    const ALL: [Place; 9] = [
+    const ALL: [Place; 10] = [
         Place::Dashboard,
+        Place::HighAvailability,
         Place::Sync,
         Place::Events,
         Place::Pairing,
@@ -54,6 +56,7 @@ impl Place {
             Place::Access => "/access",
             Place::Audit => "/audit",
             Place::Account => "/account",
+            Place::HighAvailability => "/high-availability",
         }
     }
 
@@ -69,6 +72,7 @@ impl Place {
             Place::Access => "Access",
             Place::Audit => "Audit log",
             Place::Account => "Your account",
+            Place::HighAvailability => "High availability",
         }
     }
 
@@ -76,6 +80,7 @@ impl Place {
     pub(super) fn least(self) -> Role {
         match self {
             Place::Dashboard
+            | Place::HighAvailability
             | Place::Sync
             | Place::Events
             | Place::Pairing

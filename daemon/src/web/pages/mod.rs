@@ -5,6 +5,7 @@
 mod access;
 mod account;
 mod audit;
+mod availability;
 pub(super) mod dashboard;
 mod diagnostics;
 mod diff;
@@ -101,7 +102,8 @@ pub(super) fn table() -> Vec<Page> {
         of(viewer, "/jobs/{id}/live", get(jobs::follow)),
         of(viewer, "/jobs/{id}/cancel", post(jobs::cancel)),
     ];
-    [own, sync::pages(), events::pages(), pairing::pages()].into_iter().flatten().collect()
+    let more = [availability::pages(), sync::pages(), events::pages(), pairing::pages()];
+    own.into_iter().chain(more.into_iter().flatten()).collect()
 }
 
 /// All pages, closed to whoever may not.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::support::{Outside, fresh_with_consoles, with_consoles};
+use super::support::{Outside, fresh_with_consoles, with_consoles, with_networks};
 use crate::support::{Node, Two};
 
 /// Where the script and what it needs lie (`cargo xtask setup` brings it).
@@ -13,7 +13,7 @@ fn folder() -> PathBuf {
 }
 
 /// Of each there is a picture in every form.
-const PAGES: [&str; 29] = [
+const PAGES: [&str; 39] = [
     "set-up",
     "sign-in",
     "dashboard",
@@ -43,6 +43,16 @@ const PAGES: [&str; 29] = [
     "diagnostics",
     "api",
     "api-group",
+    "high-availability",
+    "high-availability-wrong",
+    "high-availability-preview",
+    "high-availability-conflict",
+    "high-availability-addresses",
+    "high-availability-viewer",
+    "high-availability-restore",
+    "high-availability-disabled",
+    "high-availability-enabled",
+    "high-availability-progress-enabled",
 ];
 
 /// Runs a script on both consoles; it gets these tokens, and leaves pictures of these pages.
@@ -57,6 +67,7 @@ fn drive(two: &Two, script: &str, tokens: &[String], pages: &[&str]) {
     command.args(["https://10.1.0.2:8443", "https://10.1.0.3:8443"]).args(tokens);
     command.env("PASSIVE_FILE", two.b.path("etc/ethers"));
     command.env("SLOW_FILE", two.b.path("slow"));
+    command.env("NAMESPACE_A", two.a.namespace());
     let output = command.output().expect("node starts");
     let said = String::from_utf8_lossy(&output.stdout);
     println!("{said}");
@@ -78,6 +89,7 @@ fn token(node: &Node) -> String {
 #[test]
 fn a_person_sets_the_console_up_and_sees_a_switchover_live_on_both_nodes() {
     let two = with_consoles();
+    let _switch = with_networks(&two);
     drive(&two, "console.mjs", &[token(&two.a)], &PAGES);
 }
 

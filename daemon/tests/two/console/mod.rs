@@ -4,6 +4,7 @@
 //! Needs the guard's binary beside the command (`cargo build`).
 
 mod access;
+mod availability;
 mod browser;
 pub(crate) mod support;
 

@@ -12,7 +12,7 @@ pub(super) const PASSWORD: &str = "correct horse battery";
 
 /// The accounts are a section, as in the profile for a Debian gateway. While a file `slow` lies
 /// there, definitions are being validated.
-const PROFILE: &str = "format = 1\nname = \"console\"\n[appliance]\n\
+pub(super) const PROFILE: &str = "format = 1\nname = \"console\"\n[appliance]\n\
     model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
     firmware = { file = \"/etc/firmware\" }\n\
     [section.definitions]\npaths = [\"/etc/ethers\"]\n\
@@ -60,6 +60,53 @@ fn consoles_answer(two: &Two) {
     for (node, address) in [(&two.a, "10.1.0.2"), (&two.b, "10.1.0.3")] {
         wait("the console answers", || Console::of(node, address).ask(&["/set-up"]).status == 200);
     }
+}
+
+/// A switch between both nodes, so that a port of one goes down alone.
+pub(super) struct Switch(String);
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.0]).status();
+    }
+}
+
+/// Their own networks as ifupdown has them: an interface of the pair, one that clients use today
+/// with one address, and one that DHCP configures. The last two go to switches.
+pub(super) fn with_networks(two: &Two) -> Switch {
+    let switch = Switch(format!("{}s", two.a.namespace()));
+    let own = switch.0.as_str();
+    ip(&["netns", "add", own]);
+    for link in ["dmz", "wan"] {
+        ip(&["-n", own, "link", "add", link, "type", "bridge"]);
+        for (node, end) in [(&two.a, "a"), (&two.b, "b")] {
+            let (port, there) = (format!("{link}-{end}"), node.namespace());
+            ip(&[
+                "link", "add", &port, "netns", own, "type", "veth", "peer", "name", link, "netns",
+                there,
+            ]);
+            ip(&["-n", own, "link", "set", &port, "master", link, "up"]);
+        }
+        ip(&["-n", own, "link", "set", link, "up"]);
+    }
+    for (node, lan, dmz) in
+        [(&two.a, "10.1.0.2/24", Some("10.2.0.1/24")), (&two.b, "10.1.0.3/24", None)]
+    {
+        let own = node.namespace();
+        ip(&["-n", own, "link", "set", "dmz", "up"]);
+        ip(&["-n", own, "link", "set", "wan", "up"]);
+        let mut text = format!("auto lan\niface lan inet static\n    address {lan}\n");
+        text += "auto wan\niface wan inet dhcp\n";
+        match dmz {
+            Some(address) => {
+                ip(&["-n", own, "addr", "add", address, "dev", "dmz"]);
+                text += &format!("auto dmz\niface dmz inet static\n    address {address}\n");
+            }
+            None => text += "auto dmz\niface dmz inet manual\n",
+        }
+        node.write("etc/network/interfaces", &text);
+    }
+    switch
 }
 
 pub(super) fn json(node: &Node, arguments: &[&str]) -> Value {
@@ -169,7 +216,12 @@ impl Console {
     }
 
     /// Sends a form of this page with what the page itself put into it.
-    fn send(&self, page: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(super) fn send(&self, page: &str, fields: &[(&str, &str)]) -> Answer {
+        self.order(page, page, fields)
+    }
+
+    /// The same to another address.
+    pub(super) fn order(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
         let form = self.ask(&[page]).body;
         let csrf =
             form.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
@@ -178,7 +230,7 @@ impl Console {
         for (name, value) in fields {
             arguments.extend(["--data-urlencode".to_owned(), format!("{name}={value}")]);
         }
-        arguments.push(page.to_owned());
+        arguments.push(path.to_owned());
         self.ask(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
