@@ -212,6 +212,9 @@ impl Node {
         if let Some(mut agent) = self.agent.take() {
             let _ = agent.kill();
             let _ = agent.wait();
+            // What it started dies with it, a moment later.
+            let socket = self.path("run/twinwall/guard.sock");
+            wait("the guard is gone", || std::os::unix::net::UnixStream::connect(&socket).is_err());
         }
     }
 

@@ -115,6 +115,11 @@ async function unpaired({ a, b }) {
     // It leads back to where one was.
     await b.waitForURL("**/pairing");
   }
+  // It forgets a moment later than the node where that was ordered.
+  for (let tries = 0; tries < 40 && !await heading(b, "this node stands by").isVisible(); tries += 1) {
+    await b.waitForTimeout(250);
+    await pairing(b);
+  }
   await heading(b, "this node stands by").waitFor();
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::support::{Console, PASSWORD, with_consoles};
-use crate::support::{Node, wait};
+use crate::support::{Node, wait, wait_telling};
 
 /// The entries that `twinwall audit` shows.
 fn audit(node: &Node, more: &[&str]) -> Vec<Value> {
@@ -71,7 +71,8 @@ fn outlives_the_agent(node: &mut Node, token: &str) {
     let before = audit(node, &[]);
     node.kill();
     node.start();
-    wait("the agent answers", || node.run(&["audit"]).code == Some(0));
+    let told = || format!("{:?}\n{}", node.run(&["audit"]), node.text("agent.log"));
+    wait_telling("the agent answers", || node.run(&["audit"]).code == Some(0), told);
     let after = audit(node, &[]);
     assert_eq!(after[..before.len()], before);
     let only = audit(node, &["--user", "anna"]);
