@@ -33,8 +33,20 @@ export async function open(address) {
       wrong.push(`${page.url()}: ${message.text()}`);
     }
   });
-  await page.goto(address);
+  await reach(page, address);
   return page;
+}
+
+// An address that its namespace gets late counts as another network, and ends what is loading.
+async function reach(page, address) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await page.goto(address);
+    } catch (error) {
+      if (tries === 10 || !/ERR_NETWORK_CHANGED/.test(error.message)) throw error;
+      await page.waitForTimeout(500);
+    }
+  }
 }
 
 // Looks at a page in every form: a picture, no violation of accessibility, nothing beside the

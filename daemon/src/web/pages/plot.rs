@@ -47,6 +47,13 @@ pub(super) fn loss(seconds: &VecDeque<(f64, f64)>) -> Option<f64> {
     (due > 0.0).then(|| 100.0 * missing(due, heard) / due)
 }
 
+/// Of the last minute, how many were heard in a second. `interval` is a beat's, in seconds.
+pub(super) fn rate(seconds: &VecDeque<(f64, f64)>, interval: f64) -> Option<f64> {
+    let sum = |all: fn(&(f64, f64)) -> f64| seconds.iter().map(all).sum::<f64>();
+    let passed = sum(|beat| beat.0) * interval;
+    (passed > 0.0).then(|| sum(|beat| beat.1) / passed)
+}
+
 /// Beats that were due and not heard. One more or less is where the time is cut.
 fn missing(due: f64, heard: f64) -> f64 {
     ((due - heard).floor() - 1.0).max(0.0)

@@ -58,7 +58,8 @@ impl Ask {
             let length = stream.read(&mut piece)?;
             read.extend_from_slice(&piece[..length]);
             let text = String::from_utf8_lossy(&read);
-            let streams = text.contains("text/event-stream") && text.contains("\r\n\r\n");
+            let head = text.split_once("\r\n\r\n").map(|(head, _)| head);
+            let streams = head.is_some_and(|head| head.contains("text/event-stream"));
             // A stream goes on for as long as somebody reads.
             if length == 0 || streams {
                 return Answer::of(&text)

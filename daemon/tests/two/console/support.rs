@@ -127,6 +127,9 @@ impl Outside {
         let outside = Outside(format!("{}v", two.a.namespace()));
         let own = outside.0.as_str();
         ip(&["netns", "add", own]);
+        // Addresses are there at once: a browser takes one that comes later for a new network.
+        let at_once = "net.ipv6.conf.default.accept_dad=0";
+        ip(&["netns", "exec", own, "sysctl", "-qw", at_once]);
         for (node, link, at, address) in
             [(&two.a, "to-a", 1, "10.1.0.2"), (&two.b, "to-b", 2, "10.1.0.3")]
         {
