@@ -49,7 +49,8 @@ fn the_losing_side_is_kept_and_can_be_put_back() {
     assert_eq!(two.b.text("etc/motd"), "new\n");
     // The agent may have looked before the file was written: then the first one is empty.
     let history = two.b.good(&["sync", "history", "support"]);
-    let lost = history.lines().find(|line| line.contains("by outside")).expect("a version");
+    let own = |line: &&str| line.contains("outside twinwall") || line.contains("first look");
+    let lost = history.lines().find(own).expect("a version");
     let number = lost.split_whitespace().nth(2).expect("a number");
     let asked = two.b.run(&["sync", "restore", "support", number]);
     assert!(asked.code == Some(1) && asked.err.contains("--yes"), "{asked:?}");
