@@ -74,8 +74,7 @@ impl Agent {
         body: &impl Serialize,
         name: &Name,
     ) -> Result<T, Refusal> {
-        let body = serde_json::to_vec(body).map_err(|error| Refusal::invalid(error.to_string()))?;
-        self.read(Method::POST, path, body.into(), name).await
+        self.read(Method::POST, path, json(body)?, name).await
     }
 
     /// Removes or ends.
@@ -94,8 +93,7 @@ impl Agent {
         body: &impl Serialize,
         name: &Name,
     ) -> Result<T, Refusal> {
-        let body = serde_json::to_vec(body).map_err(|error| Refusal::invalid(error.to_string()))?;
-        self.read(Method::PUT, path, body.into(), name).await
+        self.read(Method::PUT, path, json(body)?, name).await
     }
 
     async fn read<T: DeserializeOwned>(
@@ -221,4 +219,9 @@ fn nonsense(error: &serde_json::Error) -> Refusal {
         "the agent answered what cannot be read ({error}); was twinwall upgraded, and the agent \
          not started again?"
     ))
+}
+
+fn json(body: &impl Serialize) -> Result<Bytes, Refusal> {
+    let body = serde_json::to_vec(body).map_err(|error| Refusal::invalid(error.to_string()))?;
+    Ok(body.into())
 }
