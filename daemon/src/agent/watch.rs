@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -20,7 +21,8 @@ use super::manifest::{Kind, Manifest, RelPath};
 use super::section::Section;
 
 /// A change is told when nothing more happened for this long: an editor makes several.
-const CALM: Duration = Duration::from_millis(10);
+/// One that takes longer is read twice, which is all that it costs.
+const CALM: Duration = Duration::from_millis(3);
 /// It is told after this at the latest.
 const AT_LATEST: Duration = Duration::from_millis(200);
 /// Most directories watched; the full check serves the rest. The kernel's own limit
@@ -39,6 +41,63 @@ const WHAT: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::ONLYDIR)
     .union(WatchFlags::DONT_FOLLOW)
     .union(WatchFlags::EXCL_UNLINK);
+
+/// Directories named of one section; beyond this all of it is read.
+const MAX_NAMED: usize = 64;
+
+/// What of a section to read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Everything,
+    /// What lies right in these directories: files there came, went or changed, and nothing
+    /// else did.
+    Files(BTreeSet<RelPath>),
+}
+
+/// Sections to read again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes(BTreeMap<Section, Extent>);
+
+impl Changes {
+    /// These sections, whole.
+    pub fn whole(sections: impl IntoIterator<Item = Section>) -> Changes {
+        Changes(sections.into_iter().map(|section| (section, Extent::Everything)).collect())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds to what is to be read of a section.
+    pub fn add(&mut self, section: Section, extent: Extent) {
+        let most = match (self.0.remove(&section), extent) {
+            (Some(Extent::Files(mut known)), Extent::Files(more)) => {
+                known.extend(more);
+                if known.len() > MAX_NAMED { Extent::Everything } else { Extent::Files(known) }
+            }
+            (Some(Extent::Everything), _) | (Some(_), Extent::Everything) => Extent::Everything,
+            (None, extent) => extent,
+        };
+        self.0.insert(section, most);
+    }
+}
+
+impl IntoIterator for Changes {
+    type Item = (Section, Extent);
+    type IntoIter = std::collections::btree_map::IntoIter<Section, Extent>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl Extend<(Section, Extent)> for Changes {
+    fn extend<I: IntoIterator<Item = (Section, Extent)>>(&mut self, more: I) {
+        more.into_iter().for_each(|(section, extent)| self.add(section, extent));
+    }
+}
 
 /// What a directory is watched for.
 #[derive(Clone, Debug, Default)]
@@ -88,33 +147,37 @@ impl Watcher {
         });
     }
 
-    /// Watches every directory of a section as it was read.
-    pub fn watch_all(&self, section: Section, manifest: &Manifest) {
+    /// Watches every directory of a section as it was read. True when one of them was not
+    /// watched before: what happened in it since it was read has been missed.
+    pub fn watch_all(&self, section: Section, manifest: &Manifest) -> bool {
         let directory = |kind: &Kind| matches!(kind, Kind::Directory);
+        let mut fresh = false;
         for (path, _) in manifest.iter().filter(|(_, entry)| directory(&entry.kind)) {
-            self.add(&self.root.join(path.as_path()), |interest| {
+            fresh |= self.add(&self.root.join(path.as_path()), |interest| {
                 interest.any.insert(section);
             });
         }
+        fresh
     }
 
     /// The sections in which something happened; empty when `limit` passed quietly.
     ///
     /// # Errors
     /// When the queue cannot be read.
-    pub fn wait(&self, limit: Duration) -> io::Result<BTreeSet<Section>> {
-        let mut changed = BTreeSet::new();
-        let mut span = limit;
-        let mut first = None;
-        while self.readable(span)? {
-            changed.extend(self.read()?);
-            let began = *first.get_or_insert_with(Instant::now);
-            if began.elapsed() > AT_LATEST {
-                break;
-            }
-            span = CALM;
+    pub fn wait(&self, limit: Duration) -> io::Result<Changes> {
+        let mut changed = Changes::default();
+        if !self.readable(limit)? {
+            return Ok(changed);
         }
-        Ok(changed)
+        let began = Instant::now();
+        loop {
+            changed.extend(self.read()?);
+            // Many changes in a row wake this thread once each time, not once each.
+            thread::sleep(CALM);
+            if began.elapsed() > AT_LATEST || !self.readable(Duration::ZERO)? {
+                return Ok(changed);
+            }
+        }
     }
 
     fn readable(&self, span: Duration) -> io::Result<bool> {
@@ -127,10 +190,10 @@ impl Watcher {
         }
     }
 
-    fn read(&self) -> io::Result<BTreeSet<Section>> {
+    fn read(&self) -> io::Result<Changes> {
         let mut buffer = [MaybeUninit::uninit(); 8192];
         let mut reader = Reader::new(&*self.queue, &mut buffer);
-        let mut changed = BTreeSet::new();
+        let mut changed = Changes::default();
         let mut touched = Vec::new();
         loop {
             let event = match reader.next() {
@@ -139,7 +202,7 @@ impl Watcher {
                 Err(error) => return Err(error.into()),
             };
             if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
-                return Ok(Section::ALL.into());
+                return Ok(Changes::whole(Section::ALL));
             }
             let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()).to_owned());
             let mut places = self.places();
@@ -149,17 +212,29 @@ impl Watcher {
                 continue;
             }
             let Some(interest) = places.interests.get(&directory) else { continue };
-            changed.extend(&interest.any);
+            // A directory came, went or changed, unless the name of a file is told.
+            let directories = event.events().contains(ReadFlags::ISDIR);
+            let file = name.is_some() && !directories;
+            let extent = if file { self.files_in(&directory) } else { Extent::Everything };
+            changed.extend(interest.any.iter().map(|section| (*section, extent.clone())));
             let named = name.as_ref().and_then(|name| interest.names.get(name));
-            changed.extend(named.into_iter().flatten());
+            changed.extend(Changes::whole(named.into_iter().flatten().copied()));
             drop(places);
-            // Something came under a name that is watched further down.
-            touched.extend(name.map(|name| directory.join(name)));
+            // A directory came under a name that is watched further down.
+            touched.extend(name.filter(|_| directories).map(|name| directory.join(name)));
         }
         for path in touched {
             self.renew(&path);
         }
         Ok(changed)
+    }
+
+    fn files_in(&self, directory: &Path) -> Extent {
+        let below = directory.strip_prefix(&self.root).ok();
+        match below.map(|path| RelPath::new(path.as_os_str().as_bytes())) {
+            Some(Ok(path)) => Extent::Files([path].into()),
+            Some(Err(_)) | None => Extent::Everything,
+        }
     }
 
     /// A directory that appeared, or appeared anew, is watched again with all below it.
@@ -174,17 +249,19 @@ impl Watcher {
         }
     }
 
-    fn add(&self, directory: &Path, change: impl FnOnce(&mut Interest)) {
+    /// Whether it was not watched before and is now.
+    fn add(&self, directory: &Path, change: impl FnOnce(&mut Interest)) -> bool {
         let mut places = self.places();
         let fresh = !places.interests.contains_key(directory);
         if fresh && places.interests.len() >= MAX_WATCHES {
-            return;
+            return false;
         }
         change(places.interests.entry(directory.to_owned()).or_default());
         drop(places);
         if fresh {
             self.place(directory);
         }
+        fresh
     }
 
     /// What is not there, no directory, or beyond the kernel's limit is left to the way
@@ -236,7 +313,8 @@ mod tests {
     }
 
     fn waited(watcher: &Watcher, span: Duration) -> Vec<Section> {
-        watcher.wait(span).expect("the queue is read").into_iter().collect()
+        let changes = watcher.wait(span).expect("the queue is read");
+        changes.into_iter().map(|(section, _)| section).collect()
     }
 
     #[test]
@@ -279,9 +357,16 @@ mod tests {
         watcher.watch_base(Section::Vpn, &base("etc/vpn"));
         let root = || Owner::Number(0);
         let entry = Entry { kind: Kind::Directory, mode: 0o755, user: root(), group: root() };
-        watcher.watch_all(Section::Vpn, &[(base("etc/vpn/deep"), entry)].into_iter().collect());
+        let manifest = [(base("etc/vpn/deep"), entry)].into_iter().collect();
+        assert!(watcher.watch_all(Section::Vpn, &manifest), "not watched before");
+        assert!(!watcher.watch_all(Section::Vpn, &manifest));
         place.write("etc/vpn/deep/a");
-        assert_eq!(waited(&watcher, SOON), [Section::Vpn]);
+        let files = Extent::Files([base("etc/vpn/deep")].into());
+        let changes = watcher.wait(SOON).expect("the queue is read");
+        assert_eq!(changes.into_iter().collect::<Vec<_>>(), [(Section::Vpn, files)]);
+        fs::create_dir(place.0.join("etc/vpn/deep/more")).expect("made");
+        let changes = watcher.wait(SOON).expect("the queue is read");
+        assert_eq!(changes, Changes::whole([Section::Vpn]), "a directory came");
         let path = place.0.join("etc/vpn/deep/a");
         fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
             .expect("changed");

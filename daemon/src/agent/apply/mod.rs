@@ -10,6 +10,7 @@
 
 mod isolate;
 mod journal;
+mod look;
 mod outcome;
 mod recover;
 mod run;

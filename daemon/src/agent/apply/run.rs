@@ -10,15 +10,13 @@ use std::thread;
 
 use super::isolate::isolated;
 use super::journal::{Journal, Record, RecordPart, STAGED};
+use super::look::{difference, unchanged};
 use super::undo::{apply_again, once, trouble, undo};
 use super::{During, Failure, Note, Outcome, Part, Plan, Progress, Refused, Watch};
 use crate::agent::manifest::{Change, Entry, Kind, Manifest, Owner, RelPath};
 use crate::agent::section::Section;
 use crate::agent::step::{Leftovers, Step, StepFailure};
-use crate::agent::translate::Translator;
-use crate::agent::tree::{
-    Contents, Ground, Prepared, Root, Touched, WriteError, prepare, scan, switch,
-};
+use crate::agent::tree::{Contents, Ground, Prepared, Touched, WriteError, prepare, switch};
 
 /// Makes the sections of the plan what they shall be.
 pub fn apply(
@@ -113,34 +111,6 @@ fn unwritten(section: Section, error: WriteError) -> Refused {
         | WriteError::Staging(..)
         | WriteError::Disk(..) => Refused::Write(section, error),
     }
-}
-
-/// Whether every section on the disk still is what the plan says.
-fn unchanged(plan: &mut Plan<'_>) -> Result<(), Refused> {
-    for part in &mut plan.parts {
-        match difference(plan.root, plan.translator, part, part.from) {
-            Ok(None) => {}
-            Ok(Some(path)) => return Err(Refused::Changed(part.section, path)),
-            Err(problem) => return Err(Refused::Unreadable(part.section, problem)),
-        }
-    }
-    Ok(())
-}
-
-/// The first path at which the disk is not what is wanted.
-fn difference(
-    root: &Root,
-    translator: &Translator,
-    part: &mut Part<'_>,
-    wanted: &Manifest,
-) -> Result<Option<String>, String> {
-    let ground = Ground { root, scope: part.scope, translator };
-    let found = scan(ground, part.cache).map_err(|error| error.to_string())?;
-    if let Some(problem) = found.blocked_by() {
-        return Err(problem.to_string());
-    }
-    let changes = wanted.changes(&found.manifest);
-    Ok(changes.first().map(|change| change.path().to_string()))
 }
 
 /// Whether the old contents can be had, should they be needed.

@@ -2,7 +2,7 @@
 //! and one each for the two connections to the other node. Called once at the agent's
 //! start; everything ends with [`Running`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -17,9 +17,10 @@ use super::line::Lines;
 use super::marks::MarksFile;
 use super::message::Message;
 use super::reading::Reader;
-use super::run::{Ends, Engine, Event, Runner, Waiting, engine};
+use super::run::{Ends, Engine, Event, Runner, engine};
 use super::showing::Shown;
 use super::state::{Input, Rules, State};
+use super::waiting::Waiting;
 use super::work::{Apply, Belonging, Known, Worker};
 use crate::agent::calls::{Calls, Frame};
 use crate::agent::channel::{Connection, Link, Receiver, Stream};
@@ -30,7 +31,7 @@ use crate::agent::section::Section;
 use crate::agent::store::Store;
 use crate::agent::translate::Translator;
 use crate::agent::tree::{GlobError, Lists, Root, Scope};
-use crate::agent::watch::Watcher;
+use crate::agent::watch::{Changes, Watcher};
 
 /// The store, relative to the root.
 pub const STORE: &str = "var/lib/twinwall/store";
@@ -145,7 +146,7 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     running.spawn("sync-worker", move || worker.run(&errands))?;
     running.follow(watcher)?;
     engine.tell(Event::Input(Input::Rules(parts.rules)));
-    engine.tell(Event::Changed(Section::ALL.into()));
+    engine.tell(Event::Changed(Changes::whole(Section::ALL)));
     Ok(running)
 }
 
@@ -256,7 +257,7 @@ fn follow_files(watcher: &Watcher, engine: &Engine, ending: &AtomicBool) {
         let changed = watcher.wait(TURN).unwrap_or_else(|error| {
             eprintln!("twinwall agent: changes of files are not told: {error}");
             thread::sleep(TURN);
-            BTreeSet::new()
+            Changes::default()
         });
         quiet += TURN;
         if !changed.is_empty() {
@@ -264,7 +265,7 @@ fn follow_files(watcher: &Watcher, engine: &Engine, ending: &AtomicBool) {
         }
         if quiet >= FULL_CHECK {
             quiet = Duration::ZERO;
-            engine.tell(Event::Changed(Section::ALL.into()));
+            engine.tell(Event::Changed(Changes::whole(Section::ALL)));
         }
     }
 }

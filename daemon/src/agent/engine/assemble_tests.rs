@@ -272,7 +272,7 @@ fn old_versions_are_removed_and_what_is_there_stays() {
         // Before the write: its version may be there at once.
         let head = store.head(Section::Vpn).map(|version| version.number);
         a.write("etc/vpn/tunnel.conf", &format!("change {number}"));
-        a.engine().tell(Event::Changed([Section::Vpn].into()));
+        a.engine().tell(Event::Changed(Changes::whole([Section::Vpn])));
         let began = Instant::now();
         while store.head(Section::Vpn).map(|version| version.number) == head {
             assert!(began.elapsed() < SOON, "version {number}");

@@ -16,4 +16,5 @@ pub mod run;
 pub mod showing;
 pub mod standing;
 pub mod state;
+pub mod waiting;
 pub mod work;

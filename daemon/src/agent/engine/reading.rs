@@ -12,7 +12,8 @@ use crate::agent::profile::{Deviation, Rules};
 use crate::agent::section::Section;
 use crate::agent::store::{Cause, Lineage, NewVersion, Store, StoreError, Version};
 use crate::agent::translate::Translator;
-use crate::agent::tree::{Cache, Ground, Problem, Root, Scope, open_content, scan};
+use crate::agent::tree::{Cache, Ground, Problem, Root, Scope, open_content, refresh, scan};
+use crate::agent::watch::Extent;
 
 /// Times that a section which changes while it is read is read again.
 const ATTEMPTS: u32 = 5;
@@ -98,11 +99,25 @@ pub struct Reason {
     pub who: String,
 }
 
+/// One section, and what is known of it.
+struct Kept {
+    scope: Scope,
+    cache: Cache,
+    /// The section as it was read last, when nothing of it was left out.
+    last: Option<Manifest>,
+}
+
+impl Kept {
+    fn new(scope: Scope) -> Kept {
+        Kept { scope, cache: Cache::default(), last: None }
+    }
+}
+
 /// Reads sections.
 pub struct Reader {
     root: Root,
     translator: Translator,
-    sections: BTreeMap<Section, (Scope, Cache)>,
+    sections: BTreeMap<Section, Kept>,
     rules: BTreeMap<Section, Rules>,
     store: Arc<Store>,
 }
@@ -117,7 +132,7 @@ impl Reader {
         rules: BTreeMap<Section, Rules>,
         store: Arc<Store>,
     ) -> Reader {
-        let fresh = |(section, scope)| (section, (scope, Cache::default()));
+        let fresh = |(section, scope)| (section, Kept::new(scope));
         let sections = scopes.into_iter().map(fresh).collect();
         Reader { root, translator, sections, rules, store }
     }
@@ -125,26 +140,35 @@ impl Reader {
     /// Other addresses from now on; contents are read anew where it matters.
     pub fn translate_by(&mut self, translator: Translator) {
         self.translator = translator;
+        self.sections.values_mut().for_each(|kept| kept.last = None);
     }
 
     /// The ground of a section.
     pub fn ground(&self, section: Section) -> Option<Ground<'_>> {
-        let (scope, _) = self.sections.get(&section)?;
+        let scope = &self.sections.get(&section)?.scope;
         Some(Ground { root: &self.root, scope, translator: &self.translator })
     }
 
     /// Reads every file again at the next reading, whatever its times say.
     pub fn forget(&mut self) {
-        self.sections.values_mut().for_each(|(_, cache)| cache.clear());
+        for kept in self.sections.values_mut() {
+            kept.cache.clear();
+            kept.last = None;
+        }
     }
 
-    /// Reads a section and notes a version if it changed.
+    /// Reads so much of a section and notes a version if it changed.
     ///
     /// # Errors
     /// When it cannot be read as a whole; nothing is noted then.
-    pub fn read(&mut self, section: Section, reason: &Reason) -> Result<Reading, ReadError> {
+    pub fn read(
+        &mut self,
+        section: Section,
+        extent: &Extent,
+        reason: &Reason,
+    ) -> Result<Reading, ReadError> {
         for _ in 0..ATTEMPTS {
-            let (mut manifest, problems) = self.look(section)?;
+            let (mut manifest, problems) = self.look(section, extent)?;
             let rules = self.rules.get(&section);
             let deviations = rules.map_or_else(Vec::new, |it| it.rule_owners(&mut manifest));
             if !self.keep(section, &manifest)? {
@@ -165,17 +189,30 @@ impl Reader {
         Err(ReadError::Changing)
     }
 
-    fn look(&mut self, section: Section) -> Result<(Manifest, Vec<Problem>), ReadError> {
-        let Some((scope, cache)) = self.sections.get_mut(&section) else {
+    fn look(
+        &mut self,
+        section: Section,
+        extent: &Extent,
+    ) -> Result<(Manifest, Vec<Problem>), ReadError> {
+        let Some(kept) = self.sections.get_mut(&section) else {
             return Ok((Manifest::default(), Vec::new()));
         };
-        let ground = Ground { root: &self.root, scope, translator: &self.translator };
-        let found = scan(ground, cache).map_err(ReadError::Root)?;
-        let blocks = found.problems.iter().filter(|problem| problem.what.blocks()).count();
-        match found.blocked_by() {
-            Some(problem) => Err(ReadError::Blocked(problem.clone(), blocks - 1)),
-            None => Ok((found.manifest, found.problems)),
+        let ground = Ground { root: &self.root, scope: &kept.scope, translator: &self.translator };
+        if let (Extent::Files(directories), Some(last)) = (extent, kept.last.take()) {
+            let looked = refresh(ground, &mut kept.cache, &last, directories);
+            if let Some(manifest) = looked.map_err(ReadError::Root)? {
+                kept.last = Some(manifest.clone());
+                return Ok((manifest, Vec::new()));
+            }
         }
+        kept.last = None;
+        let found = scan(ground, &mut kept.cache).map_err(ReadError::Root)?;
+        let blocks = found.problems.iter().filter(|problem| problem.what.blocks()).count();
+        if let Some(problem) = found.blocked_by() {
+            return Err(ReadError::Blocked(problem.clone(), blocks - 1));
+        }
+        kept.last = found.problems.is_empty().then(|| found.manifest.clone());
+        Ok((found.manifest, found.problems))
     }
 
     /// Puts into the store what it does not have; false when a file is no longer what the
@@ -220,6 +257,7 @@ mod tests {
 
     use super::*;
     use crate::agent::digest::Digest;
+    use crate::agent::manifest::RelPath;
     use crate::agent::tree::Lists;
 
     struct Place(PathBuf);
@@ -263,14 +301,15 @@ mod tests {
         let place = Place::new("versions");
         place.write("a.conf", "one");
         let (mut reader, store) = place.reader();
-        let first = reader.read(Section::Vpn, &changed()).expect("read");
+        let first = reader.read(Section::Vpn, &Extent::Everything, &changed()).expect("read");
         assert_eq!((first.version.number, first.version.cause), (1, Cause::Found));
         assert_eq!(store.read_whole(&Digest::of(b"one"), 10).expect("kept"), b"one");
-        let again = reader.read(Section::Vpn, &changed()).expect("read");
+        let again = reader.read(Section::Vpn, &Extent::Everything, &changed()).expect("read");
         assert_eq!(again.version, first.version);
         place.write("a.conf", "two");
         place.write("b.conf", "three");
-        let second = reader.read(Section::Vpn, &changed()).expect("read");
+        let here = Extent::Files([RelPath::new(b"etc/vpn").expect("a path")].into());
+        let second = reader.read(Section::Vpn, &here, &changed()).expect("read");
         assert_eq!((second.version.number, second.version.cause), (2, Cause::Changed));
         assert_eq!(
             first_differences(&first.manifest, &second.manifest),
@@ -289,10 +328,9 @@ mod tests {
         symlink("elsewhere", place.0.join("root/etc/vpn")).expect("linked");
         let lists = Lists { include: vec!["/etc/vpn/*.conf".to_owned()], ..Lists::default() };
         let (mut reader, store) = place.reader();
-        reader
-            .sections
-            .insert(Section::Vpn, (Scope::new(lists).expect("good lists"), Cache::default()));
-        let error = reader.read(Section::Vpn, &changed()).expect_err("blocked");
+        reader.sections.insert(Section::Vpn, Kept::new(Scope::new(lists).expect("good lists")));
+        let error =
+            reader.read(Section::Vpn, &Extent::Everything, &changed()).expect_err("blocked");
         assert!(error.to_string().contains("/etc/vpn: is a symlink"), "{error}");
         assert_eq!(store.head(Section::Vpn), None);
     }
@@ -301,7 +339,7 @@ mod tests {
     fn a_section_without_files_is_empty_and_not_broken() {
         let place = Place::new("empty");
         let (mut reader, _) = place.reader();
-        let reading = reader.read(Section::Mail, &changed()).expect("read");
+        let reading = reader.read(Section::Mail, &Extent::Everything, &changed()).expect("read");
         assert!(reading.manifest.is_empty());
     }
 }

@@ -2,7 +2,6 @@
 //! follows. It never reads a file of the configuration and never waits for the other
 //! node; the worker does the one, the channel's tasks the other.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,10 +16,12 @@ use super::message::Message;
 use super::overview::{Newest, Overview};
 use super::standing::Direction;
 use super::state::{Input, Order, Output, State};
-use super::work::{Belonging, Work, ask_to_read};
+use super::waiting::{Waiting, ask_to_read};
+use super::work::{Belonging, Work};
 use crate::agent::clock::unix_ms;
 use crate::agent::section::Section;
 use crate::agent::store::{Store, Version};
+use crate::agent::watch::Changes;
 
 /// Inputs that wait for the engine's thread. Its senders are the worker, the channel, the
 /// guard's follower and the API; each of them waits when it is full.
@@ -44,7 +45,7 @@ pub enum Event {
     /// An operator wants to see what putting a version back would change.
     Preview(Version, oneshot::Sender<Result<SectionDiff, String>>),
     /// Files of these sections changed on this node.
-    Changed(BTreeSet<Section>),
+    Changed(Changes),
     /// End the thread.
     Stop,
 }
@@ -303,25 +304,6 @@ impl Runner {
 
     fn now(&self) -> Moment {
         Moment::ZERO + self.began.elapsed()
-    }
-}
-
-/// Sections that wait to be read, gathered while the worker is busy.
-#[derive(Clone, Default)]
-pub struct Waiting(Arc<Mutex<BTreeSet<Section>>>);
-
-impl Waiting {
-    /// Adds sections; true when there were none, so that one errand is enough for all.
-    pub fn add(&self, sections: BTreeSet<Section>) -> bool {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = waiting.is_empty();
-        waiting.extend(sections);
-        first && !waiting.is_empty()
-    }
-
-    /// Takes all.
-    pub fn take(&self) -> BTreeSet<Section> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

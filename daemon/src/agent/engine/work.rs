@@ -14,17 +14,18 @@ use super::fetching::{self, Wanted};
 use super::line::Lines;
 use super::message::{Phase, Take};
 use super::reading::{Reader, Reading, Reason, first_differences};
-use super::run::{Engine, Event, Restore, Waiting};
+use super::run::{Engine, Event, Restore};
 use super::showing::Shown;
 use super::standing::Direction;
 use super::state::{Input, Order};
+use super::waiting::Waiting;
 use crate::agent::clock::unix_ms;
 use crate::agent::digest::Digest;
 use crate::agent::manifest::Manifest;
 use crate::agent::profile::Deviation;
 use crate::agent::section::Section;
 use crate::agent::store::{Cause, Lineage, OUTSIDE, Retention, Store, Version};
-use crate::agent::watch::Watcher;
+use crate::agent::watch::{Changes, Extent, Watcher};
 
 /// Versions that are noted between two looks for old ones: looking reads every manifest.
 pub const COLLECT_AFTER: usize = 100;
@@ -145,9 +146,9 @@ impl Worker {
         while let Ok(work) = errands.recv() {
             match work {
                 Work::Read => {
-                    for section in self.waiting.take() {
+                    for (section, extent) in self.waiting.take() {
                         // The engine was told why it could not be read.
-                        let _ = self.read(section, Cause::Changed, OUTSIDE);
+                        let _ = self.read_some(section, &extent, Cause::Changed, OUTSIDE);
                     }
                 }
                 Work::Take(take) => self.take(&take),
@@ -191,13 +192,26 @@ impl Worker {
 
     /// Reads one section, notes a version if it changed, and tells the engine.
     fn read(&mut self, section: Section, cause: Cause, who: &str) -> Result<Reading, String> {
+        self.read_some(section, &Extent::Everything, cause, who)
+    }
+
+    /// The same for so much of it.
+    fn read_some(
+        &mut self,
+        section: Section,
+        extent: &Extent,
+        cause: Cause,
+        who: &str,
+    ) -> Result<Reading, String> {
         let lineage = self.belonging().lineage;
         let reason = Reason { lineage, at_ms: unix_ms(), cause, who: who.to_owned() };
-        let read = self.reader.read(section, &reason).map_err(|error| error.to_string());
+        let read = self.reader.read(section, extent, &reason).map_err(|error| error.to_string());
         let digest = read.as_ref().map(|reading| reading.version.manifest).map_err(Clone::clone);
         match &read {
             Ok(reading) => {
-                self.watcher.watch_all(section, &reading.manifest);
+                if self.watcher.watch_all(section, &reading.manifest) {
+                    self.engine.tell(Event::Changed(Changes::whole([section])));
+                }
                 let seen = (reading.version.manifest, reading.on_disk());
                 let before = self.known.last.insert(section, seen);
                 let same = before.is_some_and(|(digest, _)| digest == reading.version.manifest);
@@ -381,13 +395,5 @@ impl Worker {
 
     fn belonging(&self) -> Belonging {
         self.belonging.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Sections that wait are read by one errand, however often they change meanwhile.
-pub fn ask_to_read(waiting: &Waiting, errands: &mpsc::Sender<Work>, sections: BTreeSet<Section>) {
-    if waiting.add(sections) {
-        // The worker lives as long as the engine.
-        let _ = errands.send(Work::Read);
     }
 }

@@ -10,6 +10,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Bound;
 
 pub use code::{DecodeError, MAX_ENCODED};
 pub use path::{MAX_PATH, PathError, RelPath};
@@ -121,6 +122,17 @@ impl Manifest {
     /// All entries in the order of their paths' bytes: a directory before what is in it.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&RelPath, &Entry)> {
         self.entries.iter()
+    }
+
+    /// What lies right in this directory, in the order of paths.
+    pub fn directly_in<'a>(
+        &'a self,
+        directory: &'a RelPath,
+    ) -> impl Iterator<Item = (&'a RelPath, &'a Entry)> {
+        let all = self.entries.range((Bound::Excluded(directory), Bound::Unbounded));
+        let below = all.take_while(move |(path, _)| path.is_within(directory));
+        let name = directory.as_bytes().len() + 1;
+        below.filter(move |(path, _)| !path.as_bytes()[name..].contains(&b'/'))
     }
 
     /// Number of entries.

@@ -22,6 +22,9 @@ pub struct Batch<'a> {
     pub(super) again: bool,
 }
 
+/// Bytes of what most files of a configuration do not exceed.
+const SMALL: usize = 8 << 10;
+
 impl Batch<'_> {
     /// Puts in a content that is in memory.
     pub fn put(&mut self, bytes: &[u8]) -> Result<Digest, StoreError> {
@@ -40,7 +43,8 @@ impl Batch<'_> {
 
     /// Puts in a content of any length; gives its digest and length.
     pub fn put_reader(&mut self, source: &mut dyn Read) -> Result<(Digest, u64), StoreError> {
-        let mut head = Vec::new();
+        // Room for most files at once: a small one is two calls of the kernel.
+        let mut head = Vec::with_capacity(SMALL);
         let limit = pack::IN_MEMORY as u64 + 1;
         Read::take(&mut *source, limit)
             .read_to_end(&mut head)

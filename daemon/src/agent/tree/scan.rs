@@ -54,20 +54,7 @@ impl Scan {
 /// Looks at a section. An error is one of the root itself; what is wrong further down
 /// is a [`Problem`].
 pub fn scan(ground: Ground<'_>, cache: &mut Cache) -> io::Result<Scan> {
-    let lists = serde_json::to_vec(ground.scope.lists()).map_err(io::Error::other)?;
-    let translation = ground.translator.fingerprint();
-    let basis = Digest::of(&[lists.as_slice(), &translation.0].concat());
-    let mut walk = Walk {
-        ground,
-        started: SystemTime::now(),
-        owners: Owners::read(ground.root)?,
-        before: cache.take(basis),
-        after: HashMap::new(),
-        entries: Vec::new(),
-        found: Scan::default(),
-        buffer: Buffer::new(),
-        listing: vec![MaybeUninit::uninit(); LISTING],
-    };
+    let mut walk = Walk::new(ground, cache.take(basis(ground)?))?;
     walk.after.reserve(walk.before.len());
     walk.entries.reserve(walk.before.len());
     let root = ground.root.open_directory(None)?;
@@ -77,24 +64,49 @@ pub fn scan(ground: Ground<'_>, cache: &mut Cache) -> io::Result<Scan> {
     Ok(walk.found)
 }
 
+/// Scope and translation, under which a cache is good.
+pub(super) fn basis(ground: Ground<'_>) -> io::Result<Digest> {
+    let lists = serde_json::to_vec(ground.scope.lists()).map_err(io::Error::other)?;
+    let translation = ground.translator.fingerprint();
+    Ok(Digest::of(&[lists.as_slice(), &translation.0].concat()))
+}
+
 /// Bytes of names that one call lists.
 const LISTING: usize = 32 << 10;
 
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     ground: Ground<'a>,
     /// Before anything was read.
     started: SystemTime,
     owners: Owners,
-    before: HashMap<RelPath, Known>,
-    after: HashMap<RelPath, Known>,
+    pub(super) before: HashMap<RelPath, Known>,
+    pub(super) after: HashMap<RelPath, Known>,
     /// In the order of paths.
-    entries: Vec<(RelPath, Entry)>,
-    found: Scan,
+    pub(super) entries: Vec<(RelPath, Entry)>,
+    pub(super) found: Scan,
+    /// Directories are noted, not walked.
+    pub(super) flat: bool,
     buffer: Buffer,
     listing: Vec<MaybeUninit<u8>>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    /// One that begins with what is known.
+    pub(super) fn new(ground: Ground<'a>, before: HashMap<RelPath, Known>) -> io::Result<Walk<'a>> {
+        Ok(Walk {
+            ground,
+            started: SystemTime::now(),
+            owners: Owners::read(ground.root)?,
+            before,
+            after: HashMap::new(),
+            entries: Vec::new(),
+            found: Scan::default(),
+            flat: false,
+            buffer: Buffer::new(),
+            listing: vec![MaybeUninit::uninit(); LISTING],
+        })
+    }
+
     fn problem(&mut self, path: &RelPath, what: What) {
         // One that blocks takes the place of one that does not, so that it is never hidden.
         if self.found.problems.len() == MAX_PROBLEMS {
@@ -117,7 +129,13 @@ impl Walk<'_> {
     }
 
     /// Walks what is in an open directory; `path` is `None` for the root.
-    fn directory(&mut self, open: &OwnedFd, path: Option<&RelPath>, place: &Place, depth: usize) {
+    pub(super) fn directory(
+        &mut self,
+        open: &OwnedFd,
+        path: Option<&RelPath>,
+        place: &Place,
+        depth: usize,
+    ) {
         let names = match place.only_names(self.ground.scope) {
             Some(names) => names,
             None => match self.list(open.as_fd()) {
@@ -236,7 +254,9 @@ impl Walk<'_> {
             let entry = self.entry(Kind::Directory, &seen);
             self.entries.push((path.clone(), entry));
         }
-        self.directory(&open, Some(path), place, depth + 1);
+        if !self.flat {
+            self.directory(&open, Some(path), place, depth + 1);
+        }
     }
 
     fn file(
