@@ -3,6 +3,7 @@
 
 use twinwall_guard::ask::{parse_arp_reply, parse_neighbour_advertisement};
 use twinwall_guard::ping::{ECHO, parse_echo_reply};
+use twinwall_netlink::wire::{Attributes, Messages};
 
 /// The reader of rtnetlink messages, which the guard keeps to itself.
 #[allow(dead_code, missing_docs)]
@@ -16,14 +17,12 @@ mod rtnetlink {
 #[allow(dead_code, missing_docs)]
 #[path = "../../guard/src/gate"]
 mod gate {
-    pub(crate) mod consts;
     pub(crate) mod found;
-    pub(crate) mod wire;
 
     /// What a datagram leaves in the gate's picture of its table: sets, elements, rules.
     pub(crate) fn read(data: &[u8]) -> [usize; 3] {
         let mut found = found::Found::default();
-        for message in wire::Messages(data) {
+        for message in twinwall_netlink::wire::Messages(data) {
             found.take(&message, "twinwall");
         }
         let elements = found.sets.values().map(|set| set.elements.len()).sum();
@@ -31,7 +30,6 @@ mod gate {
     }
 }
 
-use gate::wire::{Attributes, Messages};
 use rtnetlink::message::{Message, attributes, messages, parse_address, parse_link};
 
 /// A whole Ethernet frame.

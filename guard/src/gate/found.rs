@@ -5,14 +5,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::consts::{
+use twinwall_netlink::nft::consts::{
     ANY_TABLE, CHAIN_HOOK, CHAIN_NAME, COUNTER_PACKETS, DATA_VALUE, DEVICE_NAME, ELEM_EXPIRATION,
     ELEM_KEY, ELEM_LIST_ELEMENTS, ELEM_LIST_SET, EXPR_DATA, EXPR_NAME, HOOK_DEVICE, HOOK_DEVICES,
     HOOK_NUMBER, HOOK_PRIORITY, LIST_ELEM, MSG_NEWCHAIN, MSG_NEWRULE, MSG_NEWSET, MSG_NEWSETELEM,
     MSG_NEWTABLE, NFPROTO_NETDEV, RULE_CHAIN, RULE_EXPRESSIONS, RULE_USERDATA, SET_FLAGS,
-    SET_KEY_LEN, SET_NAME, SUBSYS_NFTABLES, TABLE_FLAGS, TABLE_OWNER,
+    SET_KEY_LEN, SET_NAME, TABLE_FLAGS, TABLE_OWNER,
 };
-use super::wire::{Attributes, Message};
+use twinwall_netlink::number::SUBSYS_NFTABLES;
+use twinwall_netlink::wire::{Attributes, Message};
 
 /// The keys of a set, each with the time left if it has a timeout.
 pub(super) type Elements = BTreeMap<Vec<u8>, Option<Duration>>;
@@ -162,8 +163,9 @@ fn hook(hook: Attributes<'_>) -> Hook {
 
 #[cfg(test)]
 mod tests {
-    use super::super::consts::{NLM_F_CREATE, SUBSYS_NFTABLES};
-    use super::super::wire::{self, Head, Messages, Writer};
+    use twinwall_netlink::number::NLM_F_CREATE;
+    use twinwall_netlink::wire::{self, Head, Messages, Writer};
+
     use super::*;
 
     fn say(out: &mut Vec<u8>, kind: u16, table: &str, fill: impl FnOnce(&mut Writer<'_>)) {

@@ -2,17 +2,19 @@
 
 use std::io;
 
-use super::consts::{
+use twinwall_netlink::nft::Nft;
+use twinwall_netlink::nft::consts::{
     ANY_TABLE, ELEM_LIST_SET, MSG_GETCHAIN, MSG_GETRULE, MSG_GETSET, MSG_GETSETELEM, MSG_GETTABLE,
 };
+use twinwall_netlink::wire::Writer;
+
 use super::found::Found;
-use super::netlink::Netlink;
 
 /// How often a look that another program's change interrupted is begun again.
 const TRIES: u32 = 5;
 
 /// The table `name` as it is; nothing found when it does not exist.
-pub(super) fn look(netlink: &mut Netlink, name: &str) -> io::Result<Found> {
+pub(super) fn look(netlink: &mut Nft, name: &str) -> io::Result<Found> {
     for _ in 0..TRIES {
         let mut found = Found::default();
         if whole(netlink, name, &mut found)? {
@@ -23,7 +25,7 @@ pub(super) fn look(netlink: &mut Netlink, name: &str) -> io::Result<Found> {
 }
 
 /// One look; `false` when the tables changed meanwhile.
-fn whole(netlink: &mut Netlink, name: &str, found: &mut Found) -> io::Result<bool> {
+fn whole(netlink: &mut Nft, name: &str, found: &mut Found) -> io::Result<bool> {
     match netlink.get(
         MSG_GETTABLE,
         |w| w.string(ANY_TABLE, name),
@@ -44,7 +46,7 @@ fn whole(netlink: &mut Netlink, name: &str, found: &mut Found) -> io::Result<boo
     }
     let sets: Vec<String> = found.sets.keys().cloned().collect();
     for set in sets {
-        let of_set = |w: &mut super::wire::Writer<'_>| {
+        let of_set = |w: &mut Writer<'_>| {
             w.string(ANY_TABLE, name);
             w.string(ELEM_LIST_SET, &set);
         };

@@ -6,19 +6,15 @@
 //! `lo` each, without netlink. [`GateTable`] is the kernel thread's: builds,
 //! compares, repairs and removes the table. Neither decides anything.
 
-mod consts;
 mod found;
 mod ladder;
 mod look;
-mod netlink;
 mod plan;
-mod rule;
 mod switch;
 mod sys;
 mod table;
 mod wanted;
 mod watch;
-mod wire;
 
 use std::fmt;
 use std::io;

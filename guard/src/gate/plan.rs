@@ -5,29 +5,27 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::TABLE;
-use super::consts::{
+use twinwall_netlink::nft::consts::{
     ANY_TABLE, CHAIN_HOOK, CHAIN_NAME, CHAIN_POLICY, CHAIN_TYPE, DATA_VALUE, DESC_SIZE, ELEM_KEY,
     ELEM_LIST_ELEMENTS, ELEM_LIST_SET, ELEM_TIMEOUT, HOOK_DEVICE, HOOK_NUMBER, HOOK_PRIORITY,
     LIST_ELEM, MSG_DELCHAIN, MSG_DELRULE, MSG_DELSETELEM, MSG_DELTABLE, MSG_NEWCHAIN, MSG_NEWRULE,
-    MSG_NEWSET, MSG_NEWSETELEM, MSG_NEWTABLE, NLM_F_APPEND, NLM_F_CREATE, RULE_CHAIN,
-    RULE_EXPRESSIONS, RULE_USERDATA, SET_DESC, SET_F_EVAL, SET_F_TIMEOUT, SET_FLAGS, SET_ID,
-    SET_KEY_LEN, SET_KEY_TYPE, SET_NAME, TABLE_F_PERSIST, TABLE_FLAGS, TABLE_NAME, TABLE_USERDATA,
+    MSG_NEWSET, MSG_NEWSETELEM, MSG_NEWTABLE, NFPROTO_NETDEV, RULE_CHAIN, RULE_EXPRESSIONS,
+    RULE_USERDATA, SET_DESC, SET_F_EVAL, SET_F_TIMEOUT, SET_FLAGS, SET_ID, SET_KEY_LEN,
+    SET_KEY_TYPE, SET_NAME, TABLE_F_PERSIST, TABLE_FLAGS, TABLE_NAME, TABLE_USERDATA,
     VERDICT_ACCEPT,
 };
+use twinwall_netlink::nft::{Batch, Rule, comment};
+use twinwall_netlink::number::{NLM_F_APPEND, NLM_F_CREATE};
+
+use super::TABLE;
 use super::found::{Elements, Found, FoundTable, Hook};
-use super::netlink::Batch;
-use super::rule::{self, Rule};
 use super::wanted::{ANSWER, Chain, Content, FORWARD, LIVE_SET_SIZE, Set, Wanted};
 
 /// Elements in one message: far below the 64 kB that an attribute can hold.
 const ELEMENTS_AT_ONCE: usize = 512;
 
-/// The key of both gates: what `meta nfproto` gives in a netdev table.
-const NFPROTO_NETDEV: u8 = 5;
-
 /// What must be done.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Plan {
     /// The changes; none when all is as wanted.
     pub(super) batch: Batch,
@@ -41,7 +39,12 @@ pub(super) struct Plan {
 
 /// Compares. `flags` are the table's flags wanted where a table is made.
 pub(super) fn plan(found: &Found, wanted: &Wanted, flags: u32) -> Plan {
-    let mut plan = Plan::default();
+    let mut plan = Plan {
+        batch: Batch::new(NFPROTO_NETDEV),
+        repaired: Vec::new(),
+        created: false,
+        adopted: false,
+    };
     let nothing = Found::default();
     let found = match &found.table {
         None => {
@@ -85,8 +88,7 @@ pub(super) fn del_table(batch: &mut Batch) {
 
 /// Makes the table, or changes its flags.
 pub(super) fn new_table(batch: &mut Batch, name: &str, flags: u32) {
-    let about =
-        rule::comment("lease of this node in a high-availability pair; see man twinwall-guard");
+    let about = comment("lease of this node in a high-availability pair; see man twinwall-guard");
     batch.add(
         MSG_NEWTABLE,
         NLM_F_CREATE,
@@ -291,6 +293,7 @@ impl Plan {
                 w.string(ELEM_LIST_SET, set);
                 w.nest(ELEM_LIST_ELEMENTS, |w| {
                     w.nest(LIST_ELEM, |w| {
+                        // The key of both gates: what `meta nfproto` gives in a netdev table.
                         w.nest(ELEM_KEY, |w| w.bytes(DATA_VALUE, &[NFPROTO_NETDEV]));
                         w.be64(ELEM_TIMEOUT, ms);
                     });

@@ -1,85 +1,16 @@
-//! The system calls of the gate, each in a safe coat. Called by `switch`,
-//! `netlink` and `table`; nothing here knows what a gate is.
+//! The system calls of the gate, each in a safe coat. Called by `switch` and `table`;
+//! nothing here knows what a gate is.
 
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::time::Duration;
 
 use crate::rtnetlink::InterfaceName;
-use crate::syscall::{
-    bind, check, check_size, open_socket, set_option, set_timeout, socket_length,
-};
-
-/// Longest wait for an answer of the kernel: another program's transaction may
-/// hold nf_tables for most of a second.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Buffer for one whole transaction, and for a burst of notices: 4096 addresses of each family need 0.2 MB.
-const BUFFER: libc::c_int = 2 << 20;
+use crate::syscall::{check, check_size, open_socket, socket_length};
 
 /// A packet socket that only sends: protocol 0 receives nothing.
 pub(super) fn packet_socket() -> io::Result<OwnedFd> {
     open_socket(libc::AF_PACKET, libc::SOCK_RAW, 0)
-}
-
-/// A netfilter netlink socket with its port; the given multicast group joined (0: none).
-pub(super) fn netlink_socket(group: libc::c_int) -> io::Result<(OwnedFd, u32)> {
-    let fd = open_socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_NETFILTER)?;
-    let raw = fd.as_raw_fd();
-    // SAFETY: all zeros is a valid sockaddr_nl.
-    let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
-    address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
-    bind(raw, &address)?;
-    set_option(raw, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, &BUFFER)?;
-    set_option(raw, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &BUFFER)?;
-    // Without it an error repeats the whole message that it is about, which is only longer.
-    let _ = set_option(raw, libc::SOL_NETLINK, libc::NETLINK_CAP_ACK, &1);
-    set_timeout(raw, libc::SO_RCVTIMEO, ANSWER_TIMEOUT)?;
-    if group != 0 {
-        set_option(raw, libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, &group)?;
-    }
-    let port = netfilter_port(&fd)?;
-    Ok((fd, port))
-}
-
-/// The port of a netfilter netlink socket; an error for any other descriptor.
-pub(super) fn netfilter_port(fd: &OwnedFd) -> io::Result<u32> {
-    let mut protocol: libc::c_int = 0;
-    let mut size = socket_length::<libc::c_int>();
-    // SAFETY: all zeros is a valid sockaddr_nl.
-    let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
-    let mut length = socket_length::<libc::sockaddr_nl>();
-    // SAFETY: each pointer is to something that lives across the calls, with its size beside it.
-    let failed = unsafe {
-        let raw = fd.as_raw_fd();
-        let protocol = (&raw mut protocol).cast();
-        libc::getsockopt(raw, libc::SOL_SOCKET, libc::SO_PROTOCOL, protocol, &raw mut size)
-            | libc::getsockname(raw, (&raw mut address).cast(), &raw mut length)
-    };
-    if failed != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    if address.nl_family != libc::AF_NETLINK as libc::sa_family_t
-        || protocol != libc::NETLINK_NETFILTER
-    {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a netfilter netlink socket"));
-    }
-    Ok(address.nl_pid)
-}
-
-/// Sends all of `bytes` to the kernel.
-pub(super) fn send(fd: RawFd, bytes: &[u8]) -> io::Result<()> {
-    // SAFETY: `bytes` is valid for its length.
-    check_size(unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), 0) }).map(drop)
-}
-
-/// Receives one datagram; its true length, which may exceed the buffer's. `flags` as for recv(2).
-pub(super) fn receive(fd: RawFd, buffer: &mut [u8], flags: libc::c_int) -> io::Result<usize> {
-    // SAFETY: `buffer` is valid and writable for its length.
-    let got = unsafe {
-        libc::recv(fd, buffer.as_mut_ptr().cast(), buffer.len(), flags | libc::MSG_TRUNC)
-    };
-    check_size(got)
 }
 
 /// Index of an interface in the calling thread's network namespace.

@@ -5,11 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use twinwall_core::config::GateMode;
+use twinwall_netlink::nft::consts::{HOOK_EGRESS, NFPROTO_NETDEV, TABLE_F_OWNER, TABLE_F_PERSIST};
+use twinwall_netlink::nft::{Batch, Nft, Refused};
 
-use super::consts::{HOOK_EGRESS, TABLE_F_OWNER, TABLE_F_PERSIST};
 use super::found::{Found, FoundTable, Hook};
 use super::look::look;
-use super::netlink::{Batch, Netlink, Refused};
 use super::plan::{self, Plan};
 use super::sys;
 use super::wanted::{self, ANSWER, ANSWERING, FORWARD, FORWARDING, Wanted};
@@ -28,7 +28,7 @@ const TRIAL_INTERFACE: &str = "tw-nobody0";
 /// itself is the purpose. Each call may wait for other programs' transactions.
 #[derive(Debug)]
 pub struct GateTable {
-    netlink: Netlink,
+    netlink: Nft,
     persist: bool,
     /// The kernel binds a chain to its interface once that appears (Linux 6.16).
     chains_wait: bool,
@@ -53,14 +53,13 @@ impl GateTable {
     /// # Errors
     /// As [`new`](Self::new); a descriptor of another kind is one of them.
     pub fn inherit(mode: GateMode, owner: OwnedFd) -> Result<GateTable, GateError> {
-        let netlink = Netlink::inherit(owner).map_err(|error| GateError::Unsupported {
-            what: "use the inherited descriptor".to_owned(),
-            error,
+        let netlink = Nft::inherit(owner, NFPROTO_NETDEV).map_err(|error| {
+            GateError::Unsupported { what: "use the inherited descriptor".to_owned(), error }
         })?;
         GateTable::with(mode, netlink)
     }
 
-    fn with(mode: GateMode, mut netlink: Netlink) -> Result<GateTable, GateError> {
+    fn with(mode: GateMode, mut netlink: Nft) -> Result<GateTable, GateError> {
         let protect = match mode {
             GateMode::Auto => true,
             GateMode::Plain => false,
@@ -200,13 +199,13 @@ impl AsFd for GateTable {
     }
 }
 
-fn open() -> Result<Netlink, GateError> {
+fn open() -> Result<Nft, GateError> {
     let what = "open a netfilter socket".to_owned();
-    Netlink::open().map_err(|error| GateError::Unsupported { what, error })
+    Nft::open(NFPROTO_NETDEV).map_err(|error| GateError::Unsupported { what, error })
 }
 
-fn remove(netlink: &mut Netlink) -> Result<(), GateError> {
-    let mut batch = Batch::default();
+fn remove(netlink: &mut Nft) -> Result<(), GateError> {
+    let mut batch = Batch::new(NFPROTO_NETDEV);
     plan::del_table(&mut batch);
     match netlink.commit(&batch) {
         Err(refused) if !refused.is(libc::ENOENT) => {
@@ -218,7 +217,7 @@ fn remove(netlink: &mut Netlink) -> Result<(), GateError> {
 
 /// A table that is only checked, never made.
 fn trial(flags: u32, interface: Option<&str>) -> Batch {
-    let mut batch = Batch::default();
+    let mut batch = Batch::new(NFPROTO_NETDEV);
     plan::new_table(&mut batch, TRIAL_TABLE, flags);
     if let Some(interface) = interface {
         let hook = Hook { number: HOOK_EGRESS, priority: 0, device: interface.to_owned() };

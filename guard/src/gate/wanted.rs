@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::GateSpec;
-use super::consts::{
+use twinwall_netlink::nft::Rule;
+use twinwall_netlink::nft::consts::{
     CMP_EQ, CMP_GTE, CMP_LT, CMP_LTE, CMP_NEQ, HOOK_EGRESS, HOOK_INGRESS, VERDICT_ACCEPT,
     VERDICT_GOTO, VERDICT_JUMP, VERDICT_RETURN,
 };
+
+use super::GateSpec;
 use super::found::Hook;
 use super::ladder::{ARMED, FORWARD_AFTER_CLOSE, Ladder, ORDER_ETHERTYPE, Order};
-use super::rule::Rule;
 
 /// Set that lives while the node may answer for the VIPs.
 pub(super) const ANSWER: &str = "answer";
@@ -31,6 +32,9 @@ const OWN4: &str = "own4";
 const OWN6: &str = "own6";
 const SERVICE_IN: &str = "service_in";
 const SERVICE_OUT: &str = "service_out";
+
+/// Where an order's frame carries the number of its arming: offset and length.
+const ARMING: (u32, u32) = (0, 4);
 
 /// Before any chain of an administrator, flowtables included, which forward on their own.
 const PRIORITY: i32 = -1000;
@@ -157,10 +161,11 @@ fn octets(address: &IpAddr) -> Vec<u8> {
     }
 }
 
-/// Passes while the set lives, else counts and drops.
+/// Passes while the set lives, else counts and drops. The one key of the lease sets is
+/// the packet's family: a constant here, so that nobody's mark is touched.
 fn gate(set: &str, about: &str) -> Vec<Rule> {
     vec![
-        Rule::new("lease alive").the_key().in_set(set).verdict(VERDICT_RETURN),
+        Rule::new("lease alive").nfproto().in_set(set).verdict(VERDICT_RETURN),
         Rule::new(about).count().drop(),
     ]
 }
@@ -175,24 +180,24 @@ fn orders(spec: &GateSpec) -> Vec<Rule> {
     let mut rules = vec![
         Rule::new("not an order").protocol(CMP_NEQ, ORDER_ETHERTYPE).verdict(VERDICT_ACCEPT),
         marked("close", Order::Close)
-            .arming()
+            .network(ARMING.0, ARMING.1)
             .delete(ARMED_SET)
-            .the_key()
+            .nfproto()
             .delete(ANSWER)
             .delete(FORWARD)
             .drop(),
         marked("close answer", Order::CloseAnswer)
-            .arming()
+            .network(ARMING.0, ARMING.1)
             .delete(ARMED_SET)
-            .the_key()
+            .nfproto()
             .delete(ANSWER),
         marked("close answer: forward on", Order::CloseAnswer)
-            .the_key()
+            .nfproto()
             .in_set(FORWARD)
             .update(FORWARD, FORWARD_AFTER_CLOSE)
             .drop(),
-        marked("arm", Order::Arm).arming().update(ARMED_SET, ARMED).drop(),
-        marked("ask answer", Order::AskAnswer).the_key().in_set(ANSWER).drop(),
+        marked("arm", Order::Arm).network(ARMING.0, ARMING.1).update(ARMED_SET, ARMED).drop(),
+        marked("ask answer", Order::AskAnswer).nfproto().in_set(ANSWER).drop(),
         marked("ask table", Order::AskTable).drop(),
     ];
     let lengths: BTreeSet<u32> = [Some(spec.lease), spec.old_lease]
@@ -202,8 +207,9 @@ fn orders(spec: &GateSpec) -> Vec<Rule> {
         .collect();
     for ms in lengths.into_iter().rev() {
         let life = Duration::from_millis(u64::from(ms));
-        let armed =
-            |about: &str, order: Order| marked(about, order).arming().in_set(ARMED_SET).the_key();
+        let armed = |about: &str, order: Order| {
+            marked(about, order).network(ARMING.0, ARMING.1).in_set(ARMED_SET).nfproto()
+        };
         let both = |rule: Rule| rule.update(ANSWER, life).update(FORWARD, life).drop();
         let renew = armed(&format!("renew {ms} ms"), Order::Renew(ms));
         rules.push(both(renew.in_set(ANSWER).in_set(FORWARD)));

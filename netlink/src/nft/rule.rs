@@ -1,19 +1,20 @@
-//! One rule of nf_tables as bytes, built from the few expressions that the gate
-//! needs. Called by `wanted`; knows nothing of what the rules are for.
+//! One rule of nf_tables as bytes, built from the few expressions that the gate and the
+//! flows need; knows nothing of what the rules are for.
 
 use std::time::Duration;
 
 use super::consts::{
-    CMP_EQ, DATA_VALUE, DATA_VERDICT, DYNSET_DELETE, DYNSET_UPDATE, EXPR_DATA, EXPR_NAME,
-    LIST_ELEM, META_MARK, META_NFPROTO, META_PKTTYPE, META_PROTOCOL, PAYLOAD_LL, PAYLOAD_NETWORK,
+    CMP_EQ, CMP_NEQ, CT_DREG, CT_EVENTMASK, CT_KEY, CT_SREG, CT_STATE, DATA_VALUE, DATA_VERDICT,
+    DYNSET_DELETE, DYNSET_UPDATE, EXPR_DATA, EXPR_NAME, LIST_ELEM, META_L4PROTO, META_MARK,
+    META_NFPROTO, META_PKTTYPE, META_PROTOCOL, PAYLOAD_LL, PAYLOAD_NETWORK, PAYLOAD_TRANSPORT,
     REG_1, REG_VERDICT, VERDICT_CHAIN, VERDICT_CODE, VERDICT_DROP,
 };
-use super::wire::Writer;
+use crate::wire::Writer;
 
 /// A rule: its expressions as nf_tables wants them, and a comment that tells
 /// people what it is for and us whether it is still what we wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rule {
+pub struct Rule {
     /// For people, at most [`MAX_ABOUT`] bytes.
     about: String,
     expressions: Vec<u8>,
@@ -26,24 +27,24 @@ const COMMENT: u8 = 0;
 
 impl Rule {
     /// A rule that does nothing yet.
-    pub(super) fn new(about: impl Into<String>) -> Rule {
+    pub fn new(about: impl Into<String>) -> Rule {
         let about = about.into();
         debug_assert!(about.len() <= MAX_ABOUT, "{about}");
         Rule { about, expressions: Vec::new() }
     }
 
     /// The expressions.
-    pub(super) fn expressions(&self) -> &[u8] {
+    pub fn expressions(&self) -> &[u8] {
         &self.expressions
     }
 
     /// The text for people.
-    pub(super) fn about(&self) -> &str {
+    pub fn about(&self) -> &str {
         &self.about
     }
 
     /// The comment with a hash of the expressions, in the form in which nft shows it.
-    pub(super) fn userdata(&self) -> Vec<u8> {
+    pub fn userdata(&self) -> Vec<u8> {
         comment(&format!("{} #{:08x}", self.about, fold(&self.expressions)))
     }
 
@@ -63,7 +64,8 @@ impl Rule {
     }
 
     /// What was loaded last compares so with `value`, else the rule ends.
-    pub(super) fn compare(self, operation: u32, value: &[u8]) -> Rule {
+    #[must_use]
+    pub fn compare(self, operation: u32, value: &[u8]) -> Rule {
         self.expression("cmp", |w| {
             w.be32(1, REG_1);
             w.be32(2, operation);
@@ -72,28 +74,33 @@ impl Rule {
     }
 
     /// The packet's mark is this one.
-    pub(super) fn mark(self, mark: u32) -> Rule {
+    #[must_use]
+    pub fn mark(self, mark: u32) -> Rule {
         self.meta(META_MARK).compare(CMP_EQ, &mark.to_ne_bytes())
     }
 
     /// The packet's EtherType as the kernel holds it compares so.
-    pub(super) fn protocol(self, operation: u32, ethertype: u16) -> Rule {
+    #[must_use]
+    pub fn protocol(self, operation: u32, ethertype: u16) -> Rule {
         self.meta(META_PROTOCOL).compare(operation, &ethertype.to_be_bytes())
     }
 
     /// The frame was sent to this interface's own MAC.
-    pub(super) fn for_our_mac(self) -> Rule {
+    #[must_use]
+    pub fn for_our_mac(self) -> Rule {
         self.meta(META_PKTTYPE).compare(CMP_EQ, &[libc::PACKET_HOST])
     }
 
     /// The EtherType in the frame itself. Unlike the kernel's notion it differs
     /// for a frame with a VLAN tag, which belongs to another interface.
-    pub(super) fn frame_is(self, ethertype: u16) -> Rule {
+    #[must_use]
+    pub fn frame_is(self, ethertype: u16) -> Rule {
         self.load(PAYLOAD_LL, 12, 2).compare(CMP_EQ, &ethertype.to_be_bytes())
     }
 
     /// Loads bytes from the network header on.
-    pub(super) fn network(self, offset: u32, length: u32) -> Rule {
+    #[must_use]
+    pub fn network(self, offset: u32, length: u32) -> Rule {
         self.load(PAYLOAD_NETWORK, offset, length)
     }
 
@@ -107,7 +114,8 @@ impl Rule {
     }
 
     /// Keeps only the bits of `mask` of what was loaded last.
-    pub(super) fn masked(self, mask: &[u8]) -> Rule {
+    #[must_use]
+    pub fn masked(self, mask: &[u8]) -> Rule {
         let zero = vec![0; mask.len()];
         self.expression("bitwise", |w| {
             w.be32(1, REG_1);
@@ -119,12 +127,14 @@ impl Rule {
     }
 
     /// What was loaded last is in the set.
-    pub(super) fn in_set(self, set: &str) -> Rule {
+    #[must_use]
+    pub fn in_set(self, set: &str) -> Rule {
         self.lookup(set, 0)
     }
 
     /// What was loaded last is not in the set.
-    pub(super) fn not_in_set(self, set: &str) -> Rule {
+    #[must_use]
+    pub fn not_in_set(self, set: &str) -> Rule {
         self.lookup(set, 1)
     }
 
@@ -136,24 +146,64 @@ impl Rule {
         })
     }
 
-    /// Loads the one key of the lease sets: a constant, so that nobody's mark is touched.
-    pub(super) fn the_key(self) -> Rule {
+    /// The packet belongs to this transport protocol.
+    #[must_use]
+    pub fn transport(self, protocol: u8) -> Rule {
+        self.meta(META_L4PROTO).compare(CMP_EQ, &[protocol])
+    }
+
+    /// The packet belongs to any transport protocol but this.
+    #[must_use]
+    pub fn transport_other_than(self, protocol: u8) -> Rule {
+        self.meta(META_L4PROTO).compare(CMP_NEQ, &[protocol])
+    }
+
+    /// Any of these bits of the byte at `offset` of the transport header is set.
+    #[must_use]
+    pub fn transport_bits(self, offset: u32, bits: u8) -> Rule {
+        self.load(PAYLOAD_TRANSPORT, offset, 1).masked(&[bits]).compare(CMP_NEQ, &[0])
+    }
+
+    /// Any of these bits of the packet's connection tracking state is set.
+    #[must_use]
+    pub fn ct_state(self, bits: u32) -> Rule {
+        self.expression("ct", |w| {
+            w.be32(CT_DREG, REG_1);
+            w.be32(CT_KEY, CT_STATE);
+        })
+        .masked(&bits.to_ne_bytes())
+        .compare(CMP_NEQ, &[0; 4])
+    }
+
+    /// Of this packet's flow only these events are told.
+    #[must_use]
+    pub fn ct_events(self, mask: u32) -> Rule {
+        self.expression("immediate", |w| {
+            w.be32(1, REG_1);
+            w.nest(2, |w| w.bytes(DATA_VALUE, &mask.to_ne_bytes()));
+        })
+        .expression("ct", |w| {
+            w.be32(CT_KEY, CT_EVENTMASK);
+            w.be32(CT_SREG, REG_1);
+        })
+    }
+
+    /// Loads the kernel's family of the packet: the same for all of one table of netdev.
+    #[must_use]
+    pub fn nfproto(self) -> Rule {
         self.meta(META_NFPROTO)
     }
 
-    /// Loads the number of the arming from an order's frame.
-    pub(super) fn arming(self) -> Rule {
-        self.network(0, 4)
-    }
-
     /// Puts what was loaded last into the set for `timeout` from now, whether or not it is there.
-    pub(super) fn update(self, set: &str, timeout: Duration) -> Rule {
+    #[must_use]
+    pub fn update(self, set: &str, timeout: Duration) -> Rule {
         let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         self.dynset(set, DYNSET_UPDATE, |w| w.be64(6, timeout))
     }
 
     /// Takes what was loaded last out of the set.
-    pub(super) fn delete(self, set: &str) -> Rule {
+    #[must_use]
+    pub fn delete(self, set: &str) -> Rule {
         self.dynset(set, DYNSET_DELETE, |_| {})
     }
 
@@ -167,22 +217,26 @@ impl Rule {
     }
 
     /// Counts what came so far.
-    pub(super) fn count(self) -> Rule {
+    #[must_use]
+    pub fn count(self) -> Rule {
         self.expression("counter", |_| {})
     }
 
     /// Ends with this verdict.
-    pub(super) fn verdict(self, code: i32) -> Rule {
+    #[must_use]
+    pub fn verdict(self, code: i32) -> Rule {
         self.branch(code, None)
     }
 
     /// Drops the packet; for an order that is how it is taken.
-    pub(super) fn drop(self) -> Rule {
+    #[must_use]
+    pub fn drop(self) -> Rule {
         self.verdict(VERDICT_DROP)
     }
 
     /// Goes on in another chain; `code` says whether it comes back.
-    pub(super) fn branch(self, code: i32, chain: Option<&str>) -> Rule {
+    #[must_use]
+    pub fn branch(self, code: i32, chain: Option<&str>) -> Rule {
         self.expression("immediate", |w| {
             w.be32(1, REG_VERDICT);
             w.nest(2, |w| {
@@ -198,7 +252,7 @@ impl Rule {
 }
 
 /// A comment in the form in which nft keeps and shows it.
-pub(super) fn comment(text: &str) -> Vec<u8> {
+pub fn comment(text: &str) -> Vec<u8> {
     let length = u8::try_from(text.len() + 1).expect("comments are shorter than 128 bytes");
     let mut bytes = vec![COMMENT, length];
     bytes.extend_from_slice(text.as_bytes());

@@ -1,26 +1,23 @@
-//! One netfilter netlink socket: transactions, dumps and questions to nf_tables.
-//! Called by `table` and `watch` on the kernel thread; never by the beat thread,
-//! since every call here may wait for other programs' transactions.
+//! One netfilter netlink socket: transactions, dumps and questions to nf_tables. Every
+//! call here may wait for other programs' transactions.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::consts::{
-    BATCH_BEGIN, BATCH_END, NFPROTO_NETDEV, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST,
-    NLMSG_DONE, NLMSG_ERROR, SUBSYS_NFTABLES,
+use crate::number::{
+    BATCH_BEGIN, BATCH_END, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE,
+    NLMSG_ERROR, SUBSYS_NFTABLES,
 };
-use super::sys;
-use super::wire::{self, HEADER, Head, Message, Messages, Writer};
+use crate::socket::{REQUEST_ROOM, Socket};
+use crate::wire::{self, HEADER, Head, Message, Messages, Writer};
 
-/// The kernel fills at most 32 kB of a dump into one datagram.
-const RECEIVE_BUFFER: usize = 64 << 10;
 /// A change that the kernel refused.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub struct Refused {
     /// What was being done, for people.
-    pub(super) what: String,
+    pub what: String,
     /// The kernel's error.
-    pub(super) error: io::Error,
+    pub error: io::Error,
 }
 
 impl Refused {
@@ -29,37 +26,38 @@ impl Refused {
     }
 
     /// Whether the kernel gave this error number.
-    pub(super) fn is(&self, errno: i32) -> bool {
+    pub fn is(&self, errno: i32) -> bool {
         self.error.raw_os_error() == Some(errno)
     }
 }
 
-/// Changes that the kernel makes all at once or not at all.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
+/// Changes of one family's tables that the kernel makes all at once or not at all.
+#[derive(Debug)]
+pub struct Batch {
+    /// `NFPROTO_*`.
+    family: u8,
     bytes: Vec<u8>,
     /// What each message does, for the text of an error; message `n` has sequence `first + 1 + n`.
     labels: Vec<String>,
 }
 
 impl Batch {
+    /// Nothing yet, in this family (`NFPROTO_*`).
+    pub fn new(family: u8) -> Batch {
+        Batch { family, bytes: Vec::new(), labels: Vec::new() }
+    }
+
     /// Whether nothing is to be changed.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
     /// Adds one message. `flags` beside NLM_F_REQUEST.
-    pub(super) fn add(
-        &mut self,
-        kind: u16,
-        flags: u16,
-        what: String,
-        fill: impl FnOnce(&mut Writer<'_>),
-    ) {
+    pub fn add(&mut self, kind: u16, flags: u16, what: String, fill: impl FnOnce(&mut Writer<'_>)) {
         let sequence = u32::try_from(self.labels.len()).expect("far fewer messages than 2^32");
         let head =
             Head { kind: SUBSYS_NFTABLES << 8 | kind, flags: NLM_F_REQUEST | flags, sequence };
-        wire::message(&mut self.bytes, head, NFPROTO_NETDEV, 0, fill);
+        wire::message(&mut self.bytes, head, self.family, 0, fill);
         self.labels.push(what);
     }
 
@@ -89,44 +87,53 @@ impl Batch {
     }
 }
 
-/// The socket. Its port is what the kernel knows as the owner of the table.
+/// The socket. Its port is what the kernel knows as the owner of a table.
 #[derive(Debug)]
-pub(super) struct Netlink {
-    fd: OwnedFd,
-    port: u32,
+pub struct Nft {
+    socket: Socket,
+    /// `NFPROTO_*` of the tables that are asked about.
+    family: u8,
     sequence: u32,
-    buffer: Vec<u8>,
 }
 
-impl Netlink {
-    /// In the calling thread's network namespace.
-    pub(super) fn open() -> io::Result<Netlink> {
-        let (fd, port) = sys::netlink_socket(0)?;
-        Ok(Netlink { fd, port, sequence: 1, buffer: vec![0; RECEIVE_BUFFER] })
+impl Nft {
+    /// For tables of this family (`NFPROTO_*`), in the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// What the kernel says to the socket.
+    pub fn open(family: u8) -> io::Result<Nft> {
+        let socket = Socket::open(libc::NETLINK_NETFILTER, REQUEST_ROOM)?;
+        Ok(Nft { socket, family, sequence: 1 })
     }
 
     /// A socket that somebody kept open; answers to a predecessor's questions are thrown away.
-    pub(super) fn inherit(fd: OwnedFd) -> io::Result<Netlink> {
-        let port = sys::netfilter_port(&fd)?;
-        let mut netlink = Netlink { fd, port, sequence: 1, buffer: vec![0; RECEIVE_BUFFER] };
-        while sys::receive(netlink.fd.as_raw_fd(), &mut netlink.buffer, libc::MSG_DONTWAIT).is_ok()
-        {
-        }
-        Ok(netlink)
+    ///
+    /// # Errors
+    /// When it is a descriptor of another kind.
+    pub fn inherit(fd: OwnedFd, family: u8) -> io::Result<Nft> {
+        let mut socket = Socket::adopt(fd, libc::NETLINK_NETFILTER)?;
+        while socket.receive_now().is_ok() {}
+        Ok(Nft { socket, family, sequence: 1 })
     }
 
     /// The socket's port.
-    pub(super) fn port(&self) -> u32 {
-        self.port
+    pub fn port(&self) -> u32 {
+        self.socket.port()
     }
 
     /// Makes all changes of a batch.
-    pub(super) fn commit(&mut self, batch: &Batch) -> Result<(), Refused> {
+    ///
+    /// # Errors
+    /// The first that the kernel refused; then none is made.
+    pub fn commit(&mut self, batch: &Batch) -> Result<(), Refused> {
         self.run(batch, true)
     }
 
     /// Asks whether the kernel could make the changes; makes none.
-    pub(super) fn check(&mut self, batch: &Batch) -> Result<(), Refused> {
+    ///
+    /// # Errors
+    /// The first that it would refuse.
+    pub fn check(&mut self, batch: &Batch) -> Result<(), Refused> {
         self.run(batch, false)
     }
 
@@ -138,12 +145,10 @@ impl Netlink {
         let count = batch.labels.len() as u32;
         self.sequence = first.wrapping_add(count + 2);
         let whole = "change the table";
-        sys::send(self.fd.as_raw_fd(), &batch.datagram(first, commit))
-            .map_err(|e| Refused::at(whole, e))?;
+        self.socket.send(&batch.datagram(first, commit)).map_err(|e| Refused::at(whole, e))?;
         let mut refused = None;
         loop {
-            let length = self.receive().map_err(|e| Refused::at(whole, e))?;
-            for message in Messages(&self.buffer[..length]) {
+            for message in Messages(receive(&mut self.socket).map_err(|e| Refused::at(whole, e))?) {
                 let place = message.head.sequence.wrapping_sub(first);
                 if message.head.kind != NLMSG_ERROR || place > count + 1 {
                     continue;
@@ -168,7 +173,10 @@ impl Netlink {
 
     /// Calls `each` with every answer to a question that lists things, which `fill`
     /// narrows down. `false`: somebody changed the tables meanwhile, ask again.
-    pub(super) fn list(
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn list(
         &mut self,
         kind: u16,
         fill: impl FnOnce(&mut Writer<'_>),
@@ -177,8 +185,7 @@ impl Netlink {
         let sequence = self.ask(kind, NLM_F_DUMP, fill)?;
         let mut whole = true;
         loop {
-            let length = self.receive()?;
-            for message in Messages(&self.buffer[..length]) {
+            for message in Messages(receive(&mut self.socket)?) {
                 if message.head.sequence != sequence {
                     continue;
                 }
@@ -193,7 +200,10 @@ impl Netlink {
     }
 
     /// Calls `read` with the answer to a question about one thing.
-    pub(super) fn get(
+    ///
+    /// # Errors
+    /// What the kernel says; ENOENT when there is no such thing.
+    pub fn get(
         &mut self,
         kind: u16,
         fill: impl FnOnce(&mut Writer<'_>),
@@ -201,8 +211,7 @@ impl Netlink {
     ) -> io::Result<()> {
         let sequence = self.ask(kind, 0, fill)?;
         loop {
-            let length = self.receive()?;
-            let mut messages = Messages(&self.buffer[..length]);
+            let mut messages = Messages(receive(&mut self.socket)?);
             let Some(message) = messages.find(|message| message.head.sequence == sequence) else {
                 continue;
             };
@@ -225,41 +234,34 @@ impl Netlink {
         let head =
             Head { kind: SUBSYS_NFTABLES << 8 | kind, flags: NLM_F_REQUEST | flags, sequence };
         let mut bytes = Vec::new();
-        wire::message(&mut bytes, head, NFPROTO_NETDEV, 0, fill);
-        sys::send(self.fd.as_raw_fd(), &bytes)?;
+        wire::message(&mut bytes, head, self.family, 0, fill);
+        self.socket.send(&bytes)?;
         Ok(sequence)
-    }
-
-    fn receive(&mut self) -> io::Result<usize> {
-        match sys::receive(self.fd.as_raw_fd(), &mut self.buffer, 0) {
-            Ok(length) if length <= self.buffer.len() => Ok(length),
-            Ok(length) => {
-                Err(io::Error::other(format!("an answer of {length} bytes, more than expected")))
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Err(io::Error::new(io::ErrorKind::TimedOut, "no answer from nf_tables within 10 s"))
-            }
-            Err(error) => Err(error),
-        }
     }
 }
 
-impl AsFd for Netlink {
+fn receive(socket: &mut Socket) -> io::Result<&[u8]> {
+    socket.receive().map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            io::Error::new(io::ErrorKind::TimedOut, "no answer from nf_tables within 10 s")
+        }
+        _ => error,
+    })
+}
+
+impl AsFd for Nft {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.socket.as_fd()
     }
 }
 
 /// What an NLMSG_ERROR says: done, or the error with the kernel's own words if it gave some.
 fn answer(message: &Message<'_>) -> io::Result<()> {
-    let Some(code) = wire::ne32(message.payload, 0).map(u32::cast_signed) else {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "an error message without an error",
-        ));
-    };
-    if code == 0 {
-        return Ok(());
+    match message.errno() {
+        Some(0) => Ok(()),
+        Some(errno) => Err(io::Error::from_raw_os_error(errno)),
+        None => {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "an error message without an error"))
+        }
     }
-    Err(io::Error::from_raw_os_error(code.wrapping_neg()))
 }

@@ -2,7 +2,7 @@
 //! look past what they were given. Pure; the kernel's answers are read here only.
 
 /// Length of nlmsghdr.
-pub(crate) const HEADER: usize = 16;
+pub const HEADER: usize = 16;
 /// Length of nfgenmsg, which follows it in every nfnetlink message.
 const GENERIC: usize = 4;
 /// Length of nlattr.
@@ -14,11 +14,14 @@ const TYPE_MASK: u16 = 0x3fff;
 
 /// Appends attributes to a message.
 #[derive(Debug)]
-pub(crate) struct Writer<'a>(pub(crate) &'a mut Vec<u8>);
+pub struct Writer<'a>(
+    /// Where they are put.
+    pub &'a mut Vec<u8>,
+);
 
 impl Writer<'_> {
     /// One attribute of plain bytes.
-    pub(crate) fn bytes(&mut self, kind: u16, value: &[u8]) {
+    pub fn bytes(&mut self, kind: u16, value: &[u8]) {
         let start = self.0.len();
         self.0.extend_from_slice(&[0; ATTRIBUTE]);
         self.0.extend_from_slice(value);
@@ -26,7 +29,7 @@ impl Writer<'_> {
     }
 
     /// A string with the NUL that the kernel expects.
-    pub(crate) fn string(&mut self, kind: u16, value: &str) {
+    pub fn string(&mut self, kind: u16, value: &str) {
         let start = self.0.len();
         self.0.extend_from_slice(&[0; ATTRIBUTE]);
         self.0.extend_from_slice(value.as_bytes());
@@ -34,18 +37,23 @@ impl Writer<'_> {
         self.close(start, kind);
     }
 
-    /// A 32-bit number in network order, as nf_tables wants them.
-    pub(crate) fn be32(&mut self, kind: u16, value: u32) {
+    /// A 16-bit number in network order.
+    pub fn be16(&mut self, kind: u16, value: u16) {
+        self.bytes(kind, &value.to_be_bytes());
+    }
+
+    /// A 32-bit number in network order, as netfilter wants them.
+    pub fn be32(&mut self, kind: u16, value: u32) {
         self.bytes(kind, &value.to_be_bytes());
     }
 
     /// A 64-bit number in network order.
-    pub(crate) fn be64(&mut self, kind: u16, value: u64) {
+    pub fn be64(&mut self, kind: u16, value: u64) {
         self.bytes(kind, &value.to_be_bytes());
     }
 
     /// An attribute that contains what `fill` writes.
-    pub(crate) fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Writer<'_>)) {
+    pub fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Writer<'_>)) {
         let start = self.0.len();
         self.0.extend_from_slice(&[0; ATTRIBUTE]);
         fill(&mut Writer(self.0));
@@ -53,7 +61,7 @@ impl Writer<'_> {
     }
 
     /// Attributes written elsewhere.
-    pub(crate) fn raw(&mut self, attributes: &[u8]) {
+    pub fn raw(&mut self, attributes: &[u8]) {
         self.0.extend_from_slice(attributes);
     }
 
@@ -66,11 +74,22 @@ impl Writer<'_> {
 }
 
 /// Appends one nfnetlink message to `out`.
-pub(crate) fn message(
+pub fn message(
     out: &mut Vec<u8>,
     head: Head,
     family: u8,
     resource: u16,
+    fill: impl FnOnce(&mut Writer<'_>),
+) {
+    let [high, low] = resource.to_be_bytes();
+    message_with(out, head, &[family, 0, high, low], fill);
+}
+
+/// Appends one message whose attributes follow the structure `fixed`.
+pub fn message_with(
+    out: &mut Vec<u8>,
+    head: Head,
+    fixed: &[u8],
     fill: impl FnOnce(&mut Writer<'_>),
 ) {
     let start = out.len();
@@ -79,8 +98,7 @@ pub(crate) fn message(
     out.extend_from_slice(&head.flags.to_ne_bytes());
     out.extend_from_slice(&head.sequence.to_ne_bytes());
     out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(&[family, 0]);
-    out.extend_from_slice(&resource.to_be_bytes());
+    out.extend_from_slice(fixed);
     fill(&mut Writer(out));
     let length = u32::try_from(out.len() - start).expect("a message is far below 4 GB");
     out[start..start + 4].copy_from_slice(&length.to_ne_bytes());
@@ -88,41 +106,54 @@ pub(crate) fn message(
 
 /// The fields of nlmsghdr that matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Head {
+pub struct Head {
     /// Type.
-    pub(crate) kind: u16,
+    pub kind: u16,
     /// Flags.
-    pub(crate) flags: u16,
+    pub flags: u16,
     /// Sequence number.
-    pub(crate) sequence: u32,
+    pub sequence: u32,
 }
 
 /// One message as received.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Message<'a> {
+pub struct Message<'a> {
     /// Its header.
-    pub(crate) head: Head,
+    pub head: Head,
     /// Port of the socket that caused it.
-    pub(crate) port: u32,
+    pub port: u32,
     /// What follows nlmsghdr.
-    pub(crate) payload: &'a [u8],
+    pub payload: &'a [u8],
 }
 
 impl<'a> Message<'a> {
     /// The attributes after nfgenmsg; none when the message is too short for it.
-    pub(crate) fn attributes(&self) -> Attributes<'a> {
-        Attributes(self.payload.get(GENERIC..).unwrap_or_default())
+    pub fn attributes(&self) -> Attributes<'a> {
+        self.attributes_after(GENERIC)
+    }
+
+    /// The attributes after a structure of `fixed` bytes; none when the message is too short.
+    pub fn attributes_after(&self, fixed: usize) -> Attributes<'a> {
+        Attributes(self.payload.get(fixed..).unwrap_or_default())
+    }
+
+    /// What an NLMSG_ERROR says: 0 for done, else the error number; `None` when it is cut.
+    pub fn errno(&self) -> Option<i32> {
+        ne32(self.payload, 0).map(|code| code.cast_signed().wrapping_neg())
     }
 
     /// Address family in nfgenmsg.
-    pub(crate) fn family(&self) -> Option<u8> {
+    pub fn family(&self) -> Option<u8> {
         self.payload.first().copied()
     }
 }
 
 /// The messages in one datagram; ends at the first that is malformed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Messages<'a>(pub(crate) &'a [u8]);
+pub struct Messages<'a>(
+    /// What is left of it.
+    pub &'a [u8],
+);
 
 impl<'a> Iterator for Messages<'a> {
     type Item = Message<'a>;
@@ -143,31 +174,44 @@ impl<'a> Iterator for Messages<'a> {
 
 /// Attributes in a row; ends at the first that is malformed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Attributes<'a>(pub(crate) &'a [u8]);
+pub struct Attributes<'a>(
+    /// What is left of them.
+    pub &'a [u8],
+);
 
 impl<'a> Attributes<'a> {
     /// The first attribute of this type.
-    pub(crate) fn get(mut self, kind: u16) -> Option<&'a [u8]> {
+    pub fn get(mut self, kind: u16) -> Option<&'a [u8]> {
         self.find(|(found, _)| *found == kind).map(|(_, value)| value)
     }
 
     /// The attributes inside the first attribute of this type; none if it is absent.
-    pub(crate) fn nested(self, kind: u16) -> Attributes<'a> {
+    pub fn nested(self, kind: u16) -> Attributes<'a> {
         Attributes(self.get(kind).unwrap_or_default())
     }
 
+    /// The first byte.
+    pub fn byte(self, kind: u16) -> Option<u8> {
+        self.get(kind)?.first().copied()
+    }
+
     /// A number in network order.
-    pub(crate) fn be32(self, kind: u16) -> Option<u32> {
+    pub fn be16(self, kind: u16) -> Option<u16> {
+        self.get(kind)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))
+    }
+
+    /// A number in network order.
+    pub fn be32(self, kind: u16) -> Option<u32> {
         self.get(kind)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
     }
 
     /// A number in network order.
-    pub(crate) fn be64(self, kind: u16) -> Option<u64> {
+    pub fn be64(self, kind: u16) -> Option<u64> {
         self.get(kind)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
     }
 
     /// A string up to its NUL or its end; `None` when absent or not UTF-8.
-    pub(crate) fn string(self, kind: u16) -> Option<&'a str> {
+    pub fn string(self, kind: u16) -> Option<&'a str> {
         let bytes = self.get(kind)?;
         let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
         std::str::from_utf8(&bytes[..end]).ok()
@@ -193,8 +237,8 @@ fn ne16(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..)?.first_chunk().map(|found| u16::from_ne_bytes(*found))
 }
 
-/// A 32-bit number in host order at an offset.
-pub(crate) fn ne32(bytes: &[u8], at: usize) -> Option<u32> {
+/// A 32-bit number in host order at an offset; `None` past the end.
+pub fn ne32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|found| u32::from_ne_bytes(*found))
 }
 
