@@ -1,6 +1,8 @@
 //! The decoders of what the guard's other sockets deliver: answers to ARP, neighbour
-//! solicitation and echo requests, and the kernel's netlink messages.
+//! solicitation and echo requests, and the kernel's netlink messages; those about flows too.
 
+use twinwall_flows::digest::State;
+use twinwall_flows::kernel::{Event, decode_entry, decode_event};
 use twinwall_guard::ask::{parse_arp_reply, parse_neighbour_advertisement};
 use twinwall_guard::ping::{ECHO, parse_echo_reply};
 use twinwall_netlink::wire::{Attributes, Messages};
@@ -115,4 +117,21 @@ fn look(message: &Message<'_>) {
     }
     let inside: usize = attributes(message.body).map(|(_, payload)| payload.len()).sum();
     assert!(inside <= message.body.len());
+}
+
+/// A datagram about flows, expectations or neighbours.
+pub fn conntrack(data: &[u8]) {
+    for message in Messages(data) {
+        if let Some(entry) = decode_entry(&message) {
+            let _told = entry.told();
+        }
+        let flow = match decode_event(&message) {
+            None | Some(Event::Expected(_) | Event::Unexpected(_)) => continue,
+            Some(Event::Seen(flow) | Event::Gone(flow)) => flow,
+        };
+        let key = flow.key();
+        assert_eq!((key.tuple(), key.zone()), (flow.original, flow.zone));
+        assert_eq!(flow.original.is_ipv4(), flow.reply.is_ipv4());
+        assert!(State::of(&key, &flow).bits() < 1 << State::BITS);
+    }
 }

@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod engine;
+pub mod flows;
 pub mod kernel;
 pub mod pairing;
 pub mod recording;
@@ -25,10 +26,13 @@ pub const TARGETS: &[Target] = &[
     ("config_node", texts::config_node),
     ("config_pair", texts::config_pair),
     ("config_profile", texts::config_profile),
+    ("conntrack", kernel::conntrack),
     ("echo", kernel::echo),
     ("engine_answer", engine::answer),
     ("engine_question", engine::question),
     ("finder_announcement", agent::announcement),
+    ("flows_message", flows::message),
+    ("flows_talk", flows::talk),
     ("manifest", engine::manifest),
     ("manifest_delta", engine::delta),
     ("neighbour", kernel::neighbour),

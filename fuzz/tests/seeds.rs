@@ -12,6 +12,7 @@ use twinwall::agent::finder::decode_announcement;
 use twinwall::agent::identity::Certificate;
 use twinwall::agent::manifest::Manifest;
 use twinwall::agent::pairing::message::{decode_clear, decode_sealed};
+use twinwall_flows::message::decode_message;
 use twinwall_fuzz::engine::known;
 use twinwall_fuzz::pairing::agreed_after;
 
@@ -35,6 +36,9 @@ fn good_seeds_are_taken() {
     }
     assert!(decode_announcement(&seed("finder_announcement", "inviting")).is_ok());
     assert!(decode_greeting(&seed("channel_greeting", "flows")).is_ok());
+    for name in ["hello", "batch", "ack", "digests", "compared", "sweep_begin", "expectations"] {
+        assert!(decode_message(&seed("flows_message", name)).is_ok(), "{name}");
+    }
     assert!(Certificate::decode(&seed("pairing_certificate", "of_a_node")).is_ok());
     assert_eq!(Manifest::decode(&seed("manifest", "four_entries")), Ok(known()));
     let empty = Manifest::default();

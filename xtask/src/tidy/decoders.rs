@@ -7,7 +7,7 @@ use super::files::Sources;
 /// Public functions whose name begins like this and that take bytes or a text read them.
 const READS: [&str; 2] = ["pub fn decode", "pub fn parse_"];
 /// Crates whose decoders a peer, a neighbour or a file can reach.
-const CRATES: [&str; 4] = ["core/src/", "netlink/src/", "guard/src/", "daemon/src/"];
+const CRATES: [&str; 5] = ["core/src/", "netlink/src/", "flows/src/", "guard/src/", "daemon/src/"];
 
 /// Checks every decoder.
 pub(super) fn check(sources: &Sources) -> Vec<Finding> {

@@ -13,7 +13,7 @@ struct Crate {
 }
 
 /// Adding a name here is a decision: say why in the commit.
-const CRATES: [Crate; 6] = [
+const CRATES: [Crate; 7] = [
     Crate {
         folder: "core",
         // schemars only with the feature `schema`, which the guard leaves off.
@@ -27,6 +27,12 @@ const CRATES: [Crate; 6] = [
     },
     // The guard's memory is locked: what it is made of stays as small as itself.
     Crate { folder: "netlink", uses: &["libc"], tests_use: &[] },
+    Crate {
+        folder: "flows",
+        // schemars only with the feature `schema`, as in core.
+        uses: &["libc", "schemars", "serde", "twinwall-netlink"],
+        tests_use: &[],
+    },
     Crate {
         folder: "daemon",
         uses: &[
@@ -64,6 +70,7 @@ const CRATES: [Crate; 6] = [
             "toml",
             "toml_edit",
             "twinwall-core",
+            "twinwall-flows",
             "zeroize",
             "zstd",
         ],

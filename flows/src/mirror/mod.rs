@@ -1,0 +1,181 @@
+//! The passive node's side, without clock or I/O: the source's messages go in, what the
+//! kernel must be told comes out, and after that the words for the source.
+//!
+//! What its kernel has at the start is kept and compared: after a change of roles both
+//! nodes hold nearly the same. From then on dumps check now and then that the kernel still
+//! has what the ledger says, and prolong lives: the kernel of the passive node sees no
+//! packets that would.
+
+mod check;
+mod session;
+mod shown;
+mod take;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::digest::BucketSet;
+use crate::expectation::Expectation;
+use crate::ledger::Ledger;
+use crate::message::Message;
+use crate::neighbour::Neighbours;
+use crate::source::Settings;
+use crate::tuple::{Key, Tuple};
+use crate::work::{About, Outcome, Work, Write};
+
+#[cfg(test)]
+pub(crate) use take::held;
+
+use check::Check;
+use session::Session;
+use shown::Counts;
+
+/// The shortest life that a mirror writes, in seconds. What ends meanwhile is removed by
+/// the source's word; without one, flows of UDP still live so long.
+pub const HOLD: u32 = 600;
+
+/// The mirror.
+#[derive(Debug)]
+pub struct Mirror {
+    settings: Settings,
+    ledger: Ledger,
+    session: Session,
+    /// Messages for the source.
+    answers: VecDeque<Message>,
+    /// The first dump is complete.
+    known: bool,
+    check: Option<Check>,
+    /// When the next dump is due, if none is under way.
+    check_at: Instant,
+    /// How long the last one took.
+    check_took: Duration,
+    /// Buckets that are being told as a whole, with the number of the sweep.
+    sweep: Option<(u32, BucketSet)>,
+    /// When it began, and how many of its flows were told.
+    swept: (Instant, u64),
+    expectations: HashMap<(Tuple, u16), Expectation>,
+    neighbours: Neighbours,
+    /// When the kernel's neighbours are looked at next.
+    neighbours_at: Instant,
+    /// Work that dumps made.
+    upkeep: Work,
+    /// This kernel keeps labels or helpers, as far as is known.
+    extras: Extras,
+    counts: Counts,
+    trouble: Option<String>,
+}
+
+/// Whether this kernel keeps what needs a module or a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extras {
+    /// Nothing speaks against it.
+    Kept,
+    /// Some were missing, and are written once more.
+    Tried,
+    /// They were missing again: flows without them are as good as they get here.
+    NotKept,
+}
+
+impl Mirror {
+    /// One that knows nothing yet and wants a dump.
+    pub fn new(settings: Settings, now: Instant) -> Mirror {
+        Mirror {
+            ledger: Ledger::new(settings.most),
+            session: Session::default(),
+            answers: VecDeque::new(),
+            known: false,
+            check: None,
+            check_at: now,
+            check_took: Duration::ZERO,
+            sweep: None,
+            swept: (now, 0),
+            expectations: HashMap::new(),
+            neighbours: Neighbours::default(),
+            neighbours_at: now,
+            upkeep: Work::default(),
+            extras: Extras::Kept,
+            counts: Counts::default(),
+            trouble: None,
+            settings,
+        }
+    }
+
+    /// What came of the work, write by write.
+    pub fn finished(&mut self, now: Instant, work: &Work, outcomes: &[Outcome]) {
+        let mut refused = 0;
+        for (write, outcome) in work.writes.iter().zip(outcomes) {
+            let Err(errno) = outcome else { continue };
+            if work.about == About::Upkeep {
+                continue;
+            }
+            refused += 1;
+            if let Some(key) = made(write) {
+                // Not held, whatever was hoped: the next comparison says so.
+                self.ledger.remove(&key);
+            }
+            self.trouble = Some(refusal(*errno));
+        }
+        self.counts.refused += u64::from(refused);
+        match work.about {
+            About::Batch { sequence, full } => {
+                self.answers.push_back(Message::Ack { sequence, refused, full });
+            }
+            About::Sweep => {
+                let (began, flows) = self.swept;
+                self.counts.swept(now.saturating_duration_since(began), flows);
+            }
+            About::Upkeep => {}
+        }
+    }
+
+    /// What dumps and the passing of time made necessary; then [`Mirror::finished`].
+    pub fn work(&mut self, now: Instant) -> Work {
+        if now >= self.neighbours_at {
+            self.neighbours_at = now + check::NEIGHBOURS;
+            self.upkeep.neighbours = self.neighbours.list();
+        }
+        std::mem::take(&mut self.upkeep)
+    }
+
+    /// The next message to send; call until `None`.
+    pub fn poll(&mut self) -> Option<Vec<u8>> {
+        let hello = self.session.take_hello(self.known, self.settings.most);
+        hello.or_else(|| self.answers.pop_front()).map(|message| message.encode())
+    }
+
+    /// When to call [`Mirror::work`] and [`Mirror::wants_dump`] again if nothing happens.
+    pub fn deadline(&self, now: Instant) -> Instant {
+        let check = match (&self.check, &self.sweep) {
+            (None, None) => self.check_at,
+            (Some(_), _) | (_, Some(_)) => now + Duration::from_secs(1),
+        };
+        check.min(self.neighbours_at)
+    }
+
+    /// Whether this node's kernel holds everything that the source has, as of the last
+    /// comparison.
+    pub fn complete(&self) -> bool {
+        self.session.is_equal()
+    }
+}
+
+/// The flow that a write was to make or to change.
+fn made(write: &Write) -> Option<Key> {
+    match write {
+        Write::Create(flow) | Write::Update(flow) | Write::Replace(flow) => Some(flow.key()),
+        Write::Remove(_) | Write::Timeout(..) | Write::Expect(_) | Write::Unexpect(..) => None,
+    }
+}
+
+/// What to tell people about a flow that the kernel refused.
+fn refusal(errno: i32) -> String {
+    match errno {
+        libc::ENOMEM | libc::ENOSPC => "this kernel's connection table is full; raise \
+             net.netfilter.nf_conntrack_max to that of the other node"
+            .to_owned(),
+        errno => {
+            let error = std::io::Error::from_raw_os_error(errno);
+            format!("this kernel refused a flow: {error}")
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The source and the mirror against the kernel, in network namespaces, with `conntrack`,
+//! `nft` and `ip` as outside witnesses. They need root.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(unreachable_pub, reason = "a test's modules have no users outside")]
+
+mod entries;
+mod events;
+mod ftp;
+mod net;
+mod survive;
+mod table;
+mod two;
