@@ -120,31 +120,38 @@ fn kernel(space: &Space, flows: &[Flow]) -> std::io::Result<()> {
 }
 
 fn pair(first: &Space, second: &Space, count: u32) -> Result<(), Box<dyn std::error::Error>> {
-    let mut mirror = mirror(second)?;
-    let mut source = source(first)?;
-    settle(first, second, "resync: mirror empty", &mut source, &mut mirror)?;
+    let mut two = Two { first, second, source: source(first)?, mirror: mirror(second)? };
+    two.settle("resync: mirror empty")?;
     println!(
         "{:40} {:?}",
-        "resync: the source says",
-        source.source.view(Instant::now()).last_resync
+        "resync: says the source",
+        two.source.source.view(Instant::now()).last_resync
     );
-    let mut source = self::source(first)?;
-    settle(first, second, "resync: source restarted", &mut source, &mut mirror)?;
-    let mut mirror = self::mirror(second)?;
-    let mut source = self::source(first)?;
-    settle(first, second, "resync: both restarted", &mut source, &mut mirror)?;
+    two.source = source(first)?;
+    two.settle("resync: source restarted")?;
+    two.source = source(first)?;
+    two.mirror = mirror(second)?;
+    two.settle("resync: both restarted")?;
     // New flows as events, in small portions, as they come from a busy kernel.
     let fresh: Vec<Event> = (count..count + 20_000).map(|n| Event::Seen(numbered(n))).collect();
     time("events: source alone", fresh.len(), || {
         for some in fresh.chunks(25) {
             let now = Instant::now();
-            some.iter().for_each(|event| source.source.event(now, event));
+            some.iter().for_each(|event| two.source.source.event(now, event));
         }
     });
-    time("events: sent, written, acknowledged", fresh.len(), || {
-        exchange(first, second, &mut source, &mut mirror)
-    })?;
-    println!("{:#?}", mirror.mirror.view(Instant::now()));
+    let (source, mirror) = two.exchange()?;
+    println!(
+        "{:40} source {source:.1?}, mirror {mirror:.1?} CPU",
+        "events: sent, written, acknowledged"
+    );
+    let view = two.mirror.mirror.view(Instant::now());
+    println!(
+        "{:40} {:>10} kB for {} flows",
+        "memory of the mirror",
+        view.memory_bytes / 1024,
+        view.flows
+    );
     Ok(())
 }
 
@@ -167,46 +174,58 @@ fn mirror(space: &Space) -> std::io::Result<MirrorDrive> {
     Ok(drive)
 }
 
-/// Goes on until both say that they hold the same.
-fn settle(
-    first: &Space,
-    second: &Space,
-    what: &str,
-    source: &mut SourceDrive,
-    mirror: &mut MirrorDrive,
-) -> Result<(), Box<dyn std::error::Error>> {
-    mirror.mirror.connected(Instant::now());
-    let flows = source.source.view(Instant::now()).flows.max(1) as usize;
-    time(what, flows, || {
-        let end = Instant::now() + Duration::from_secs(60);
-        while !(source.source.complete() && mirror.mirror.complete()) {
-            if Instant::now() > end {
-                return Err(format!("not complete: {:?}", source.source.view(end)).into());
-            }
-            exchange(first, second, source, mirror)?;
-        }
-        Ok(())
-    })
+/// A source and a mirror in their namespaces.
+struct Two<'a> {
+    first: &'a Space,
+    second: &'a Space,
+    source: SourceDrive,
+    mirror: MirrorDrive,
 }
 
-fn exchange(
-    first: &Space,
-    second: &Space,
-    source: &mut SourceDrive,
-    mirror: &mut MirrorDrive,
-) -> Result<(), Box<dyn std::error::Error>> {
-    first.inside(|| source.turn(Instant::now()))?;
-    second.inside(|| mirror.turn(Instant::now()))?;
-    while let Some(message) = source.source.poll(Instant::now()) {
-        mirror.receive(Instant::now(), &message)?;
+impl Two<'_> {
+    /// Goes on until both say that they hold the same; says what it took.
+    fn settle(&mut self, what: &str) -> Result<(), Box<dyn std::error::Error>> {
+        self.mirror.mirror.connected(Instant::now());
+        let start = Instant::now();
+        let mut cost = (Duration::ZERO, Duration::ZERO);
+        while !(self.source.source.complete() && self.mirror.mirror.complete()) {
+            if start.elapsed() > Duration::from_secs(60) {
+                return Err(format!("not complete: {:?}", self.source.source.view(start)).into());
+            }
+            let (source, mirror) = self.exchange()?;
+            cost = (cost.0 + source, cost.1 + mirror);
+        }
+        let (source, mirror) = cost;
+        let took = start.elapsed();
+        println!("{what:40} {took:>10.1?} wall, source {source:.1?}, mirror {mirror:.1?} CPU");
+        Ok(())
+    }
+
+    /// One turn of both; CPU time of each.
+    fn exchange(&mut self) -> Result<(Duration, Duration), Box<dyn std::error::Error>> {
+        let mut cost = (Duration::ZERO, Duration::ZERO);
+        let (source, mirror) = (&mut self.source, &mut self.mirror);
+        self.first.inside(|| spent(&mut cost.0, || source.turn(Instant::now())))?;
+        self.second.inside(|| spent(&mut cost.1, || mirror.turn(Instant::now())))?;
+        while let Some(message) = spent(&mut cost.0, || source.source.poll(Instant::now())) {
+            spent(&mut cost.1, || mirror.receive(Instant::now(), &message))?;
+            while let Some(answer) = mirror.mirror.poll() {
+                source.source.receive(Instant::now(), &answer)?;
+            }
+        }
         while let Some(answer) = mirror.mirror.poll() {
             source.source.receive(Instant::now(), &answer)?;
         }
+        Ok(cost)
     }
-    while let Some(answer) = mirror.mirror.poll() {
-        source.source.receive(Instant::now(), &answer)?;
-    }
-    Ok(())
+}
+
+/// Adds the CPU time of `work` to `sum`.
+fn spent<T>(sum: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let before = thread_cpu();
+    let done = work();
+    *sum += thread_cpu() - before;
+    done
 }
 
 /// A network namespace; it ends with this value.
