@@ -4,14 +4,14 @@
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{StatusCode, Uri, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -224,9 +224,23 @@ async fn limit(
 ) -> Response {
     match rate.take(&visitor(ends.visitor), std::time::Instant::now()) {
         Ok(()) => next.run(request).await,
-        Err(_) => {
-            let refusal = Refusal::new(Code::TooMany, "too many requests; wait a moment");
-            body::refused(request.uri(), refusal)
-        }
+        Err(_) => turned_away(request.uri()),
     }
+}
+
+/// What programs read who ask too often, made once: who floods gets it thousands of times.
+static TURNED_AWAY: LazyLock<String> = LazyLock::new(|| {
+    let refusal = Refusal::new(Code::TooMany, TOO_MANY);
+    serde_json::to_string(&refusal).expect("two texts are JSON")
+});
+/// What people read.
+const TOO_MANY: &str = "too many requests; wait a moment";
+
+fn turned_away(uri: &Uri) -> Response {
+    let (form, text) = match body::is_api(uri) {
+        true => ("application/json", TURNED_AWAY.as_str()),
+        false => ("text/plain; charset=utf-8", TOO_MANY),
+    };
+    let head = [(header::CONTENT_TYPE, form), (header::RETRY_AFTER, "1")];
+    (StatusCode::TOO_MANY_REQUESTS, head, text).into_response()
 }

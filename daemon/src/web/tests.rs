@@ -324,6 +324,20 @@ async fn who_asks_without_end_is_turned_away() {
         turned_away += u32::from(answer.status() == StatusCode::TOO_MANY_REQUESTS);
     }
     assert!((50..=100).contains(&turned_away), "{turned_away}");
+    let refused = async |path: &str| loop {
+        let answer = site.ask("GET", path, &[], "").await;
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            break answer;
+        }
+    };
+    let page = refused("/sign-in").await;
+    assert_eq!(page.headers()[header::RETRY_AFTER], "1");
+    assert!(page.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+    let words = text(page).await;
+    assert!(words.len() < 100 && words.contains("wait a moment"), "{words}");
+    let program = refused("/api/v1/status").await;
+    assert_eq!(program.headers()[header::CONTENT_TYPE], "application/json");
+    assert!(text(program).await.contains("\"too_many\""));
 }
 
 #[test]
