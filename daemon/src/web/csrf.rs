@@ -3,6 +3,8 @@
 //! Either would do; both are asked.
 
 use axum::http::{HeaderMap, Uri, header};
+use blake3::Hash;
+use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::agent::api::error::Refusal;
 
@@ -10,9 +12,32 @@ use crate::agent::api::error::Refusal;
 pub(super) const HEADER: &str = "x-csrf-token";
 const CONTEXT: &str = "twinwall 2026 console: token against requests of other pages";
 
-/// The token that goes with a cookie's secret.
+/// Digits of a mask, and of what is masked by it.
+const DIGITS: usize = 2 * blake3::OUT_LEN;
+
+/// The token that goes with a cookie's secret, for one answer: the mask is another one each time,
+/// so that nobody learns of the token how well an answer could be compressed (BREACH).
 pub(super) fn token(secret: &str) -> String {
-    blake3::Hash::from(blake3::derive_key(CONTEXT, secret.as_bytes())).to_hex().to_string()
+    let mut mask = [0; blake3::OUT_LEN];
+    // Should the kernel give nothing, it is as good against other pages, only not masked.
+    let _ = getrandom(&mut mask, GetRandomFlags::empty());
+    let mask = Hash::from(mask);
+    format!("{}{}", mask.to_hex(), masked(&bare(secret), &mask).to_hex())
+}
+
+fn bare(secret: &str) -> Hash {
+    blake3::derive_key(CONTEXT, secret.as_bytes()).into()
+}
+
+fn masked(token: &Hash, mask: &Hash) -> Hash {
+    let (token, mask) = (token.as_bytes(), mask.as_bytes());
+    std::array::from_fn::<u8, { blake3::OUT_LEN }, _>(|at| token[at] ^ mask[at]).into()
+}
+
+/// The bare token of one that was given out.
+fn unmasked(given: &str) -> Option<Hash> {
+    let mask = Hash::from_hex(given.get(..DIGITS)?).ok()?;
+    Some(masked(&Hash::from_hex(given.get(DIGITS..)?).ok()?, &mask))
 }
 
 /// Refuses what no page of this console can have sent.
@@ -20,9 +45,8 @@ pub(super) fn check(secret: &str, given: Option<&str>, head: &Head<'_>) -> Resul
     if !is_own_page(head) {
         return Err(Refusal::forbidden("this request came from another site; nothing was done"));
     }
-    // Compared as hashes, so that no watch learns how many letters are right.
-    let given = given.map(|given| blake3::hash(given.as_bytes()));
-    if given != Some(blake3::hash(token(secret).as_bytes())) {
+    // Hashes are compared in the same time whatever differs, so that no watch learns from it.
+    if given.and_then(unmasked) != Some(bare(secret)) {
         return Err(Refusal::forbidden("this page is older than your session; load it again"));
     }
     Ok(())
@@ -80,9 +104,16 @@ mod tests {
         headers.insert("sec-fetch-site", "same-origin".parse().expect("a value"));
         let uri = Uri::from_static("/x");
         let head = Head { headers: &headers, uri: &uri };
-        assert!(check("secret", Some(&token("secret")), &head).is_ok());
-        for wrong in [None, Some(""), Some("secret"), Some(token("other").as_str())] {
-            assert!(check("secret", wrong, &head).is_err());
+        let (one, other) = (token("secret"), token("secret"));
+        assert_ne!(one, other, "another one for each answer");
+        assert!(check("secret", Some(&one), &head).is_ok());
+        assert!(check("secret", Some(&other), &head).is_ok());
+        let mixed = format!("{}{}", &one[..DIGITS], &other[DIGITS..]);
+        let (short, long) = (&one[1..], format!("{one}0"));
+        let umlauts = "\u{e4}".repeat(DIGITS);
+        for wrong in ["", "secret", &token("other"), &mixed, short, &long, &umlauts] {
+            assert!(check("secret", Some(wrong), &head).is_err(), "{wrong}");
         }
+        assert!(check("secret", None, &head).is_err());
     }
 }
