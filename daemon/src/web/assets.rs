@@ -1,6 +1,6 @@
 //! The stylesheet, the script and the mark, as they are in the program. Their addresses carry
 //! a digest of their content, so that a browser keeps each for good and takes a new one at
-//! once after an upgrade.
+//! once after an upgrade. Each is packed once.
 
 use std::sync::LazyLock;
 
@@ -8,6 +8,9 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use flate2::Compression;
+
+use super::packed::{self, GZIP, gzip};
 
 /// One file.
 struct Asset {
@@ -46,36 +49,52 @@ static ALL: [Asset; 3] = [
     },
 ];
 
-/// Digests of all of them, in their order.
-static DIGESTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let digest = |asset: &Asset| blake3::hash(asset.content.as_bytes()).to_hex()[..16].to_owned();
-    ALL.iter().map(digest).collect()
+/// What is made of one.
+struct Made {
+    digest: String,
+    packed: Option<Vec<u8>>,
+}
+
+/// Of all of them, in their order.
+static MADE: LazyLock<Vec<Made>> = LazyLock::new(|| {
+    let made = |asset: &Asset| Made {
+        digest: blake3::hash(asset.content.as_bytes()).to_hex()[..16].to_owned(),
+        packed: gzip(asset.content.as_bytes(), Compression::best()),
+    };
+    ALL.iter().map(made).collect()
 });
 
 /// Where a page finds the file of this name.
 pub(super) fn place(name: &str) -> String {
-    let digest = ALL.iter().zip(DIGESTS.iter()).find(|(asset, _)| asset.name == name);
-    format!("/assets/{name}?{}", digest.map_or("", |(_, digest)| digest))
+    let found = ALL.iter().zip(MADE.iter()).find(|(asset, _)| asset.name == name);
+    format!("/assets/{name}?{}", found.map_or("", |(_, made)| &made.digest))
 }
 
 /// The routes of all files.
 pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    ALL.iter().zip(DIGESTS.iter()).fold(Router::new(), |router, (asset, digest)| {
+    ALL.iter().zip(MADE.iter()).fold(Router::new(), |router, (asset, made)| {
         let path = format!("/assets/{}", asset.name);
-        router.route(&path, get(async move |headers: HeaderMap| answer(asset, digest, &headers)))
+        router.route(&path, get(async move |headers: HeaderMap| answer(asset, made, &headers)))
     })
 }
 
-fn answer(asset: &Asset, digest: &str, asked: &HeaderMap) -> Response {
-    let tag = format!("\"{digest}\"");
+fn answer(asset: &Asset, made: &'static Made, asked: &HeaderMap) -> Response {
+    let packed = made.packed.as_deref().filter(|_| packed::is_taken(asked));
+    // What is packed is another representation, with a tag of its own (RFC 9110, section 8.8.3.3).
+    let tag = format!("\"{}{}\"", made.digest, if packed.is_some() { "-gzip" } else { "" });
     let known =
         asked.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let kept = [
         (header::CACHE_CONTROL, "public, max-age=31536000, immutable".to_owned()),
+        (header::VARY, "accept-encoding".to_owned()),
         (header::ETAG, tag),
     ];
     if known {
         return (StatusCode::NOT_MODIFIED, kept).into_response();
     }
-    (kept, [(header::CONTENT_TYPE, asset.form)], asset.content).into_response()
+    let form = [(header::CONTENT_TYPE, asset.form)];
+    match packed {
+        Some(packed) => (kept, form, [(header::CONTENT_ENCODING, GZIP)], packed).into_response(),
+        None => (kept, form, asset.content).into_response(),
+    }
 }

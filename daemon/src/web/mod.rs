@@ -15,6 +15,7 @@ mod events;
 mod headers;
 mod hub;
 mod listen;
+mod packed;
 #[cfg(test)]
 mod page_tests;
 mod pages;

@@ -1,8 +1,12 @@
 //! Every page of the table: who gets it, who may send its form, and what goes with each answer;
 //! and how a session that ends leads back to where one was.
 
+use std::io::Read;
+
 use axum::body::Body;
 use axum::http::{Response, StatusCode, header};
+use flate2::read::GzDecoder;
+use http_body_util::BodyExt;
 
 use super::access::SESSION;
 use super::csrf;
@@ -210,4 +214,60 @@ async fn the_list_shows_no_scope_above_its_account_and_no_hash() {
     assert!(!page.contains(&token) && !page.contains("argon2"), "{page}");
     let stranger = site.ask("GET", "/access/nobody", &[("cookie", &cookie)], "").await;
     assert_eq!(stranger.status(), StatusCode::NOT_FOUND);
+}
+
+/// A first visit's stylesheet, script and mark go with each page.
+const ASSETS: [&str; 3] = ["/assets/console.css", "/assets/console.js", "/assets/mark.svg"];
+/// What a browser may get at a first visit in bytes, less TLS, heads and room for a large pair.
+const FIRST_VISIT: usize = 40_000;
+
+#[tokio::test]
+async fn the_largest_pages_are_small_on_their_way() {
+    let folder = Folder::with_accounts("packed");
+    let site = Site::of(&folder);
+    let cookie = format!("{SESSION}={}", site.session("anna"));
+    let get = async |path: &str, encodings: &str| {
+        let headers = [("cookie", cookie.as_str()), ("accept-encoding", encodings)];
+        let answer = site.ask("GET", path, &headers, "").await;
+        let packed = answer.headers().contains_key(header::CONTENT_ENCODING);
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        (packed, answer.into_body().collect().await.expect("a body").to_bytes())
+    };
+    let mut with_each = 0;
+    for asset in ASSETS {
+        let (packed, bytes) = get(asset, "br, gzip").await;
+        assert!(packed, "{asset}");
+        with_each += bytes.len();
+    }
+    let (packed, index) = get("/api-reference", "identity").await;
+    assert!(!packed);
+    let index = String::from_utf8(index.to_vec()).expect("text");
+    let groups = index.split("href=\"").filter(|part| part.starts_with("/api-reference/"));
+    let groups: Vec<&str> = groups.filter_map(|part| part.split(['"', '#']).next()).collect();
+    assert!(groups.contains(&"/api-reference/settings"), "{groups:?}");
+    for path in groups.into_iter().chain(["/api-reference"]) {
+        let (packed, bytes) = get(path, "gzip").await;
+        assert!(packed && bytes.len() + with_each < FIRST_VISIT, "{path}: {}", bytes.len());
+        let mut plain = String::new();
+        GzDecoder::new(&bytes[..]).read_to_string(&mut plain).expect("gzip");
+        assert_eq!(plain.len(), get(path, "").await.1.len(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_answers_a_question_or_shows_a_secret_is_not_packed() {
+    let folder = Folder::with_accounts("not-packed");
+    let site = Site::of(&folder);
+    let cookie = format!("{SESSION}={}", site.session("anna"));
+    let is_packed = async |method: &str, path: &str, body: &str| {
+        let headers = [("cookie", cookie.as_str()), ("accept-encoding", "gzip"), OWN, FORM];
+        let answer = site.ask(method, path, &headers, body).await;
+        answer.headers().contains_key(header::CONTENT_ENCODING)
+    };
+    assert!(is_packed("GET", "/sign-in", "").await && is_packed("GET", "/account", "").await);
+    assert!(!is_packed("GET", "/sign-in?next=/audit", "").await);
+    assert!(!is_packed("POST", "/account/tokens", "csrf=0&token=a&scope=viewer&days=1").await);
+    assert!(!is_packed("GET", "/pairing", "").await);
+    let pairing = table().into_iter().find(|page| page.path == "/pairing").expect("it is there");
+    assert!(pairing.secret, "the code of an invitation");
 }

@@ -31,11 +31,11 @@ use askama::Template;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get, post};
-use axum::{Extension, Router};
+use axum::{Extension, Router, middleware};
 
 use super::access::{Least, Person};
-use super::body;
 use super::state::{Console, Shared};
+use super::{body, packed};
 use crate::agent::accounts::Role;
 use crate::agent::api::error::Refusal;
 
@@ -47,23 +47,31 @@ pub(super) struct Page {
     pub(super) path: &'static str,
     /// Who may; none for whoever comes.
     pub(super) least: Option<Least>,
+    /// Whether it shows a secret, and is not packed.
+    pub(super) secret: bool,
     serve: MethodRouter<Shared>,
 }
 
 /// For whoever comes.
 fn open(path: &'static str, serve: MethodRouter<Shared>) -> Page {
-    Page { path, least: None, serve }
+    Page { path, least: None, secret: false, serve }
 }
 
 /// For whoever has this role, or one that may more.
 fn of(role: Role, path: &'static str, serve: MethodRouter<Shared>) -> Page {
-    Page { path, least: Some(Least { sees: role, orders: role }), serve }
+    Page { path, least: Some(Least { sees: role, orders: role }), secret: false, serve }
 }
 
 impl Page {
     /// Its form is for whoever has this role, which may more.
     fn orders(mut self, role: Role) -> Page {
         self.least.iter_mut().for_each(|least| least.orders = role);
+        self
+    }
+
+    /// It shows a secret.
+    fn shows_a_secret(mut self) -> Page {
+        self.secret = true;
         self
     }
 }
@@ -108,9 +116,12 @@ pub(super) fn table() -> Vec<Page> {
 
 /// All pages, closed to whoever may not.
 pub(super) fn router() -> Router<Shared> {
-    table().into_iter().fold(Router::new(), |router, Page { path, least, serve }| match least {
-        None => router.route(path, serve),
-        Some(least) => router.route(path, serve.layer(Extension(least))),
+    table().into_iter().fold(Router::new(), |router, Page { path, least, secret, serve }| {
+        let serve = if secret { serve } else { serve.layer(middleware::from_fn(packed::pack)) };
+        match least {
+            None => router.route(path, serve),
+            Some(least) => router.route(path, serve.layer(Extension(least))),
+        }
     })
 }
 

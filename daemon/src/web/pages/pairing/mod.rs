@@ -37,7 +37,8 @@ const OTHER: &str = "the other node";
 pub(super) fn pages() -> Vec<Page> {
     let [viewer, operator, administrator] = [Role::Viewer, Role::Operator, Role::Administrator];
     vec![
-        of(viewer, PATH, get(page)),
+        // The code of an invitation.
+        of(viewer, PATH, get(page)).shows_a_secret(),
         of(administrator, "/pairing/invite", post(orders::invite)),
         of(administrator, "/pairing/join", post(orders::join)),
         of(administrator, "/pairing/replace", post(orders::replace)),
