@@ -7,6 +7,7 @@ import net from "node:net";
 import tls from "node:tls";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
 
 const [mode, text] = process.argv.slice(2);
 const options = JSON.parse(text);
@@ -24,20 +25,27 @@ function open(from) {
   return { raw, session };
 }
 
-// One request on it, to its end.
+// One request on it, to its end; answers come packed, as to a browser.
 function ask(session, path, headers = {}, body = "") {
   return new Promise((resolve, reject) => {
     const method = body ? "POST" : "GET";
-    const stream = session.request({ ":method": method, ":path": path, ...headers });
+    const asked = { ":method": method, ":path": path, "accept-encoding": "gzip", ...headers };
+    const stream = session.request(asked);
     const answer = { status: 0, cookies: [], location: "", text: "" };
-    stream.setEncoding("utf8");
+    const parts = [];
+    let packed = false;
     stream.on("response", (head) => {
       answer.status = head[":status"];
+      packed = head["content-encoding"] === "gzip";
       answer.cookies = head["set-cookie"] ?? [];
       answer.location = head.location ?? "";
     });
-    stream.on("data", (part) => { answer.text += part; });
-    stream.on("end", () => resolve(answer));
+    stream.on("data", (part) => parts.push(part));
+    stream.on("end", () => {
+      const bytes = Buffer.concat(parts);
+      answer.text = (packed ? gunzipSync(bytes) : bytes).toString("utf8");
+      resolve(answer);
+    });
     stream.on("error", reject);
     if (body) stream.end(body);
   });
