@@ -12,20 +12,25 @@ use twinwall_core::api::Status;
 use twinwall_core::explain::span;
 
 use super::access::Nothing;
+use super::events::way;
+use super::moment::Moment;
 use super::{Frame, Place, settled, shown, words};
 use crate::agent::api::error::Refusal;
 use crate::agent::api::guard::Maintenance;
 use crate::agent::api::sync::Taken;
 use crate::agent::dashboard::{Dashboard, NodeView, StatusWord};
+use crate::agent::failovers::{Kind, Report};
 use crate::agent::readiness::{Reason, Severity};
 use crate::web::access::SignedIn;
 use crate::web::hub::Viewer;
 use crate::web::listen::Ends;
 use crate::web::request::{Posted, number};
-use crate::web::state::Shared;
+use crate::web::state::{Console, Shared};
 
 /// How long a page waits for the roles to be as they should be.
 const WAITS: Duration = Duration::from_secs(15);
+/// Reports in which the last move is looked for: starts of a node alone are none.
+const LOOKED_AT: usize = 10;
 /// For how long maintenance can be turned on here, in minutes and words.
 const TIMES: [(u32, &str); 5] =
     [(30, "30 minutes"), (120, "2 hours"), (480, "8 hours"), (1440, "a day"), (10080, "a week")];
@@ -40,6 +45,14 @@ struct Page {
     roles: Option<Roles>,
     /// What is left of maintenance on this node.
     left: Option<String>,
+    last: Option<LastMove>,
+}
+
+/// The last move of the role, as it was measured.
+struct LastMove {
+    ended: Moment,
+    way: String,
+    report: Report,
 }
 
 /// How the pair stands to a move.
@@ -74,7 +87,8 @@ pub(super) async fn page(
     SignedIn(person): SignedIn,
 ) -> Response {
     let page = Frame::inside("Role", Place::Role, &console, &person, ends).await;
-    let status: Result<Status, Refusal> = console.agent.get("/api/v1/status").await;
+    let (status, last) =
+        tokio::join!(console.agent.get::<Status>("/api/v1/status"), last_move(&console));
     let left = status.ok().and_then(|status| status.snapshot.own.maintenance).map(span);
     let name = |view: Option<&NodeView>, otherwise: &str| {
         view.and_then(|view| view.name.clone()).unwrap_or_else(|| otherwise.to_owned())
@@ -83,7 +97,16 @@ pub(super) async fn page(
     let here = name(pair.map(|pair| &pair.here), "this node");
     let there = name(pair.and_then(|pair| pair.there.as_ref()), "the other node");
     let roles = pair.map(Roles::of);
-    shown(&Page { here, there, roles, left, page })
+    shown(&Page { here, there, roles, left, last, page })
+}
+
+/// None before the role ever moved, as far as is known here.
+async fn last_move(console: &Console) -> Option<LastMove> {
+    let path = format!("/api/v1/failovers?last={LOOKED_AT}");
+    let reports: Vec<Report> = console.agent.get(&path).await.ok()?;
+    let report = reports.into_iter().find(|report| report.summary.kind != Kind::Start)?;
+    let (ended, way) = (Moment::of(report.summary.ended_ms), way(&report.summary));
+    Some(LastMove { ended, way, report })
 }
 
 impl Page {
