@@ -14,7 +14,7 @@ use crate::agent::api::error::Refusal;
 use crate::agent::dashboard::{Dashboard, Heartbeat, NodeView, StatusWord};
 use crate::agent::engine::overview::{Overview, SectionState};
 use crate::agent::failovers::Summary;
-use crate::agent::readiness::{Readiness, Severity};
+use crate::agent::readiness::Readiness;
 use crate::web::access::SignedIn;
 use crate::web::hub::Plot;
 use crate::web::listen::Ends;
@@ -323,12 +323,6 @@ impl Beat {
 #[template(path = "part/readiness.html")]
 struct ReadyPart<'a> {
     readiness: Option<&'a Readiness>,
-}
-
-impl ReadyPart<'_> {
-    fn blocks(&self, severity: &Severity) -> bool {
-        *severity == Severity::Blocks
-    }
 }
 
 #[derive(Template)]

@@ -4,6 +4,7 @@
 
 mod access;
 mod account;
+mod advice;
 mod audit;
 mod availability;
 pub(super) mod dashboard;

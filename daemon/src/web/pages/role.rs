@@ -142,12 +142,8 @@ impl Roles {
         }
     }
 
-    fn blocks(&self, reason: &Reason) -> bool {
-        reason.severity == Severity::Blocks
-    }
-
     fn is_blocked(&self) -> bool {
-        self.against.iter().any(|reason| self.blocks(reason))
+        self.against.iter().any(|reason| reason.severity == Severity::Blocks)
     }
 }
 
