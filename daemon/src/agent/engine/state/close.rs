@@ -7,6 +7,11 @@ use crate::agent::engine::overview::{LastJob, SectionResult};
 use crate::agent::section::Section;
 
 impl State {
+    /// With what came of the last job before a restart.
+    pub(in crate::agent::engine) fn after(self, last: Option<LastJob>) -> State {
+        State { last, ..self }
+    }
+
     /// Ends the job that runs, on whichever node.
     pub(super) fn cancel(&self, who: String, outputs: &mut Vec<Output>) -> Result<(), String> {
         let Some(job) = &self.job else {

@@ -125,7 +125,12 @@ impl State {
     }
 
     /// The other node says how a job goes.
-    pub(super) fn heard_of_job(&mut self, now: Moment, taking: Taking) {
+    pub(super) fn heard_of_job(
+        &mut self,
+        now: Moment,
+        taking: Taking,
+        outputs: &mut Vec<Output>,
+    ) {
         if self.job.as_ref().is_some_and(|job| job.taking_here) {
             // Two jobs at a time are ours to prevent, not to follow.
             return;
@@ -133,12 +138,16 @@ impl State {
         let over = taking.is_over();
         let known = self.job.take().filter(|job| job.taking.job == taking.job);
         let wanted = known.map(|job| job.wanted).unwrap_or_default();
+        let mut taken = Vec::new();
         for (section, step) in &taking.sections {
             let Some(digest) = wanted.get(section) else { continue };
             let one = self.sections.entry(*section).or_default();
             match step {
                 // It was compared there; its report only says so again.
-                Phase::Done => one.there = Some(*digest),
+                Phase::Done => {
+                    one.there = Some(*digest);
+                    taken.push((*section, *digest));
+                }
                 Phase::Failed { why } => {
                     one.failed =
                         Some(Failed { wanted: *digest, why: why.clone(), here: false, at: now });
@@ -151,6 +160,7 @@ impl State {
                 | Phase::Comparing => {}
             }
         }
+        taken.into_iter().for_each(|(section, digest)| self.agreed(section, digest, outputs));
         if over {
             self.close(false, &taking, "");
         } else {

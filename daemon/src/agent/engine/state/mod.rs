@@ -2,11 +2,11 @@
 //! outputs out, as in the guard's core. One job at a time, and the node that takes a
 //! configuration is the one that runs it: it fetches, validates, applies and compares.
 //!
-//! Rules: what both nodes have at the same time is what they agreed on, and remembered.
-//! Only the active gives by itself, and only what nobody changed on the passive. A node
-//! without lineage gives nothing, and one that joined a history gives no section that it
-//! has not taken yet, whatever its role: such a section goes the other way. What was changed
-//! on the taking node is replaced only when the order was forced.
+//! Rules: what both nodes have at the same time, or one took from the other, is what they agreed
+//! on, and remembered. Only the active gives by itself, and only what nobody changed on the
+//! passive. A node without lineage gives nothing, and one that joined a history gives no section
+//! that it has not taken yet, whatever its role: such a section goes the other way. What was
+//! changed on the taking node is replaced only when the order was forced.
 
 mod close;
 mod give;
@@ -245,7 +245,7 @@ impl State {
             Input::Gone => self.gone(),
             Input::Heard(Message::Report(report)) => self.heard(report),
             Input::Heard(Message::Take(take)) => self.asked_to_take(now, take, &mut outputs),
-            Input::Heard(Message::Taking(taking)) => self.heard_of_job(now, taking),
+            Input::Heard(Message::Taking(taking)) => self.heard_of_job(now, taking, &mut outputs),
             Input::Heard(Message::Cancel { job, who }) => {
                 self.asked_to_cancel(job, who, &mut outputs);
             }
@@ -254,9 +254,9 @@ impl State {
             Input::Stepped(section, step) => self.stepped(now, section, step, &mut outputs),
             Input::Ended => self.ended(now),
             Input::Lineage(lineage) => {
-                self.marks.lineage = lineage;
-                self.marks.common.clear();
-                self.marks.missing.clear();
+                self.marks = Marks { lineage, ..Marks::default() };
+                // What came of a synchronisation with another pair's node.
+                self.last = None;
                 outputs.push(Output::Remember(self.marks.clone()));
             }
             Input::Begin(lineage) => {

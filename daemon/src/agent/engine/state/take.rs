@@ -53,12 +53,26 @@ impl State {
     ) {
         let Some(job) = self.job.as_mut().filter(|job| job.taking_here) else { return };
         let Some(known) = job.taking.sections.get_mut(&section) else { return };
-        if let (Phase::Failed { why }, Some(wanted)) = (&step, job.wanted.get(&section)) {
-            let failed = Failed { wanted: *wanted, why: why.clone(), here: true, at: now };
+        *known = step.clone();
+        let (taking, wanted) = (job.taking.clone(), job.wanted.get(&section).copied());
+        if let (Phase::Failed { why }, Some(wanted)) = (&step, wanted) {
+            let failed = Failed { wanted, why: why.clone(), here: true, at: now };
             self.sections.entry(section).or_default().failed = Some(failed);
         }
-        *known = step;
-        outputs.push(Output::Say(Message::Taking(job.taking.clone())));
+        if let (Phase::Done, Some(wanted)) = (step, wanted) {
+            self.agreed(section, wanted, outputs);
+        }
+        outputs.push(Output::Say(Message::Taking(taking)));
+    }
+
+    /// A section was taken and compared: this is what both nodes had. It counts also where the
+    /// giving node went on to something else meanwhile, which would look as if both had changed
+    /// it since they agreed last.
+    pub(super) fn agreed(&mut self, section: Section, on: Digest, outputs: &mut Vec<Output>) {
+        let lacked = self.marks.missing.remove(&section);
+        if self.marks.common.insert(section, on) != Some(on) || lacked {
+            outputs.push(Output::Remember(self.marks.clone()));
+        }
     }
 
     /// The job that ran here has ended. What it left open counts as failed.

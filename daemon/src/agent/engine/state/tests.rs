@@ -121,14 +121,17 @@ impl Two {
         self.run();
     }
 
+    fn deliver(&mut self) {
+        while let Some((to, message)) = self.line.pop_front() {
+            self.said.push(message.clone());
+            self.put(to, Input::Heard(message));
+        }
+    }
+
     /// Delivers everything and does every job, until nothing is left.
     fn run(&mut self) {
         loop {
-            if let Some((to, message)) = self.line.pop_front() {
-                self.said.push(message.clone());
-                self.put(to, Input::Heard(message));
-                continue;
-            }
+            self.deliver();
             let Some(at) = (0..2).find(|at| !self.nodes[*at].started.is_empty()) else { return };
             let take = self.nodes[at].started.remove(0);
             for (section, wanted) in take.sections {
@@ -387,14 +390,4 @@ fn both_nodes_know_of_a_forced_job_while_it_runs() {
     assert_eq!(two.nodes[1].state.forced().map(|it| it.who.as_str()), Some("admin"));
     two.run();
     assert!(two.nodes[0].state.forced().is_none() && two.nodes[1].state.forced().is_none());
-}
-
-#[test]
-fn a_history_begins_once() {
-    let mut two = Two::new(false);
-    two.put(0, Input::Begin(Lineage(9)));
-    two.put(1, Input::Begin(Lineage(9)));
-    let lineages = [0, 1].map(|at: usize| two.nodes[at].state.marks().lineage);
-    assert_eq!(lineages, [Some(Lineage(1)), Some(Lineage(9))]);
-    assert_eq!(two.nodes[1].remembered.lineage, Some(Lineage(9)), "durably");
 }

@@ -1,6 +1,7 @@
 //! What is left of a job when it has ended, and a job that an operator ends early.
 
 use super::*;
+use crate::agent::engine::standing::Changed;
 
 #[test]
 fn both_nodes_say_what_came_of_each_section() {
@@ -30,9 +31,7 @@ fn an_operator_ends_a_job_on_whichever_node_it_runs() {
     let order = Order { direction: Direction::Push, sections: Vec::new(), who: "admin".to_owned() };
     two.put(0, Input::Force(order));
     let now = two.now;
-    while let Some((to, message)) = two.line.pop_front() {
-        two.put(to, Input::Heard(message));
-    }
+    two.deliver();
     let said = two.nodes[0].state.handle(now, Input::Cancel("anna".to_owned())).expect("taken");
     let [Output::Say(message)] = said.as_slice() else { panic!("{said:?}") };
     let done = two.nodes[1].state.handle(now, Input::Heard(message.clone())).expect("heard");
@@ -54,4 +53,30 @@ fn of_a_job_whose_node_was_lost_nothing_is_claimed() {
         it.failed.as_ref().is_some_and(|why| why.starts_with("not known"))
     };
     assert!(last.sections.iter().all(unknown), "{last:?}");
+}
+
+#[test]
+fn what_changes_while_it_is_on_its_way_goes_afterwards() {
+    let mut two = Two::joined(true);
+    two.change(0, Section::Users, "anna");
+    two.now += DEBOUNCE;
+    two.put(0, Input::Tick);
+    two.deliver();
+    let take = two.nodes[1].started.remove(0);
+    assert_eq!(take.sections, [(Section::Users, digest("anna"))].into());
+    // Another account is made before the first one has arrived.
+    two.change(0, Section::Users, "anna, ben");
+    two.deliver();
+    two.nodes[1].disk.insert(Section::Users, "anna".to_owned());
+    two.put(1, Input::Stepped(Section::Users, Phase::Done));
+    two.read(1, Section::Users);
+    two.put(1, Input::Ended);
+    two.run();
+    let standing = |two: &Two, at: usize| two.nodes[at].state.standing(Section::Users);
+    assert_eq!(standing(&two, 0), Standing::Differs(Changed::Here), "nobody changed it there");
+    assert_eq!(standing(&two, 1), Standing::Differs(Changed::There));
+    two.pass(DEBOUNCE);
+    assert_eq!(two.nodes[1].disk[&Section::Users], "anna, ben");
+    let common = [0, 1].map(|at: usize| two.nodes[at].remembered.common[&Section::Users]);
+    assert_eq!(common, [digest("anna, ben"); 2], "durably");
 }

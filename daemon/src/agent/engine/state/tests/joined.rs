@@ -44,3 +44,13 @@ fn a_blank_node_that_has_everything_already_belongs_to_the_history_at_once() {
     assert!(two.nodes[1].remembered.missing.is_empty());
     assert_eq!(two.asked(), 0, "nothing had to be taken");
 }
+
+#[test]
+fn a_history_begins_once() {
+    let mut two = Two::new(false);
+    two.put(0, Input::Begin(Lineage(9)));
+    two.put(1, Input::Begin(Lineage(9)));
+    let lineages = [0, 1].map(|at: usize| two.nodes[at].state.marks().lineage);
+    assert_eq!(lineages, [Some(Lineage(1)), Some(Lineage(9))]);
+    assert_eq!(two.nodes[1].remembered.lineage, Some(Lineage(9)), "durably");
+}
