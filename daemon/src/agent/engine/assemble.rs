@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::last::LastFile;
 use super::line::Lines;
 use super::marks::MarksFile;
 use super::message::Message;
 use super::reading::Reader;
-use super::run::{Ends, Engine, Event, Runner, engine};
+use super::run::{Ends, Engine, Event, Files, Runner, engine};
 use super::showing::Shown;
 use super::state::{Input, Rules, State};
 use super::waiting::Waiting;
@@ -110,15 +111,15 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     watch_bases(&watcher, &parts.profile);
     let belonging = Belonging { lineage: marks.marks().lineage, peer: String::new() };
     let belonging = Arc::new(Mutex::new(belonging));
-    // Numbers of jobs go up over restarts, as the clock does.
-    let state = State::new(parts.node, marks.marks().clone(), unix_ms());
+    let files = Files { marks, last: LastFile::open(&parts.root) };
+    let state = state(parts.node, &files);
     let (overview, _) = watch::channel(state.overview());
     let (work, errands) = mpsc::channel();
     let waiting = Waiting::default();
     let say = say(parts.calls.clone());
     let ends =
         Ends { say, work, waiting: waiting.clone(), belonging: Arc::clone(&belonging), overview };
-    let (engine, runner) = engine(state, marks, Arc::clone(&store), ends);
+    let (engine, runner) = engine(state, files, Arc::clone(&store), ends);
     let rules = parts.profile.sections.clone();
     let shown = Shown { rules: rules.clone(), translator: parts.translator.clone() };
     let worker = Worker {
@@ -148,6 +149,12 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
     engine.tell(Event::Input(Input::Rules(parts.rules)));
     engine.tell(Event::Changed(Changes::whole(Section::ALL)));
     Ok(running)
+}
+
+/// As it was left before a restart. Numbers of jobs go up over restarts, as the clock does.
+fn state(node: String, files: &Files) -> State {
+    let state = State::new(node, files.marks.marks().clone(), unix_ms());
+    state.after(files.last.last().cloned())
 }
 
 impl Running {

@@ -7,6 +7,7 @@ pub mod delta;
 pub mod diff;
 pub mod exchange;
 pub mod fetching;
+pub mod last;
 pub mod line;
 pub mod marks;
 pub mod message;

@@ -30,7 +30,7 @@ pub struct Overview {
     pub sections: Vec<SectionView>,
     /// The synchronisation that runs.
     pub job: Option<JobView>,
-    /// What came of the last one since this agent started.
+    /// What came of the last one; kept over restarts of the agent.
     #[serde(default)]
     pub last: Option<LastJob>,
 }

@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 use twinwall_core::time::Moment;
 
 use super::diff::SectionDiff;
+use super::last::LastFile;
 use super::marks::MarksFile;
 use super::message::Message;
 use super::overview::{Newest, Overview};
@@ -142,10 +143,18 @@ impl Engine {
     }
 }
 
+/// What it keeps over a restart.
+pub struct Files {
+    /// What both nodes agreed on.
+    pub marks: MarksFile,
+    /// What came of the last synchronisation.
+    pub last: LastFile,
+}
+
 /// The thread's own things.
 pub struct Runner {
     state: State,
-    marks: MarksFile,
+    files: Files,
     ends: Ends,
     events: mpsc::Receiver<Event>,
     cancelled: Cancelled,
@@ -153,12 +162,12 @@ pub struct Runner {
 }
 
 /// Makes the engine and its handle; [`Runner::run`] wants a thread of its own.
-pub fn engine(state: State, marks: MarksFile, store: Arc<Store>, ends: Ends) -> (Engine, Runner) {
+pub fn engine(state: State, files: Files, store: Arc<Store>, ends: Ends) -> (Engine, Runner) {
     let (sender, events) = mpsc::sync_channel(QUEUE);
     let overview = ends.overview.subscribe();
     let cancelled = Cancelled::default();
     let (heard, began) = (cancelled.clone(), Instant::now());
-    let runner = Runner { state, marks, ends, events, cancelled: heard, began };
+    let runner = Runner { state, files, ends, events, cancelled: heard, began };
     (Engine { events: sender, overview, store, cancelled }, runner)
 }
 
@@ -231,13 +240,14 @@ impl Runner {
                 Output::Remember(marks) => {
                     let belonging = self.ends.belonging.lock();
                     belonging.unwrap_or_else(PoisonError::into_inner).lineage = marks.lineage;
-                    if let Err(error) = self.marks.set(marks) {
+                    if let Err(error) = self.files.marks.set(marks) {
                         self.cannot_remember(&error);
                     }
                 }
             }
         }
         self.state.note_end(unix_ms());
+        self.files.last.keep(self.state.last.as_ref());
         let overview = self.state.overview();
         self.ends.overview.send_if_modified(|known| {
             let changed = *known != overview;
