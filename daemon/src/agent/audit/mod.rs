@@ -29,6 +29,9 @@ const MAX_TEXT: usize = 400;
 /// Characters of a name, an address or a request.
 const MAX_WORD: usize = 200;
 
+/// Of what an agent began that has ended.
+const CUT_OFF: &str = "it was cut off: the agent ended before it had";
+
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
@@ -171,7 +174,8 @@ struct Inside {
 
 impl Audit {
     /// The log below `root`. A disk that does not take it is told with each entry; nothing
-    /// else depends on it.
+    /// else depends on it. Of what an agent before this one began and did not bring to its end
+    /// it says that it was cut off.
     pub fn below(root: &Path) -> Audit {
         let folder = root.join(FOLDER);
         if let Err(error) = private::directory(&folder) {
@@ -182,15 +186,25 @@ impl Audit {
         let refused = Series::new(&folder, "refused", 256 << 10, 2);
         let all = [&changes, &sign_ins, &refused];
         let last = all.iter().filter_map(|series| read::last_number(series)).max().unwrap_or(0);
+        let cut_off = read::without_end(&changes);
         let now = Instant::now();
-        Audit(Mutex::new(Inside {
+        let audit = Audit(Mutex::new(Inside {
             last,
             changes,
             sign_ins,
             refused,
             allowed: Limit::new(60, 2, now),
             allowed_refused: Limit::new(20, 10, now),
-        }))
+        }));
+        cut_off.into_iter().for_each(|entry| audit.cut_off(entry));
+        audit
+    }
+
+    fn cut_off(&self, begun: Entry) {
+        let (user, from) = (&begun.user, &begun.from);
+        let asked = begun.request.as_deref().unwrap_or(&begun.text);
+        eprintln!("twinwall agent: {user} from {from}: {asked}: {CUT_OFF}");
+        self.change(Entry { outcome: Outcome::Failed, why: Some(CUT_OFF.to_owned()), ..begun });
     }
 
     /// Writes an entry of a change. Waits for the disk.

@@ -8,8 +8,8 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Entry;
 use super::series::Series;
+use super::{Entry, Outcome};
 
 /// Most entries of a page.
 pub const MAX_PAGE: usize = 500;
@@ -70,6 +70,31 @@ pub(super) fn page(all: &[&Series], which: &Which) -> Page {
 /// The highest number in the newest files.
 pub(super) fn last_number(series: &Series) -> Option<u64> {
     series.files().take(2).filter_map(|path| lines(&path).map(|it| it.number).max()).max()
+}
+
+/// Orders that began something of which no end is told, in the newest files.
+pub(super) fn without_end(series: &Series) -> Vec<Entry> {
+    let mut files: Vec<_> = series.files().take(2).collect();
+    files.reverse();
+    let mut open: Vec<Entry> = Vec::new();
+    for entry in files.iter().flat_map(|path| lines(path)) {
+        match entry.outcome {
+            Outcome::Begun => open.push(entry),
+            Outcome::Done | Outcome::Failed | Outcome::Cancelled => {
+                if let Some(at) = open.iter().position(|begun| is_of_one_order(begun, &entry)) {
+                    open.remove(at);
+                }
+            }
+            Outcome::Refused => {}
+        }
+    }
+    open
+}
+
+/// The end of an order is told as its beginning was.
+fn is_of_one_order(one: &Entry, other: &Entry) -> bool {
+    let order = |entry: &Entry| (entry.job, entry.request.clone(), entry.text.clone());
+    (&one.user, &one.from, order(one)) == (&other.user, &other.from, order(other))
 }
 
 fn lines(path: &Path) -> impl Iterator<Item = Entry> + use<> {

@@ -132,3 +132,34 @@ fn what_is_too_long_is_cut_and_a_disk_that_refuses_ends_nothing() {
     change(&audit, "anna", "lost");
     assert!(all(&audit).is_empty());
 }
+
+#[test]
+fn what_an_agent_did_not_bring_to_its_end_is_told_at_the_next_start() {
+    let folder = Folder::new("cut-off");
+    let order = |text: &str, job, outcome| Entry {
+        job,
+        request: Some("POST /api/v1/some".to_owned()),
+        ..Entry::of(who("anna"), text, outcome)
+    };
+    let audit = Audit::below(&folder.0);
+    for (job, end) in [(Some(1), Some(Outcome::Done)), (Some(2), Some(Outcome::Cancelled))] {
+        audit.change(order("an operation", job, Outcome::Begun));
+        end.into_iter().for_each(|end| audit.change(order("an operation", job, end)));
+    }
+    audit.change(order("an operation", Some(3), Outcome::Begun));
+    audit.change(order("an operation", None, Outcome::Refused));
+    audit.change(order("a synchronisation", None, Outcome::Begun));
+    audit.change(order("a synchronisation", None, Outcome::Refused));
+    drop(audit);
+    let told = |audit: &Audit| {
+        let entries = all(audit).into_iter().skip(8);
+        entries.map(|it| (it.text, it.job, it.outcome, it.why)).collect::<Vec<_>>()
+    };
+    let why = Some(CUT_OFF.to_owned());
+    let wanted = [
+        ("an operation".to_owned(), Some(3), Outcome::Failed, why.clone()),
+        ("a synchronisation".to_owned(), None, Outcome::Failed, why),
+    ];
+    assert_eq!(told(&Audit::below(&folder.0)), wanted);
+    assert_eq!(told(&Audit::below(&folder.0)), wanted, "once");
+}
