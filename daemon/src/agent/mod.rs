@@ -19,7 +19,6 @@ pub mod finder;
 pub mod guard;
 pub mod ha;
 pub mod identity;
-pub mod interfaces;
 pub mod jobs;
 pub mod machine;
 pub mod manifest;

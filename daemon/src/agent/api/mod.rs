@@ -14,7 +14,6 @@ pub mod failovers;
 mod follow;
 pub mod guard;
 pub mod ha;
-pub mod interfaces;
 pub mod jobs;
 pub mod pairing;
 pub mod preflight;
@@ -87,7 +86,6 @@ fn routes() -> Vec<Route> {
         failovers::routes(),
         guard::routes(),
         ha::routes(),
-        interfaces::routes(),
         settings::routes(),
         sync::routes(),
         jobs::routes(),

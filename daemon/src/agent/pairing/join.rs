@@ -15,8 +15,8 @@ use crate::agent::api::error::Refusal;
 use crate::agent::engine::run::Event;
 use crate::agent::engine::state::Input;
 use crate::agent::finder::{Finder, Neighbour};
-use crate::agent::interfaces;
 use crate::agent::jobs::Job;
+use crate::agent::netconf::live;
 use crate::agent::node::Node;
 
 /// How long an invitation is looked for.
@@ -102,8 +102,9 @@ pub(super) async fn keep(node: &Arc<Node>, name: &str, agreed: Box<Agreed>) -> R
 
 /// Listens everywhere; the one invitation on the right port is taken.
 async fn look(named: Option<&str>) -> Result<Neighbour, Refusal> {
-    let interfaces = interfaces::names()
+    let mut interfaces = live::interfaces()
         .map_err(|error| Refusal::machine(format!("listing this machine's interfaces: {error}")))?;
+    interfaces.retain(|name| name != "lo");
     let all = interfaces.join(", ");
     if let Some(named) = named.filter(|named| !interfaces.iter().any(|it| it == named)) {
         let wrong = format!("this machine has no interface {named}; it has {all}");

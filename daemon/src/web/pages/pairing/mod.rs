@@ -19,7 +19,7 @@ use crate::agent::accounts::Role;
 use crate::agent::api::error::Refusal;
 use crate::agent::failover_test::Move;
 use crate::agent::failovers::Outage;
-use crate::agent::interfaces::InterfaceState;
+use crate::agent::ha::ports::Ports;
 use crate::agent::jobs::JobView;
 use crate::agent::pairing::rotate::Step;
 use crate::agent::pairing::view::PairView;
@@ -108,8 +108,11 @@ async fn draw(
         true => console.agent.get_as("/api/v1/jobs", &person.name()).await?,
         false => Vec::new(),
     };
-    let interfaces: Vec<InterfaceState> = match pair.peer {
-        None if may(Role::Administrator) => console.agent.get("/api/v1/interfaces").await?,
+    let choices = match pair.peer {
+        None if may(Role::Administrator) => {
+            let ports: Ports = console.agent.get("/api/v1/ha/interfaces").await?;
+            choices(&ports, pair.interface.as_deref())
+        }
         None | Some(_) => Vec::new(),
     };
     let page = Frame::inside("Pairing", Place::Pairing, console, person, ends).await;
@@ -120,7 +123,7 @@ async fn draw(
         enabled: page.pair().is_some_and(|pair| pair.enabled),
         operation: operation(&jobs, &pair),
         tested: last_test(&jobs),
-        choices: choices(&interfaces, pair.interface.as_deref()),
+        choices,
         own_way: page.pair().and_then(|pair| own_way(pair, ends)),
         typed,
         active,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::agent::dashboard::Dashboard;
 use crate::agent::failover_test::{Move, Tested};
-use crate::agent::interfaces::InterfaceState;
+use crate::agent::ha::ports::{Port, Ports};
 use crate::agent::jobs::{JobState, JobView, Kind};
 use crate::agent::pairing::view::PairView;
 use crate::web::listen::Ends;
@@ -81,20 +81,21 @@ pub(super) struct Choice {
     pub(super) chosen: bool,
 }
 
-/// All of them, or the one that the settings name. The one that is most likely meant is chosen:
-/// with a cable, and without addresses of a network.
-pub(super) fn choices(all: &[InterfaceState], named: Option<&str>) -> Vec<Choice> {
+/// All of this node's, or the one that the settings name. The one that is most likely meant is
+/// chosen: with a cable, and without addresses of a network.
+pub(super) fn choices(ports: &Ports, named: Option<&str>) -> Vec<Choice> {
+    let all: Vec<&Port> = ports.ports.iter().filter_map(|pair| pair.here.as_ref()).collect();
     let shown = all.iter().filter(|it| named.is_none_or(|named| named == it.name));
-    let fits = |it: &InterfaceState| it.carrier == Some(true) && it.addresses.is_empty();
-    let likely = named.or_else(|| all.iter().find(|it| fits(it)).map(|it| it.name.as_str()));
+    let fits = |it: &&&Port| it.is_up && it.carrier && it.addresses.is_empty();
+    let likely = named.or_else(|| all.iter().find(fits).map(|it| it.name.as_str()));
     shown.map(|it| choice(it, likely == Some(it.name.as_str()))).collect()
 }
 
-fn choice(interface: &InterfaceState, chosen: bool) -> Choice {
-    let (class, state) = match (interface.up, interface.carrier) {
+fn choice(interface: &Port, chosen: bool) -> Choice {
+    let (class, state) = match (interface.is_up, interface.carrier) {
         (false, _) => ("unknown", "switched off"),
-        (true, Some(true)) => ("good", "connected"),
-        (true, Some(false) | None) => ("warn", "no cable"),
+        (true, true) => ("good", "connected"),
+        (true, false) => ("warn", "no cable"),
     };
     Choice {
         name: interface.name.clone(),
@@ -140,19 +141,20 @@ fn parsed(text: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
     use crate::agent::api::error::Refusal;
+    use crate::agent::ha::ports::PortPair;
     use crate::agent::jobs::Jobs;
     use crate::agent::pairing::invite;
 
-    fn interface(name: &str, carrier: Option<bool>, addresses: &[&str]) -> InterfaceState {
-        InterfaceState {
+    fn interface(name: &str, carrier: Option<bool>, addresses: &[&str]) -> PortPair {
+        let port = Port {
             name: name.to_owned(),
-            up: carrier.is_some(),
-            carrier,
+            is_up: carrier.is_some(),
+            carrier: carrier == Some(true),
             speed: carrier.filter(|it| *it).map(|_| 2500),
-            hardware: true,
-            mac: None,
             addresses: addresses.iter().map(|it| (*it).to_owned()).collect(),
-        }
+            dynamic: None,
+        };
+        PortPair { name: name.to_owned(), here: Some(port), there: None, reaches: None }
     }
 
     fn unpaired() -> PairView {
@@ -169,12 +171,15 @@ mod tests {
 
     #[test]
     fn the_port_with_a_cable_and_without_a_network_is_offered_first() {
-        let all = [
+        let elsewhere = PortPair { here: None, ..interface("only-there", Some(true), &[]) };
+        let all = vec![
+            elsewhere,
             interface("lan", Some(true), &["10.1.0.1/24"]),
             interface("eth7", None, &[]),
             interface("ha0", Some(true), &[]),
             interface("wan", Some(false), &[]),
         ];
+        let all = Ports { here: "gw-a".to_owned(), there: None, away: None, ports: all };
         let chosen = |named| {
             let choices = choices(&all, named);
             let chosen = choices.iter().find(|it| it.chosen).map(|it| it.name.clone());
