@@ -21,5 +21,5 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 async fn preflight(State(shared): State<Shared>) -> Json<Preflight> {
-    Json(preflight::of(&shared.node).await)
+    Json(preflight::look(&shared.node).await)
 }

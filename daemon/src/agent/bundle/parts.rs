@@ -22,7 +22,7 @@ pub(super) async fn gather(node: &Arc<Node>) -> Vec<Part> {
     parts.push(in_time("events.json", blocking(node, |node| guard::events(node.root(), 0))).await);
     parts.push(in_time("audit.json", blocking(node, audit)).await);
     parts.push(in_time("dashboard.json", async { Ok(dashboard::of(node).await) }).await);
-    parts.push(in_time("preflight.json", async { Ok(preflight::of(node).await) }).await);
+    parts.push(in_time("preflight.json", async { Ok(preflight::look(node).await) }).await);
     parts.push(in_time("ha.json", async { said(ha::view(node).await) }).await);
     parts.push(in_time("peer.json", peer(node)).await);
     let overview = node.engine().map(|engine| engine.overview());

@@ -260,6 +260,7 @@ impl Drop for Closing<'_> {
     }
 }
 
-fn away(why: &str) -> Refusal {
+/// It was not asked, or did not answer.
+pub(in crate::agent) fn away(why: &str) -> Refusal {
     Refusal::unreachable(format!("the other node was not asked, or did not answer: {why}"))
 }

@@ -37,7 +37,7 @@ pub(super) struct Asked {
 /// Asks the other node and weighs readiness.
 pub(super) async fn ask(node: Arc<Node>) -> Asked {
     let other = async {
-        match node.calls().call(Call::About {}, PATIENCE).await {
+        match node.look(Call::About {}, PATIENCE).await {
             Ok(Reply::About(about)) => Some(Other { at_ms: unix_ms(), about }),
             Ok(_) | Err(_) => None,
         }

@@ -45,6 +45,12 @@ impl GuardState {
         }
     }
 
+    /// Whether it has heard the other node, and hears it no more.
+    pub fn is_alone(&self) -> bool {
+        let peer = self.status().map(|status| status.snapshot.peer.state.as_str());
+        matches!(peer, Some("silent" | "left"))
+    }
+
     /// Whether this node is active; none while nobody says so.
     pub fn is_active(&self) -> Option<bool> {
         let role = self.status()?.snapshot.role.role;

@@ -17,6 +17,7 @@ pub mod versions;
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,9 @@ pub use order::{Basis, Done, change, look};
 pub(super) use present::{is_named, resolve};
 pub use preview::{NodePreview, Preview};
 pub use take::Draft;
+
+/// How long the other node may take for what is only shown; it answers from memory.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a node keeps for all this.
 #[derive(Debug)]
@@ -112,7 +116,7 @@ pub async fn view(node: &Node) -> Result<HaView, Refusal> {
     let current = current(node)?;
     let pair = check::read(&current.text)?;
     let settings = HaSettings::from(&pair);
-    let peer = match ask_state(node).await {
+    let peer = match look_at_state(node).await {
         Ok(said) => PeerView {
             standing: Some(current.version.revision.stands_to(&said.version.revision)),
             enabled: Some(said.enabled),
@@ -142,10 +146,20 @@ fn current(node: &Node) -> Result<Current, Refusal> {
     node.ha().history.current(unix_ms()).map_err(refuse)
 }
 
-/// What the other node says of its settings.
+/// What the other node says of its settings, before an order.
 async fn ask_state(node: &Node) -> Result<Said, Refusal> {
     node.settings().demand_pair()?;
-    match node.calls().call(Call::SettingsState {}, take::PATIENCE).await? {
+    state(node.calls().call(Call::SettingsState {}, take::PATIENCE).await?)
+}
+
+/// The same where it is only shown.
+async fn look_at_state(node: &Node) -> Result<Said, Refusal> {
+    node.settings().demand_pair()?;
+    state(node.look(Call::SettingsState {}, PATIENCE).await?)
+}
+
+fn state(reply: Reply) -> Result<Said, Refusal> {
+    match reply {
         Reply::SettingsState(said) => Ok(said),
         Reply::About(_)
         | Reply::Facts(_)

@@ -19,7 +19,7 @@ use crate::agent::netconf::{self, Files, Refused, live};
 use crate::agent::node::Node;
 
 /// How long the other node may take: it reads some files.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Interfaces of a node that are listed; more than any appliance has.
 const MAX_PORTS: usize = 256;
 /// Addresses of an interface that are listed.
@@ -149,7 +149,7 @@ fn reaches(node: &Node, name: &str) -> Option<String> {
 
 async fn ask(node: &Node) -> Result<NodePorts, Refusal> {
     node.settings().demand_pair()?;
-    match node.calls().call(Call::Interfaces {}, PATIENCE).await? {
+    match node.look(Call::Interfaces {}, PATIENCE).await? {
         Reply::Interfaces(ports) => Ok(*ports),
         Reply::About(_)
         | Reply::Certificate { .. }

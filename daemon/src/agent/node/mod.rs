@@ -10,6 +10,7 @@ mod calling;
 mod error;
 mod inside;
 mod kernel;
+mod looking;
 pub mod settings;
 mod telling;
 #[cfg(test)]

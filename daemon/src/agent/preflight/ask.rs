@@ -14,8 +14,10 @@ use crate::agent::identity::peer::Peer;
 use crate::agent::node::{Node, Settings};
 use crate::agent::sysctls::SysctlView;
 
-/// How long the other node may take: its profile may ask commands.
+/// How long the other node may take before an order: its profile may ask commands.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long where it is only shown; what the commands said is kept there for the next time.
+const LOOK_PATIENCE: Duration = Duration::from_secs(5);
 /// The clock's question is answered from memory.
 const CLOCK: Duration = Duration::from_secs(5);
 /// How long a node that was not heard yet is waited for: it calls out every second.
@@ -23,15 +25,23 @@ const HEARD: Duration = Duration::from_secs(4);
 /// Between two looks at who was heard.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Both nodes compared.
+/// Both nodes compared, for an order.
 pub async fn of(node: &Arc<Node>) -> Preflight {
-    let there = ask(node).await;
+    compared(node, ask(node).await).await
+}
+
+/// The same where it is only shown: a node that is silent is not waited for.
+pub async fn look(node: &Arc<Node>) -> Preflight {
+    compared(node, look_there(node).await).await
+}
+
+async fn compared(node: &Arc<Node>, there: Result<There, Refusal>) -> Preflight {
     // Without the other node's word nothing is compared, and nobody is waited for.
     let here = facts(node, there.is_ok()).await;
     let settings = node.settings();
     let overridden = settings.pair.as_ref().map_or(&[][..], |pair| &pair.overridden);
     let (there, clock, away) = match there {
-        Ok((facts, clock)) => (Some(facts), Some(clock), None),
+        Ok(There { facts, clock }) => (Some(facts), Some(clock), None),
         Err(refusal) => (None, None, Some(refusal.message)),
     };
     let prerequisites = compare(&here, there.as_ref(), clock, overridden);
@@ -115,20 +125,37 @@ async fn ha_port(node: &Node, settings: &Settings, waits: bool) -> Option<HaPort
     }
 }
 
-/// The other node's facts, and how far its clock is away.
-async fn ask(node: &Node) -> Result<(Facts, Duration), Refusal> {
-    let nonsense = || {
-        Refusal::unreachable("the other node answered something else; bring both to one release")
-    };
+/// What the other node says of itself.
+struct There {
+    facts: Facts,
+    /// How far its clock is away.
+    clock: Duration,
+}
+
+impl There {
+    fn of(facts: Reply, (asked, asked_ms): (Instant, u64), about: Reply) -> Result<There, Refusal> {
+        let (Reply::Facts(facts), Reply::About(about)) = (facts, about) else {
+            return Err(Refusal::unreachable(
+                "the other node answered something else; bring both to one release",
+            ));
+        };
+        let clock = difference(asked_ms, asked.elapsed(), about.unix_ms);
+        Ok(There { facts: facts.bounded(), clock })
+    }
+}
+
+async fn ask(node: &Node) -> Result<There, Refusal> {
     node.settings().demand_pair()?;
-    let Reply::Facts(facts) = node.calls().call(Call::Facts {}, PATIENCE).await? else {
-        return Err(nonsense());
-    };
-    let (asked, asked_ms) = (Instant::now(), unix_ms());
-    let Reply::About(about) = node.calls().call(Call::About {}, CLOCK).await? else {
-        return Err(nonsense());
-    };
-    Ok((facts.bounded(), difference(asked_ms, asked.elapsed(), about.unix_ms)))
+    let facts = node.calls().call(Call::Facts {}, PATIENCE).await?;
+    let asked = (Instant::now(), unix_ms());
+    There::of(facts, asked, node.calls().call(Call::About {}, CLOCK).await?)
+}
+
+async fn look_there(node: &Node) -> Result<There, Refusal> {
+    node.settings().demand_pair()?;
+    let facts = node.look(Call::Facts {}, LOOK_PATIENCE).await?;
+    let asked = (Instant::now(), unix_ms());
+    There::of(facts, asked, node.look(Call::About {}, CLOCK).await?)
 }
 
 fn kernel(here: &[SysctlView], there: &[SysctlView]) -> Vec<KernelSetting> {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use twinwall_core::config::Prerequisite;
 
 use super::api::error::{Code, Detail, Refusal};
-pub use ask::{firmware, here, of};
+pub use ask::{firmware, here, look, of};
 pub(in crate::agent) use compare::CLOCK;
 pub use compare::compare;
 pub use facts::{Facts, HaPort, Identity, Known, Port};

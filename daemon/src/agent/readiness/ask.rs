@@ -46,7 +46,7 @@ async fn unmet(node: &Arc<Node>, enabled: bool) -> Vec<String> {
     if !enabled || !node.link().is_some_and(|link| link.is_up()) {
         return Vec::new();
     }
-    let Ok(compared) = timeout(PATIENCE, preflight::of(node)).await else { return Vec::new() };
+    let Ok(compared) = timeout(PATIENCE, preflight::look(node)).await else { return Vec::new() };
     let told = [Prerequisite::Clock, Prerequisite::Release];
     let unmet = compared.prerequisites.iter().filter(|it| it.blocks() && !told.contains(&it.name));
     unmet.map(|it| format!("{} ({} here, {} there)", it.name.name(), it.here, it.there)).collect()
@@ -62,7 +62,7 @@ fn other_keys(guard: &GuardState, node: &Node) -> bool {
 /// None when it does not answer: the link's state says why.
 async fn ask_other(node: &Node) -> Option<OtherNode> {
     let (asked, asked_ms) = (Instant::now(), unix_ms());
-    let Ok(Reply::About(about)) = node.calls().call(Call::About {}, PATIENCE).await else {
+    let Ok(Reply::About(about)) = node.look(Call::About {}, PATIENCE).await else {
         return None;
     };
     let clock = difference(asked_ms, asked.elapsed(), about.unix_ms);
