@@ -25,9 +25,10 @@ static ALL: [Asset; 3] = [
         form: "text/css; charset=utf-8",
         content: concat!(
             include_str!("../../assets/css/base.css"),
-            include_str!("../../assets/css/picture.css"),
             include_str!("../../assets/css/forms.css"),
+            include_str!("../../assets/css/picture.css"),
             include_str!("../../assets/css/sync.css"),
+            include_str!("../../assets/css/events.css"),
             include_str!("../../assets/css/pairing.css"),
             include_str!("../../assets/css/access.css"),
             include_str!("../../assets/css/availability.css"),
@@ -96,5 +97,42 @@ fn answer(asset: &Asset, made: &'static Made, asked: &HeaderMap) -> Response {
     match packed {
         Some(packed) => (kept, form, [(header::CONTENT_ENCODING, GZIP)], packed).into_response(),
         None => (kept, form, asset.content).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// Files of single pages, and what all of these have in common.
+    const OF_PAGES: [&str; 5] = [
+        include_str!("../../assets/css/sync.css"),
+        include_str!("../../assets/css/events.css"),
+        include_str!("../../assets/css/pairing.css"),
+        include_str!("../../assets/css/access.css"),
+        include_str!("../../assets/css/availability.css"),
+    ];
+
+    #[test]
+    fn what_one_page_has_stands_below_its_own_class() {
+        let mut classes = BTreeSet::new();
+        for file in OF_PAGES {
+            for rule in file.lines().filter(|line| !line.starts_with("/*")) {
+                let Some((selectors, _)) = rule.split_once(" {") else { continue };
+                if selectors.trim_start().starts_with('@') {
+                    continue;
+                }
+                // A comma within brackets separates nothing that is to have the class.
+                for selector in selectors.split(", .").filter(|it| !it.contains(')')) {
+                    let class = selector.split(['.', ' ', ':']).find(|it| it.starts_with("at-"));
+                    assert!(class.is_some(), "{selector} of {rule}");
+                    classes.extend(class);
+                }
+            }
+        }
+        for place in crate::web::pages::Place::ALL {
+            classes.remove(place.class());
+        }
+        assert!(classes.is_empty(), "of no page: {classes:?}");
     }
 }

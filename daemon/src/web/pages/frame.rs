@@ -14,7 +14,7 @@ use crate::web::{assets, csrf};
 
 /// A page that the head of every page leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::web) enum Place {
     Dashboard,
     HighAvailability,
     Sync,
@@ -31,7 +31,7 @@ pub(super) enum Place {
 
 impl Place {
     /// In their order.
-    const ALL: [Place; 10] = [
+    pub(in crate::web) const ALL: [Place; 10] = [
         Place::Dashboard,
         Place::HighAvailability,
         Place::Sync,
@@ -73,6 +73,23 @@ impl Place {
             Place::Audit => "Audit log",
             Place::Account => "Your account",
             Place::HighAvailability => "High availability",
+        }
+    }
+
+    /// The class of its pages' body, below which their own style stands.
+    pub(in crate::web) fn class(self) -> &'static str {
+        match self {
+            Place::Dashboard => "at-dashboard",
+            Place::HighAvailability => "at-availability",
+            Place::Sync => "at-sync",
+            Place::Events => "at-events",
+            Place::Pairing => "at-pairing",
+            Place::Role => "at-role",
+            Place::Diagnostics => "at-diagnostics",
+            Place::Api => "at-api",
+            Place::Access => "at-access",
+            Place::Audit => "at-audit",
+            Place::Account => "at-account",
         }
     }
 
@@ -214,6 +231,11 @@ impl Frame {
             Some(Ok(pair)) => Some(pair),
             Some(Err(_)) | None => None,
         }
+    }
+
+    /// The class of its body; pages that lead in have one in common.
+    pub(super) fn class(&self) -> &'static str {
+        self.at.map_or("at-entry", Place::class)
     }
 
     pub(super) fn is_at(&self, place: &Place) -> bool {

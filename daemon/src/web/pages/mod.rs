@@ -40,8 +40,8 @@ use super::{body, packed};
 use crate::agent::accounts::Role;
 use crate::agent::api::error::Refusal;
 
-pub(super) use frame::Notice;
-use frame::{Frame, Place};
+use frame::Frame;
+pub(super) use frame::{Notice, Place};
 
 /// An address with its pages.
 pub(super) struct Page {
