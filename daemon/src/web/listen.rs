@@ -22,15 +22,13 @@ use twinwall_core::config::Prefix;
 
 use super::connections::{Connections, Place};
 use super::rate::visitor;
-use super::worded::Worded;
+use super::worded::{MAX_HANDED_OVER, MAX_HEAD, Worded};
 use crate::agent::netconf::live;
 
 /// How long a visitor may take for the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long for the head of a request, and between two of them on one connection.
 const HEAD: Duration = Duration::from_secs(15);
-/// Longest head of a request in bytes.
-const MAX_HEAD: usize = 16 << 10;
 /// Requests at once on a connection of HTTP/2.
 const STREAMS: u32 = 32;
 /// What a request may have on its way on HTTP/2, in bytes.
@@ -150,7 +148,7 @@ async fn connection(stream: TcpStream, ends: Ends, serving: Serving, _place: Pla
         .max_concurrent_streams(STREAMS)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW * 4)
-        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(MAX_HANDED_OVER).unwrap_or(u32::MAX))
         .max_send_buf_size(WINDOW as usize);
     // What breaks a connection is the visitor's to notice, and takes nothing along.
     let _ = http.serve_connection(TokioIo::new(Worded::of(stream)), service).await;

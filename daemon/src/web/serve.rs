@@ -21,7 +21,7 @@ use super::listen::{Ends, Serving, accept, bind};
 use super::privilege::drop_to_own_user;
 use super::rate::{Rate, visitor};
 use super::state::{Console, Shared};
-use super::{PORT, api, assets, body, headers, pages};
+use super::{PORT, api, assets, body, headers, pages, worded};
 use crate::agent::api::console::ConsoleView;
 use crate::agent::api::error::{Code, Refusal};
 use crate::agent::netconf::live;
@@ -203,6 +203,7 @@ pub(super) fn router(console: Shared) -> Router {
         .method_not_allowed_fallback(other_method)
         .layer(limited)
         .layer(middleware::from_fn(body::first))
+        .layer(middleware::from_fn(worded::head))
         .layer(middleware::from_fn(headers::add))
         .with_state(console)
 }

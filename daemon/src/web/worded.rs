@@ -6,9 +6,40 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::Response;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::headers;
+use super::{body, headers};
+use crate::agent::api::error::Refusal;
+
+/// Longest head of a request in bytes.
+pub(super) const MAX_HEAD: usize = 16 << 10;
+/// Longest that HTTP/2 hands over, to be refused here in words: of a longer one the library says
+/// 431 and nothing more. One at a time is read on a connection.
+pub(super) const MAX_HANDED_OVER: usize = 4 * MAX_HEAD;
+/// What is counted for each field besides name and value (RFC 9113, section 6.5.2).
+const FIELD: usize = 32;
+const HEAD_TOO_LONG: &str =
+    "The head of this request is too long. In a browser: remove the cookies of this address.";
+
+/// Refuses a request whose head is too long. Without HTTP/2 it does not come so far.
+pub(super) async fn head(request: Request, next: Next) -> Response {
+    if length(&request) <= MAX_HEAD {
+        return next.run(request).await;
+    }
+    let mut response = body::refused(request.uri(), Refusal::invalid(HEAD_TOO_LONG));
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response
+}
+
+fn length(request: &Request) -> usize {
+    let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    let fields = request.headers().iter();
+    path + fields.map(|(name, value)| name.as_str().len() + value.len() + FIELD).sum::<usize>()
+}
 
 /// Longest bare answer of the library, in bytes: its status, three fields, a date.
 const MAX_BARE: usize = 256;
@@ -45,10 +76,7 @@ fn words(bytes: &[u8]) -> Option<Vec<u8>> {
     let (title, text) = match status {
         "400" => ("400 Bad Request", "This is no HTTP request that can be read."),
         "414" => ("414 URI Too Long", "The address of this request is too long."),
-        "431" => (
-            "431 Request Header Fields Too Large",
-            "The head of this request is too long. In a browser: remove the cookies of this address.",
-        ),
+        "431" => ("431 Request Header Fields Too Large", HEAD_TOO_LONG),
         _ => return None,
     };
     let body = format!("{text}\n");
