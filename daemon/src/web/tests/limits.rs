@@ -5,7 +5,8 @@ use crate::web::worded::MAX_HEAD;
 
 #[tokio::test]
 async fn a_head_that_is_too_long_is_refused_in_words() {
-    let site = Site::of(&Folder::with_accounts("heads"));
+    let folder = Folder::with_accounts("heads");
+    let site = Site::of(&folder);
     let cookie = "x".repeat(MAX_HEAD);
     for (path, form) in
         [("/sign-in", "text/html; charset=utf-8"), ("/api/v1/status", "application/json")]

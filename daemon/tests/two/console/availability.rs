@@ -146,6 +146,37 @@ fn two_administrators_at_once_do_not_overwrite_each_other() {
 }
 
 #[test]
+fn while_a_forced_synchronisation_runs_changes_are_refused_and_what_was_typed_stays() {
+    let (two, here, _switch) = with_anna();
+    let there = as_anna(&two.b, "10.1.0.3");
+    two.b.write("slow", "");
+    two.b.write("etc/ethers", "02:00:00:00:00:09 10.1.0.9\n");
+    let differs = || two.a.run(&["sync"]).out.contains("changed on gw-b");
+    wait("it differs", differs);
+    let chosen = [("direction", "push"), ("section-definitions", "on")];
+    assert_eq!(here.order("/sync/force", "/sync/force", &chosen).status, 303);
+    let typed = [("heartbeat.interval", "0.7")];
+    for console in [&here, &there] {
+        let runs = || console.ask(&["/sync"]).body.contains("Other changes are refused");
+        wait("the synchronisation is validated", runs);
+        for what in ["preview", "apply"] {
+            let refused = send(console, what, &typed);
+            assert_eq!(refused.status, 409, "{what}: {}", refused.body);
+            let why = "Not done:</strong> a forced synchronisation by anna";
+            assert!(refused.body.contains(why), "{what}: {}", refused.body);
+            let kept = "name=\"heartbeat.interval\" value=\"0.7\"";
+            assert!(refused.body.contains(kept), "{what}: {}", refused.body);
+        }
+        let asked = console.order(PAGE, "/high-availability/disable", &[("do", "look")]);
+        assert!(asked.body.contains("Not possible now:"), "{}", asked.body);
+    }
+    assert_eq!(setting(&two.a, "heartbeat", "interval_s"), 1.0, "nothing was changed");
+    std::fs::remove_file(two.b.path("slow")).expect("there");
+    wait("it has ended", || !here.ask(&["/sync"]).body.contains("Other changes are refused"));
+    assert_eq!(send(&here, "apply", &typed).status, 303);
+}
+
+#[test]
 fn everybody_sees_the_settings_and_only_administrators_change_them() {
     let (two, here, _switch) = with_anna();
     assert!(here.ask(&[PAGE]).body.contains("value=\"preview\">Apply…"));
