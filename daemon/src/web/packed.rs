@@ -30,7 +30,8 @@ pub(super) async fn pack(request: Request, next: Next) -> Response {
         Ok(whole) => whole.to_bytes(),
         Err(error) => {
             eprintln!("twinwall web: a page could not be read: {error}");
-            return (StatusCode::INTERNAL_SERVER_ERROR, "this page could not be made").into_response();
+            return (StatusCode::INTERNAL_SERVER_ERROR, "this page could not be made")
+                .into_response();
         }
     };
     if whole.len() < LEAST {

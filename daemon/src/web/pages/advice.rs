@@ -48,9 +48,10 @@ fn row(reason: &Reason) -> Row<'_> {
 /// What to do, and the page for it; none where there is nothing to be done on a page.
 fn on_a_page(id: ReasonId) -> Option<(&'static str, Place)> {
     Some(match id {
-        ReasonId::SettingsWrong => {
-            ("mend the pair's settings; the agent's log names every mistake", Place::HighAvailability)
-        }
+        ReasonId::SettingsWrong => (
+            "mend the pair's settings; the agent's log names every mistake",
+            Place::HighAvailability,
+        ),
         ReasonId::NotPaired => ("pair it with the other node", Place::Pairing),
         ReasonId::Off => ("turn it on", Place::HighAvailability),
         ReasonId::OnTheMove => {

@@ -125,12 +125,7 @@ impl State {
     }
 
     /// The other node says how a job goes.
-    pub(super) fn heard_of_job(
-        &mut self,
-        now: Moment,
-        taking: Taking,
-        outputs: &mut Vec<Output>,
-    ) {
+    pub(super) fn heard_of_job(&mut self, now: Moment, taking: Taking, outputs: &mut Vec<Output>) {
         if self.job.as_ref().is_some_and(|job| job.taking_here) {
             // Two jobs at a time are ours to prevent, not to follow.
             return;
