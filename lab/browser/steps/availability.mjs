@@ -3,6 +3,7 @@
 // by what was just applied.
 import { execFileSync } from "node:child_process";
 import { PASSWORD, ask, browser, expect, here, look, says, there } from "../drive.mjs";
+import { narrow } from "../narrow.mjs";
 
 const PATH = "/high-availability";
 const field = (page, key) => page.locator(`[id="${key}"]`);
@@ -32,6 +33,7 @@ async function anInterval(a, b) {
   await a.getByRole("link", { name: "High availability" }).click();
   await a.getByRole("heading", { name: "High availability", exact: true }).waitFor();
   await look(a, "high-availability");
+  await narrow(a, "high-availability");
   await field(a, "heartbeat.interval").fill("0.5");
   expect(await a.locator("#detection").innerText() === "1.5 s", "the detection time does not follow");
   await field(a, "heartbeat.threshold").fill("6");

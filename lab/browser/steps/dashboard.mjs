@@ -1,6 +1,7 @@
 // The dashboard: both consoles show a switchover at once, and what is out of sync.
 import { writeFileSync } from "node:fs";
 import { ask, expect, here, look, open, says, there } from "../drive.mjs";
+import { narrow } from "../narrow.mjs";
 
 async function switchover(a, b) {
   const seen = [[a, "gw-b", "active"], [b, "gw-b", "active"], [a, "gw-a", "passive"]].map((it) => says(...it));
@@ -33,6 +34,7 @@ async function switchoverBack(a, b) {
 export async function dashboard({ a, b }) {
   await a.waitForTimeout(4000);
   await look(a, "dashboard");
+  await narrow(a, "dashboard");
   const url = await a.getByRole("link", { name: /Go to/ }).getAttribute("href");
   expect(url === `${there}/`, `the other console is said to be at ${url}`);
   await a.keyboard.press("Tab");

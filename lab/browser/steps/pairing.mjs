@@ -1,5 +1,6 @@
 // Two fresh nodes become a pair by their consoles alone, up to the failover test and back.
 import { PASSWORD, ask, context, expect, look } from "../drive.mjs";
+import { narrow } from "../narrow.mjs";
 
 const SETTLED = 60000;
 const pairing = (page) => page.goto(new URL("/pairing", page.url()).href);
@@ -19,13 +20,17 @@ async function join(page, code) {
   await page.getByRole("button", { name: "Join the other node" }).click();
 }
 
-// What is no code is told beside its field, and stays there.
+// What is no code is told beside its field, and stays there; a search that finds nobody is ended.
 async function mistyped({ b }) {
   await pairing(b);
   await join(b, "ABCD-234");
   await b.getByText("a code has 8 signs").waitFor();
   expect(await b.getByLabel("Code that the other node shows").inputValue() === "ABCD-234", "what was typed is lost");
   await look(b, "pairing-mistyped");
+  await join(b, "AAAA-AAAA");
+  await b.getByText("Looking for an invitation").first().waitFor();
+  await b.getByRole("button", { name: "Stop", exact: true }).click();
+  await b.getByText("cancelled; nothing was changed").first().waitFor({ timeout: SETTLED });
 }
 
 // A wrong code is told on both sides, live; the right one makes the pair.
@@ -37,10 +42,15 @@ async function paired({ a, b }) {
   await a.getByRole("button", { name: "Copy" }).click();
   await a.getByRole("button", { name: "Copied" }).waitFor();
   await look(a, "pairing-invitation");
+  await narrow(a, "pairing-invitation");
   await join(b, code.startsWith("AAAA") ? "BBBB-BBBB" : "AAAA-AAAA");
   await a.getByText("attempts left: 2").first().waitFor({ timeout: SETTLED });
   await b.getByText("wrong code; attempts left: 2").first().waitFor({ timeout: SETTLED });
   await look(b, "pairing-wrong-code");
+  // Another port than the one on which it is invited.
+  await b.getByLabel("HA link").last().selectOption("lan");
+  await join(b, code);
+  await b.getByText("gw-a invites on ha0, not on lan").first().waitFor({ timeout: SETTLED });
   await join(b, code.toLowerCase());
   await Promise.all([a, b].map((page) => heading(page, "Paired. High availability is off").waitFor({ timeout: SETTLED })));
   await look(b, "pairing-paired");

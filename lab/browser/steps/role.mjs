@@ -19,6 +19,19 @@ async function move(from, to, name) {
   await to.getByRole("button", { name: /^Make .* active$/ }).waitFor();
 }
 
+// The outage of that move, once both nodes' events are together.
+async function measured(page) {
+  const outage = page.locator("#last-outage");
+  const move = page.locator("#last-move");
+  for (let tries = 0; tries < 40; tries += 1) {
+    if (await move.count() && /gw-a → gw-b/.test(await move.innerText()) && /\d/.test(await outage.innerText())) break;
+    await page.waitForTimeout(500);
+    await page.goto(new URL("/role", page.url()).href);
+  }
+  expect(/gw-a → gw-b, switchover/.test(await move.innerText()), `the last move: ${await move.innerText()}`);
+  expect(/\d/.test(await outage.innerText()), `its outage: ${await outage.innerText()}`);
+}
+
 async function maintenance(page) {
   await page.goto(new URL("/role", page.url()).href);
   await page.getByLabel("For at most").selectOption("30");
@@ -40,6 +53,7 @@ export async function role({ a, b }) {
   expect(there.endsWith(":8443/role"), `the passive leads to ${there}`);
   await look(b, "role-passive");
   await move(a, b, "gw-b");
+  await measured(a);
   await look(a, "role-moved");
   await move(b, a, "gw-a");
   await maintenance(b);

@@ -2,6 +2,7 @@
 // forced synchronisation seen on both consoles, what is refused meanwhile, history, restore.
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { ask, expect, here, look, there } from "../drive.mjs";
+import { narrow } from "../narrow.mjs";
 
 const file = process.env.PASSIVE_FILE, slow = process.env.SLOW_FILE;
 
@@ -42,6 +43,7 @@ async function choose(a) {
   await a.getByRole("heading", { level: 1, name: "gw-a → gw-b" }).waitFor();
   expect(await a.locator(".line.del", { hasText: "02:00:00:00:00:09" }).count() === 1, "the preview lacks what is lost");
   await look(a, "sync-preview");
+  await narrow(a, "sync-preview");
   // Nothing chosen changes nothing.
   await a.getByRole("checkbox", { name: "Definitions" }).uncheck();
   await a.getByRole("button", { name: "Replace on gw-b" }).click();
