@@ -2,7 +2,7 @@
 //! that are looked after by hand, and changes that give way to newer ones.
 
 use super::take::Draft;
-use super::{Said, ask_state, current, refuse};
+use super::{Said, current, look_at_state, refuse, take};
 use crate::agent::api::error::{Code, Refusal};
 use crate::agent::node::Node;
 use crate::agent::pairing::NOT_PAIRED;
@@ -22,7 +22,7 @@ pub(super) async fn meet(node: &Node) -> Result<Met, Refusal> {
     if node.settings().peer.is_none() {
         return Ok(Met { said: None, away: Some(NOT_PAIRED.to_owned()) });
     }
-    match ask_state(node).await {
+    match look_at_state(node, take::PATIENCE).await {
         Ok(said) => {
             adopt(node, &said.version)?;
             Ok(Met { said: Some(said), away: None })

@@ -116,7 +116,7 @@ pub async fn view(node: &Node) -> Result<HaView, Refusal> {
     let current = current(node)?;
     let pair = check::read(&current.text)?;
     let settings = HaSettings::from(&pair);
-    let peer = match look_at_state(node).await {
+    let peer = match look_at_state(node, PATIENCE).await {
         Ok(said) => PeerView {
             standing: Some(current.version.revision.stands_to(&said.version.revision)),
             enabled: Some(said.enabled),
@@ -146,16 +146,17 @@ fn current(node: &Node) -> Result<Current, Refusal> {
     node.ha().history.current(unix_ms()).map_err(refuse)
 }
 
-/// What the other node says of its settings, before an order.
+/// What the other node says of its settings.
 async fn ask_state(node: &Node) -> Result<Said, Refusal> {
     node.settings().demand_pair()?;
     state(node.calls().call(Call::SettingsState {}, take::PATIENCE).await?)
 }
 
-/// The same where it is only shown.
-async fn look_at_state(node: &Node) -> Result<Said, Refusal> {
+/// The same where a person waits: a node that is silent is away, and gets changes when it is
+/// back.
+async fn look_at_state(node: &Node, limit: Duration) -> Result<Said, Refusal> {
     node.settings().demand_pair()?;
-    state(node.look(Call::SettingsState {}, PATIENCE).await?)
+    state(node.look(Call::SettingsState {}, limit).await?)
 }
 
 fn state(reply: Reply) -> Result<Said, Refusal> {
