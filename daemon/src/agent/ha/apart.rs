@@ -1,8 +1,8 @@
 //! Two nodes whose settings went on while they were apart: numbers that drifted, own addresses
 //! that are looked after by hand, and changes that give way to newer ones.
 
-use super::take::Draft;
-use super::{Said, current, look_at_state, refuse, take};
+use super::take::{self, Draft};
+use super::{Said, current, look_at_state, refuse};
 use crate::agent::api::error::{Code, Refusal};
 use crate::agent::node::Node;
 use crate::agent::pairing::NOT_PAIRED;
