@@ -244,8 +244,7 @@ async fn the_largest_pages_are_small_on_their_way() {
     assert!(!packed);
     let index = String::from_utf8(index.to_vec()).expect("text");
     let groups = index.split("href=\"").filter(|part| part.starts_with("/api-reference/"));
-    let groups: BTreeSet<&str> =
-        groups.filter_map(|part| part.split(['"', '#']).next()).collect();
+    let groups: BTreeSet<&str> = groups.filter_map(|part| part.split(['"', '#']).next()).collect();
     assert!(groups.contains("/api-reference/settings"), "{groups:?}");
     for path in groups.into_iter().chain(["/api-reference"]) {
         let (packed, bytes) = get(path, "gzip").await;
