@@ -1,8 +1,8 @@
 //! Isolation by construction: the lab runs itself again as process 1 of new PID,
 //! mount and network namespaces. When it dies, however it dies, the kernel ends
 //! every process and removes every namespace that it made; there is no clean-up
-//! code that could be skipped. Only cgroups outlive their processes: the outer side
-//! sweeps them, its own and those of labs that were killed. Called by `main` before anything else.
+//! code that could be skipped. Only cgroups outlive their processes: a process that waits for
+//! the outer side's end sweeps them. Called by `main` before anything else.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,14 +14,15 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 use std::sync::OnceLock;
 
-use crate::container::cgroup;
+use crate::container::cgroup::{self, Sweeper};
 use crate::error::{Doing, LabError, Result};
 use crate::live::Doors;
 use crate::terminal::Saved;
 use crate::{mount, netns};
 
-/// Names the descriptor of the lifeline for the inner process.
-const LIFELINE: &str = "TWINWALL_LAB_LIFELINE";
+/// Names the descriptor of the lifeline for the inner process. Whoever starts a lab inside of
+/// another one removes it from its environment.
+pub const LIFELINE: &str = "TWINWALL_LAB_LIFELINE";
 /// Where the gateways' file trees are; on a file system that dies with the lab.
 pub const TREES: &str = "/run/twinwall-lab";
 
@@ -75,6 +76,7 @@ fn run_inside(arguments: &[OsString], doors: Option<&Doors>) -> Result<ExitCode>
         return Err(LabError::Usage("the lab makes network namespaces: run it as root".into()));
     }
     cgroup::sweep();
+    let mut sweeper = Sweeper::start()?;
     let (reader, writer) = io::pipe().doing("make a pipe")?;
     // SAFETY: a plain system call; only children made from now on are in the new namespace.
     if unsafe { libc::unshare(libc::CLONE_NEWPID) } != 0 {
@@ -83,6 +85,7 @@ fn run_inside(arguments: &[OsString], doors: Option<&Doors>) -> Result<ExitCode>
     let saved = Saved::of_stdin();
     let mut child = spawn_inner(reader.as_raw_fd(), arguments, doors)?;
     drop(reader);
+    sweeper.watch(child.id())?;
     let mut lifeline = writer;
     writeln!(lifeline, "{}", child.id()).doing("tell the inner process its id")?;
     let status = child.wait().doing("wait for the inner process")?;
@@ -92,7 +95,7 @@ fn run_inside(arguments: &[OsString], doors: Option<&Doors>) -> Result<ExitCode>
     }
     // The lifeline is held until here: its end tells the inner process that nobody waits for it.
     drop(lifeline);
-    cgroup::sweep();
+    drop(sweeper);
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 

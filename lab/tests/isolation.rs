@@ -79,11 +79,23 @@ fn networks(pids: &Path) -> BTreeSet<PathBuf> {
     members(pids).into_iter().filter_map(|pid| namespace(pid, "net")).collect()
 }
 
+/// A group as a container has it, in each hierarchy; the kernel leaves these where they are.
+fn make_groups(lab: u32) -> Vec<PathBuf> {
+    let roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"];
+    let roots = roots.map(PathBuf::from).into_iter();
+    let hierarchies = roots.filter(|root| root.join("cgroup.procs").exists());
+    let groups: Vec<PathBuf> =
+        hierarchies.map(|root| root.join(format!("twinwall-lab-{lab}"))).collect();
+    groups.iter().for_each(|group| fs::create_dir_all(group.join("gw-a")).expect("made"));
+    groups
+}
+
 fn dies_without_trace(kill: impl FnOnce(&mut Started)) {
     let before = traces();
     let mut started = start();
     let networks = networks(&started.pids);
     assert!(networks.len() >= 3, "the lab's own and one a gateway: {networks:?}");
+    let groups = make_groups(started.inner_pid);
     kill(&mut started);
     started.outer.wait().expect("it ends");
     wait(|| members(&started.pids).is_empty(), "every process of the lab is gone");
@@ -91,6 +103,7 @@ fn dies_without_trace(kill: impl FnOnce(&mut Started)) {
         all_pids().filter(|pid| namespace(*pid, "net").is_some_and(|net| networks.contains(&net)));
     assert_eq!(still.count(), 0, "nobody is left in the lab's networks");
     assert_eq!(traces(), before);
+    wait(|| groups.iter().all(|group| !group.exists()), "its cgroups are gone");
 }
 
 #[test]

@@ -4,7 +4,9 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,8 +55,51 @@ impl Cgroups {
     }
 }
 
-/// Removes the groups of every lab that is gone. Called by the outer side, before and
-/// after a lab; never touches those of a lab that lives.
+/// Reads which lab it is, waits for the end of what it reads, and removes the lab's groups in
+/// the hierarchies that it is given.
+const SWEEP: &str = r#"
+read -r lab || exit 0
+while read -r _; do :; done
+for root; do
+  group=$root/PREFIX$lab tries=0
+  while [ -e "$group" ] && [ $tries -lt 50 ]; do
+    find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null
+    tries=$((tries + 1))
+    [ ! -e "$group" ] || sleep 0.1
+  done
+done
+"#;
+
+/// What sweeps when the outer side cannot any more: a process of another group, so that what
+/// kills the outer side passes it by.
+pub struct Sweeper(Child);
+
+impl Sweeper {
+    /// Starts it. To be called while children still get the namespaces of the outer side.
+    pub fn start() -> Result<Sweeper> {
+        let mut command = Command::new("sh");
+        command.args(["-c", &SWEEP.replace("PREFIX", PREFIX), "sh"]).args(hierarchies());
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.process_group(0).spawn().map(Sweeper).doing("start what sweeps after the lab")
+    }
+
+    /// Tells it the lab's process id as seen from outside.
+    pub fn watch(&mut self, lab: u32) -> Result<()> {
+        let Some(input) = &mut self.0.stdin else { return Ok(()) };
+        writeln!(input, "{lab}").doing("tell what sweeps after the lab")
+    }
+}
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        // It has bounds of its own.
+        let _ = self.0.wait();
+    }
+}
+
+/// Removes the groups of every lab that is gone, should any be left. Called by the outer side
+/// before a lab; never touches those of a lab that lives.
 pub fn sweep() {
     for root in hierarchies() {
         for entry in fs::read_dir(&root).into_iter().flatten().flatten() {

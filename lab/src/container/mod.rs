@@ -3,7 +3,7 @@
 //! read-only image under a disk of its own. Used by the tests of the package.
 //!
 //! It must be made inside the lab's namespaces (see [`crate::isolate`]): processes, mounts
-//! and disks then end with the lab, however it ends; cgroups are swept by the outer side.
+//! and disks then end with the lab, however it ends; cgroups are swept after it.
 
 pub mod cgroup;
 mod disk;
