@@ -1,5 +1,6 @@
 //! Two real agents, each in a network namespace and on a directory of its own, with a cable
-//! between them: what an administrator types, and what lies on the disks afterwards.
+//! between them: what an administrator types, and what lies on the disks afterwards. All of it
+//! is inside namespaces of the program's own, see `isolated`.
 
 mod api;
 mod attack;
@@ -8,6 +9,7 @@ mod console;
 mod failing;
 mod failovers;
 mod health;
+mod isolated;
 #[path = "../shared/json_schema.rs"]
 mod json_schema;
 mod owners;

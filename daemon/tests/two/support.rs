@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use twinwall::agent::identity::Identity;
 use twinwall::agent::identity::peer::{Peer, write_peer};
+use twinwall_lab::isolate::TREES;
 
 /// A profile of this name with these sections, for nodes that all tell the same of themselves.
 macro_rules! profile {
@@ -52,7 +53,7 @@ impl Two {
     /// Two nodes that know nothing of each other, with a cable between them.
     pub(crate) fn cabled() -> Two {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("tw{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("tw{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let two = Two { a: Node::new(&format!("{name}a")), b: Node::new(&format!("{name}b")) };
         let (a, b) = (&two.a.namespace, &two.b.namespace);
         for link in ["ha0", "lan"] {
@@ -137,7 +138,7 @@ const ENDING_TOGETHER: [&str; 5] = ["unshare", "--pid", "--fork", "--kill-child"
 impl Node {
     fn new(namespace: &str) -> Node {
         ip(&["netns", "add", namespace]);
-        let root = std::env::temp_dir().join(format!("twinwall-{namespace}"));
+        let root = Path::new(TREES).join(namespace);
         let (namespace, profile) = (namespace.to_owned(), PROFILE);
         let node = Node { namespace, root, agent: None, profile, guarded: false, console: false };
         for below in ["etc/twinwall", "run/twinwall", "var/lib/twinwall"] {

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -161,7 +161,9 @@ fn at_any_instant_the_other_node_has_the_old_or_the_new_and_gets_the_new_in_the_
     at_rest(&two.a);
     converge(&two, 1);
     let mut longest = Duration::from_millis(100);
-    let mut random = Random(u64::from(std::process::id()));
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let mut random = Random(seed);
+    println!("seed {seed}");
     let (mut old, mut new) = (0, 0);
     for number in 2..2 + wanted.unwrap_or(INSTANTS) {
         write(&two.a, &version(number));

@@ -74,7 +74,8 @@ const CRATES: [Crate; 7] = [
             "zeroize",
             "zstd",
         ],
-        tests_use: &[],
+        // Its tests of two nodes run inside the lab's namespaces.
+        tests_use: &["twinwall-lab"],
     },
     Crate {
         folder: "lab",
