@@ -3,7 +3,7 @@
 // new keys, unpairing. Called by the tests with: the folder for pictures, both consoles'
 // addresses, the set-up tokens of both. Ends with 1 and says why when something is not as it
 // should be.
-import { browser, here, there, token, wrong } from "./drive.mjs";
+import { browser, here, looked, there, token, wrong } from "./drive.mjs";
 import { firstSetUp } from "./steps/entry.mjs";
 import { STEPS } from "./steps/pairing.mjs";
 import { step } from "./step.mjs";
@@ -21,6 +21,7 @@ for (const [name, work] of Object.entries(STEPS)) {
   if (!wrong.length) await step(both, name, () => work(both));
 }
 
+console.log(`${looked.pages} pages looked at in ${looked.ms} ms`);
 await browser.close();
 wrong.forEach((line) => console.error(line));
 process.exit(wrong.length ? 1 : 0);

@@ -31,8 +31,17 @@ async function switchoverBack(a, b) {
   await Promise.all(back);
 }
 
+// A pair that has just met knows a moment later how it stands.
+async function settled(page) {
+  for (let tries = 0; tries < 80; tries += 1) {
+    if ((await ask(page, "GET", "/api/v1/readiness")).body.ready) return;
+    await page.waitForTimeout(100);
+  }
+  expect(false, "the pair does not get ready");
+}
+
 export async function dashboard({ a, b }) {
-  await a.waitForTimeout(4000);
+  await settled(a);
   await look(a, "dashboard");
   await narrow(a, "dashboard");
   const url = await a.getByRole("link", { name: /Go to/ }).getAttribute("href");
