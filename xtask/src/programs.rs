@@ -112,15 +112,6 @@ fn fuzz_target(root: &Path, target: &str, minutes: u64) -> Outcome {
     shell::run(command)
 }
 
-/// The command that runs every fuzz target over its committed corpus, as a test:
-/// what once found a mistake must not find it again. Needs no fuzzer.
-pub(crate) fn fuzz_corpus(root: &Path) -> Result<Command, Failure> {
-    let mut command = shell::cargo(root, &["test", "--locked", "--quiet"]);
-    command.args(["--manifest-path", "fuzz/Cargo.toml", "--target-dir"]);
-    command.arg(shell::target_folder(root)?.join("fuzz"));
-    Ok(command)
-}
-
 /// Names of the fuzz targets: the files in fuzz/fuzz_targets.
 pub(crate) fn fuzz_targets(root: &Path) -> Result<Vec<String>, Failure> {
     let folder = root.join("fuzz/fuzz_targets");

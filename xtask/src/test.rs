@@ -19,7 +19,7 @@ const PLAIN_THREADS: &str = "--test-threads=1";
 /// Lines of the runner shown again at the very end.
 const CLOSING_LINES: usize = 40;
 
-/// Builds everything, runs the simulation and the fuzz corpus, then all tests.
+/// Builds everything, runs the simulation, then all tests.
 pub(crate) fn test(root: &Path) -> Outcome {
     if !shell::is_root() {
         return fail!(
@@ -50,9 +50,6 @@ fn everything(root: &Path, before: &Before) -> Result<Vec<String>, Failure> {
     before.mark(&mut simulation);
     shell::run(simulation)?;
     eprintln!("test: simulated, {} s so far", start.elapsed().as_secs());
-    let mut corpus = programs::fuzz_corpus(root)?;
-    before.mark(&mut corpus);
-    shell::run(corpus)?;
     let closing = run_tests(root, before, &machines)?;
     eprintln!("test: done in {} s", start.elapsed().as_secs());
     Ok(closing)
@@ -76,8 +73,10 @@ fn run_tests(root: &Path, before: &Before, machines: &Machines) -> Result<Vec<St
     };
 
     if shell::find("cargo-nextest").is_some() {
-        let documented = ["test", "--workspace", "--locked", "--quiet", "--doc"];
-        tee(shell::cargo(root, &documented), before, |_| false)?;
+        let documented = ["test", "--workspace", "--locked", "--quiet", "--doc", "--features"];
+        let mut examples = shell::cargo(root, &documented);
+        examples.arg(machines::FEATURE);
+        tee(examples, before, |_| false)?;
         let all = command(&["nextest", "run"], &[]);
         return tee(all, before, |line| line.contains("Summary ["));
     }

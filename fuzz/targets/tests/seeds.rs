@@ -17,7 +17,7 @@ use twinwall_fuzz::engine::known;
 use twinwall_fuzz::pairing::agreed_after;
 
 fn seed(target: &str, name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target).join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target).join(name);
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 

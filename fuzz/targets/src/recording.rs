@@ -16,7 +16,7 @@ use twinwall_core::{Core, MAX_OUTPUTS, Setup};
 /// Inputs of one recording that are replayed.
 const MAX_INPUTS: usize = 200;
 /// The pair of the core that the inputs are given to, whatever the recording begins with.
-const PAIR: &str = include_str!("../corpus/config_pair/two_interfaces");
+const PAIR: &str = include_str!("../../corpus/config_pair/two_interfaces");
 
 /// A start read again is the same, and no input at any moment brings a core down.
 pub fn run(data: &[u8]) {

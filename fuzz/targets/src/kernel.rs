@@ -8,16 +8,16 @@ use twinwall_guard::ping::{ECHO, parse_echo_reply};
 use twinwall_netlink::wire::{Attributes, Messages};
 
 /// The reader of rtnetlink messages, which the guard keeps to itself.
-#[allow(dead_code, missing_docs)]
-#[path = "../../guard/src/rtnetlink"]
+#[allow(dead_code, missing_docs, unreachable_pub)]
+#[path = "../../../guard/src/rtnetlink"]
 mod rtnetlink {
     pub(crate) mod message;
     pub(crate) mod names;
 }
 
 /// The reader of nf_tables messages.
-#[allow(dead_code, missing_docs)]
-#[path = "../../guard/src/gate"]
+#[allow(dead_code, missing_docs, unreachable_pub)]
+#[path = "../../../guard/src/gate"]
 mod gate {
     pub(crate) mod found;
 

@@ -1,5 +1,5 @@
-//! Writes the seeds of the targets about flows anew: `cargo run --example flows_seeds` in
-//! `fuzz/`. Needed after a change of the messages only.
+//! Writes the seeds of the targets about flows anew: `cargo run -p twinwall-fuzz --example
+//! flows_seeds`. Needed after a change of the messages only.
 
 use std::fs;
 use std::net::IpAddr;
@@ -122,7 +122,7 @@ fn kernel_message() -> Vec<u8> {
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(name), bytes)
 }

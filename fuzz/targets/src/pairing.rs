@@ -37,7 +37,7 @@ pub fn certificate(data: &[u8]) {
 }
 
 /// The text of the pair's settings.
-const SETTINGS: &str = include_str!("../corpus/config_pair/two_interfaces");
+const SETTINGS: &str = include_str!("../../corpus/config_pair/two_interfaces");
 /// Steps of one conversation.
 const MAX_STEPS: usize = 64;
 

@@ -1,5 +1,5 @@
 //! Writes the seeds of the frame targets and a recorded core anew: `cargo run
-//! --example seeds` in `fuzz/`. Needed after a change of the layout only.
+//! -p twinwall-fuzz --example seeds`. Needed after a change of the layout only.
 
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -106,7 +106,7 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(name), bytes)
 }

@@ -2,7 +2,7 @@
 //! what happens and one or more for what to. What must hold whatever they say
 //! stands with the pair, which the core's own tests play with too.
 
-#[path = "../../../core/tests/exchange/pair.rs"]
+#[path = "../../../../core/tests/exchange/pair.rs"]
 #[allow(dead_code, reason = "the core's tests use the rest")]
 pub(crate) mod pair;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use twinwall_fuzz::TARGETS;
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
 }
 
 fn names(folder: &Path) -> BTreeSet<String> {
@@ -24,6 +24,14 @@ fn every_target_has_a_function_a_program_and_a_corpus() {
     let functions: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(functions, names(&folder("fuzz_targets")));
     assert_eq!(functions, names(&folder("corpus")));
+    // The programs are built by the fuzzer only: here they are read.
+    let manifest = fs::read_to_string(folder("Cargo.toml")).expect("readable");
+    for name in functions {
+        let file = format!("fuzz_targets/{name}.rs");
+        assert!(manifest.contains(&format!("name = \"{name}\"\npath = \"{file}\"\n")), "{file}");
+        let program = fs::read_to_string(folder(&file)).expect("readable");
+        assert!(program.contains("\ntwinwall_fuzz::target!(twinwall_fuzz::"), "{file}: {program}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Writes the seeds of the agent's targets anew: `cargo run --example agent_seeds` in
-//! `fuzz/`. Needed after a change of their layout only.
+//! Writes the seeds of the agent's targets anew: `cargo run -p twinwall-fuzz --example
+//! agent_seeds`. Needed after a change of their layout only.
 
 use std::fs;
 use std::path::Path;
@@ -171,7 +171,7 @@ fn journal() -> Vec<u8> {
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(name), bytes)
 }
