@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::failure::{Failure, Outcome, fail};
-use crate::shell;
+use crate::{machines, shell};
 
 /// Below cargo's target folder.
 const FOLDER: &str = "package";
@@ -75,8 +75,10 @@ impl Build {
             Build::ForUse => PROGRAMS.iter().try_for_each(|program| {
                 shell::run(shell::cargo(root, &["build", "--locked", "--release", "-p", program]))
             }),
+            // As the tests are, so that nothing is built twice.
             Build::ForTests => {
-                shell::run(shell::cargo(root, &["build", "--locked", "--workspace"]))
+                let all = ["build", "--locked", "--workspace", "--features", machines::FEATURE];
+                shell::run(shell::cargo(root, &all))
             }
         }
     }
