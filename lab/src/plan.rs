@@ -46,6 +46,19 @@ pub const CLIENT_IP6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd01, 0, 0, 0, 0, 0, 0
 /// The server's IPv6 address.
 pub const SERVER_IP6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd02, 0, 0, 0, 0, 0, 0, 0x100));
 
+/// Port of the client that the pair publishes: the server connects to it.
+pub const PUBLISHED_PORT: u16 = 8080;
+/// First two octets of the network behind the client, from which flows come in number.
+pub const MANY_SOURCES: [u8; 2] = [10, 64];
+/// First two octets of the network behind the server, to which they go.
+pub const MANY_TARGETS: [u8; 2] = [10, 65];
+
+/// Routes of a gateway to the networks behind the client and behind the server.
+pub fn routes_behind() -> [(&'static str, String, IpAddr); 2] {
+    let network = |[a, b]: [u8; 2]| format!("{a}.{b}.0.0/16");
+    [(LAN, network(MANY_SOURCES), CLIENT_IP), (WAN, network(MANY_TARGETS), SERVER_IP)]
+}
+
 /// Addresses that stand only in files and scripts: a gateway's own, by node (0 or 1).
 pub fn own_addresses(node: usize, lan_prefix: u8) -> [(&'static str, Vec<String>); 3] {
     let last = node + 2;

@@ -26,8 +26,10 @@
 //! part of the path and of the floor.
 
 pub mod clock;
+pub mod connections;
 mod echo;
 mod frames;
+pub mod generator;
 mod log;
 pub mod measure;
 mod plan;
@@ -44,6 +46,7 @@ pub use measure::Silence;
 pub use plan::{ProbePlan, Side, StreamKind, TcpPlan};
 pub use report::{Measured, StreamMeasured, Window};
 pub use run::Probes;
+use run::inside;
 pub use sweep::SweepResult;
 
 /// UDP and TCP port of the echoing server.

@@ -118,7 +118,7 @@ impl Probes {
                 "the window to be measured begins before the probes or ends before the fault";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        thread::sleep((window.until + SETTLE).since(now()));
+        window.settle();
         self.refuse_full_logs()?;
         let streams: Vec<StreamMeasured> = self
             .streams
@@ -196,14 +196,19 @@ fn whole_move(sweep: SweepResult) -> Option<Duration> {
 }
 
 impl Window {
+    /// Waits until the answers to the window's last probes are in.
+    pub(super) fn settle(&self) {
+        thread::sleep((self.until + SETTLE).since(now()));
+    }
+
     /// Where the quiet time ends: what was sent later may have met the fault.
-    fn quiet_to(&self) -> Moment {
+    pub(super) fn quiet_to(&self) -> Moment {
         self.fault.before(SETTLE).max(self.quiet_from)
     }
 }
 
 /// The probes that the fault can have met.
-fn probes_after(log: &ProbeLog, window: &Window) -> Vec<Probe> {
+pub(super) fn probes_after(log: &ProbeLog, window: &Window) -> Vec<Probe> {
     let mut probes = log.between(window.quiet_to(), window.until);
     probes.retain(|probe| {
         probe.sent >= window.fault || probe.answered.is_none_or(|at| at >= window.fault)
@@ -234,7 +239,8 @@ fn as_millis(span: Duration) -> f64 {
     (span.as_secs_f64() * 1e6).round() / 1e3
 }
 
-fn millis<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
+/// For `serialize_with`: milliseconds with three decimals.
+pub(super) fn millis<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_f64(as_millis(*span))
 }
 

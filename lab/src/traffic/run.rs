@@ -171,7 +171,7 @@ fn orders(plan: &ProbePlan) -> Vec<(Side, StreamOrder)> {
 
 /// Runs `open` on a short-lived thread inside `namespace`; sockets that it opens
 /// stay there whoever uses them later.
-fn inside<T: Send + 'static>(
+pub(super) fn inside<T: Send + 'static>(
     namespace: &Arc<Namespace>,
     open: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

@@ -71,6 +71,8 @@ pub(super) enum PacketKind {
     Arp,
     /// Neighbour advertisements.
     Advert,
+    /// TCP to IPv4 addresses that begin with these two octets.
+    TcpTo([u8; 2]),
 }
 
 /// A non-blocking socket with kernel receive times.
@@ -111,6 +113,11 @@ impl Socket {
         }
     }
 
+    /// A raw socket for whole IPv4 packets, whatever their source. Receives nothing.
+    pub(super) fn packets() -> io::Result<Socket> {
+        Socket::open(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_RAW)
+    }
+
     /// A packet socket on interface `index` that receives `kind` only.
     pub(super) fn packet(index: u32, kind: PacketKind) -> io::Result<Socket> {
         let socket = Socket::open(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
@@ -119,6 +126,7 @@ impl Socket {
         let ethertype = match kind {
             PacketKind::Arp => libc::ETH_P_ARP,
             PacketKind::Advert => libc::ETH_P_IPV6,
+            PacketKind::TcpTo(_) => libc::ETH_P_IP,
         };
         // SAFETY: all-zero bytes are a valid sockaddr_ll.
         let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
@@ -166,6 +174,7 @@ impl Socket {
     /// header and ICMP type) says so.
     fn filter(&self, kind: PacketKind) -> io::Result<()> {
         const LOAD_BYTE: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
+        const LOAD_HALF: u16 = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;
         const JUMP_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
         const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
         let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
@@ -181,6 +190,14 @@ impl Socket {
                 step(JUMP_EQUAL, 0, 3, libc::IPPROTO_ICMPV6 as u32),
                 step(LOAD_BYTE, 0, 0, 54),
                 step(JUMP_EQUAL, 0, 1, u32::from(ICMP6_ADVERT)),
+                step(RETURN, 0, 0, u32::MAX),
+                step(RETURN, 0, 0, 0),
+            ],
+            PacketKind::TcpTo(network) => vec![
+                step(LOAD_BYTE, 0, 0, 23),
+                step(JUMP_EQUAL, 0, 3, libc::IPPROTO_TCP as u32),
+                step(LOAD_HALF, 0, 0, 30),
+                step(JUMP_EQUAL, 0, 1, u32::from(u16::from_be_bytes(network))),
                 step(RETURN, 0, 0, u32::MAX),
                 step(RETURN, 0, 0, 0),
             ],

@@ -1,7 +1,7 @@
 //! What a program costs: CPU time and resident memory of a process with all
 //! its threads and children, over a span of time.
 //!
-//! Called by the benchmark for the idle row. Reads `/proc` only; run it where
+//! Called by the benchmarks; also what the whole machine spends. Reads `/proc` only; run it where
 //! the processes are visible (the lab's own PID namespace).
 
 use std::collections::BTreeMap;
@@ -11,6 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
+
+use twinwall_core::time::Moment;
 
 use crate::clock::now;
 
@@ -29,6 +31,81 @@ pub struct Usage {
     pub cpu_s_per_min: f64,
     /// Most resident memory seen, all processes added, in bytes.
     pub resident_bytes: u64,
+}
+
+/// What a family of processes has used up to one moment, to be compared with a later one.
+#[derive(Clone, Debug)]
+pub struct Snapshot(Reading);
+
+impl Snapshot {
+    /// Of `pid` and its descendants now.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn take(pid: u32) -> io::Result<Snapshot> {
+        read_family(pid).map(Snapshot)
+    }
+
+    /// CPU time from `earlier` to this one, of the threads that live now.
+    pub fn since(&self, earlier: &Snapshot) -> Duration {
+        let before = |thread| earlier.0.threads.get(thread).copied().unwrap_or_default();
+        let threads = self.0.threads.iter();
+        threads.map(|(thread, total)| total.saturating_sub(before(thread))).sum()
+    }
+
+    /// Resident memory, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        self.0.resident_bytes
+    }
+}
+
+/// How long the processors of the machine have been idle up to one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Idle {
+    at: Moment,
+    cores: u32,
+    idle: Duration,
+}
+
+impl Idle {
+    /// Reads `/proc/stat`, which counts hundredths of a second: for spans of many seconds.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read() -> io::Result<Idle> {
+        let text = fs::read_to_string("/proc/stat")?;
+        let wrong = || io::Error::new(io::ErrorKind::InvalidData, "/proc/stat is not as known");
+        idle_ticks(&text)
+            .map(|(cores, ticks)| Idle {
+                at: now(),
+                cores,
+                idle: Duration::from_millis(ticks * 10),
+            })
+            .ok_or_else(wrong)
+    }
+
+    /// Processors of the machine.
+    pub fn cores(&self) -> u32 {
+        self.cores
+    }
+
+    /// What all processors together did since `earlier`: every program, and the kernel's work
+    /// that is charged to none.
+    pub fn busy_since(&self, earlier: &Idle) -> Duration {
+        let whole = self.at.since(earlier.at) * self.cores;
+        whole.saturating_sub(self.idle.saturating_sub(earlier.idle))
+    }
+}
+
+/// Processors, and the ticks in which they had nothing to do, waited for a disk, or were taken
+/// away by a hypervisor.
+fn idle_ticks(stat: &str) -> Option<(u32, u64)> {
+    let is_core = |line: &&str| line.starts_with("cpu") && !line.starts_with("cpu ");
+    let cores = u32::try_from(stat.lines().filter(is_core).count()).ok()?;
+    let all = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
+    let ticks: Option<Vec<u64>> = all.map(|field| field.parse().ok()).collect();
+    let ticks = ticks?;
+    Some((cores, ticks.get(3)? + ticks.get(4)? + ticks.get(7)?))
 }
 
 /// Watches the process `pid` and its descendants for `span`. An error when it
@@ -128,6 +205,13 @@ mod tests {
     fn resident_memory_is_in_bytes() {
         assert_eq!(resident("Name:\tx\nVmRSS:\t    12 kB\nThreads:\t1\n"), 12_288);
         assert_eq!(resident("Name:\tx\n"), 0);
+    }
+
+    #[test]
+    fn what_a_hypervisor_took_is_not_our_work() {
+        let stat = "cpu  9 9 9 100 20 9 9 3 0 0\ncpu0 1\ncpu1 1\nintr 5\n";
+        assert_eq!(idle_ticks(stat), Some((2, 123)));
+        assert_eq!(idle_ticks("cpu  1 2\n"), None);
     }
 
     #[test]
