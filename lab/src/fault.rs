@@ -177,7 +177,7 @@ fn power_loss(lab: &mut Lab, node: usize) -> Result<Fired> {
     let gateway = &mut lab.gateways[node];
     let pids = gateway.pids();
     let links = gateway.machine.links.clone();
-    let victims = pids.clone();
+    let victims = gateway.all_pids();
     let (at, result, took) = gateway.machine.worker.run(move || {
         let at = clock::now();
         process::signal_all(&victims, libc::SIGKILL);

@@ -1,6 +1,8 @@
 //! One gateway: its machine, its file tree and what runs on it. It boots as a
 //! Debian machine would: addresses, packet filter, service.
 
+mod companion;
+
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
@@ -17,7 +19,7 @@ use crate::isolate::TREES;
 use crate::plan;
 use crate::process::{self, Running};
 use crate::product::keepalived::LastRole;
-use crate::product::{Product, Seen, Settings, guard, keepalived};
+use crate::product::{Flows, Product, Seen, Settings, guard, keepalived};
 use crate::ruleset;
 use crate::timeline::Timeline;
 use crate::topology::{Machine, ip};
@@ -44,6 +46,8 @@ pub struct Gateway {
     /// The `twinwall` command, where agent and console run beside the guard.
     consoles: Option<PathBuf>,
     running: Option<Running>,
+    /// conntrackd, where it runs beside keepalived.
+    companion: Option<Running>,
     /// What keepalived last said; unused for twinwall, which can be asked.
     said: LastRole,
     /// Without power: nothing runs, no cable has carrier.
@@ -81,6 +85,7 @@ impl Gateway {
             appliance: plan.twinwall.clone().map(Appliance::new),
             consoles: plan.consoles.clone(),
             running: None,
+            companion: None,
             said: LastRole::new(),
             off: false,
         };
@@ -107,9 +112,11 @@ impl Gateway {
                 guard::files(self.node, &self.settings).into_iter().chain(more).collect()
             }
             Product::Keepalived => {
-                vec![("etc/keepalived.conf", keepalived::config(self.node, &self.settings))]
+                let text = keepalived::config(self.node, &self.tree, &self.settings);
+                vec![("etc/keepalived.conf", text)]
             }
         };
+        self.furnish_companion()?;
         for dir in ["etc/twinwall", "run/twinwall", "var/lib/twinwall", "log"] {
             let dir = self.tree.join(dir);
             fs::create_dir_all(&dir).doing(format!("make {}", dir.display()))?;
@@ -151,11 +158,21 @@ impl Gateway {
                 script += &format!("addr replace {address} dev {interface}{flag}\n");
             }
         }
+        if self.settings.flows != Flows::Ignored {
+            for (interface, network, via) in plan::routes_behind() {
+                script += &format!("route replace {network} via {via} dev {interface}\n");
+            }
+        }
         ip(&self.machine.worker, script)
     }
 
     fn load_ruleset(&self) -> Result<()> {
-        let mut text = ruleset::administrator(self.product, self.settings.nat);
+        let mut text = match self.settings.flows {
+            Flows::Ignored => ruleset::administrator(self.product, self.settings.nat),
+            Flows::Alone | Flows::Replicated | Flows::Injected => {
+                ruleset::stateful(self.product, self.settings.nat)
+            }
+        };
         if self.consoles.is_some() {
             text = console::files::let_in(&text);
         }
@@ -165,6 +182,7 @@ impl Gateway {
 
     /// Starts the service; returns when it can be asked.
     pub fn start(&mut self) -> Result<()> {
+        self.start_companion()?;
         let mut command = match (self.product, &self.appliance, &self.consoles) {
             (Product::Twinwall, Some(appliance), _) => appliance.run(),
             (Product::Twinwall, None, Some(twinwall)) => {
@@ -334,6 +352,7 @@ impl Gateway {
 
     /// The machine lost its power; `boot` brings it back.
     pub fn mark_off(&mut self) {
+        self.companion = None;
         self.off = true;
     }
 

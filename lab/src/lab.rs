@@ -15,7 +15,7 @@ use crate::error::{LabError, Result};
 use crate::gateway::{Blueprint, Gateway};
 use crate::netns::Namespaces;
 use crate::plan;
-use crate::product::{Product, Seen, Settings, guard};
+use crate::product::{Flows, Product, Seen, Settings, guard};
 use crate::timeline::Timeline;
 use crate::topology::{HaWiring, Topology};
 use crate::wait;
@@ -45,6 +45,8 @@ pub struct Form {
     pub further_vips: u16,
     /// Whether the LAN is hidden behind the WAN VIP.
     pub nat: bool,
+    /// Whether flows are known, and told.
+    pub flows: Flows,
 }
 
 impl Form {
@@ -55,6 +57,7 @@ impl Form {
             cable: self.ha.cable(),
             further_vips: self.further_vips,
             nat: self.nat,
+            flows: self.flows,
             spare_vip: false,
             wan_watched: true,
         }

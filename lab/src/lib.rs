@@ -20,6 +20,7 @@ pub mod plan;
 pub mod process;
 pub mod product;
 pub mod reload;
+pub mod replica;
 pub mod report;
 pub mod result;
 pub mod ruleset;

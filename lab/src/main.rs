@@ -11,7 +11,7 @@ use clap::Parser;
 use twinwall_lab::error::{LabError, Result};
 use twinwall_lab::isolate::{self, Side};
 use twinwall_lab::lab::{Form, HaForm};
-use twinwall_lab::product::Product;
+use twinwall_lab::product::{Flows, Product};
 use twinwall_lab::run::{self, Order};
 use twinwall_lab::scenario::{self, Scenario};
 use twinwall_lab::{bench, live, plan, report};
@@ -120,6 +120,7 @@ fn live_form(options: &Options, program: PathBuf, twinwall: Option<PathBuf>) -> 
         ha: if options.switched { HaForm::Switched } else { HaForm::Direct },
         further_vips: 0,
         nat: false,
+        flows: Flows::Ignored,
     }
 }
 
@@ -169,7 +170,7 @@ fn play(scenarios: &[&Scenario], order: &Order, options: &Options) -> Result<Exi
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
     if names.iter().any(|name| name == "all") {
-        return Ok(scenario::ALL.iter().collect());
+        return Ok(scenario::all().collect());
     }
     let find = |name: &String| {
         scenario::find(name).ok_or_else(|| {
@@ -180,7 +181,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
 }
 
 fn print_list() {
-    for scenario in scenario::ALL {
+    for scenario in scenario::all() {
         println!("{:<26} {:>8}  {}", scenario.name, interval(scenario), scenario.shows);
     }
 }

@@ -73,6 +73,7 @@ mod tests {
     use twinwall_core::config::Cable;
 
     use super::*;
+    use crate::product::Flows;
 
     #[test]
     fn every_step_changes_something_and_all_together_nothing() {
@@ -81,6 +82,7 @@ mod tests {
             cable: Cable::Direct,
             further_vips: 0,
             nat: false,
+            flows: Flows::Ignored,
             spare_vip: false,
             wan_watched: true,
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::result::{Line, Outcome, millis};
 use crate::scenario::Scenario;
 use crate::timeline::Source;
+use crate::traffic::connections::ConnectionsSeen;
 
 /// One line for one repetition.
 pub fn line(outcome: &Outcome) -> String {
@@ -39,6 +40,7 @@ pub fn figures(outcome: &Outcome) -> Vec<String> {
             groups.push(format!("last VIP {:.1} ms", millis(last)));
         }
     }
+    groups.extend(outcome.connections.as_ref().map(connections));
     let detected = outcome
         .detected_ms
         .map(|detected| format!("detected {detected:.1} ms  "))
@@ -60,6 +62,23 @@ pub fn figures(outcome: &Outcome) -> Vec<String> {
         groups.push(format!("{who} {:.3} CPU s/min {resident:.1} MiB", cost.cpu_s_per_min));
     }
     groups
+}
+
+/// What became of connections, in a line.
+pub fn connections(seen: &ConnectionsSeen) -> String {
+    let ftp = match seen.ftp {
+        Some(ftp) if ftp.works() => "  FTP goes on",
+        Some(_) => "  FTP does not go on",
+        None => "",
+    };
+    format!(
+        "connections {} alive, {} resumed, {} lost, longest pause {:.1} ms (floor {:.1}){ftp}",
+        seen.alive,
+        seen.resumed,
+        seen.lost,
+        millis(seen.longest_pause),
+        millis(seen.floor)
+    )
 }
 
 fn visitors(said: &serde_json::Value) -> String {

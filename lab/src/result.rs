@@ -14,6 +14,7 @@ use crate::product::Product;
 use crate::scenario::{Must, Scenario};
 use crate::timeline::{Entry, Source, role_changes};
 use crate::traffic::Measured;
+use crate::traffic::connections::ConnectionsSeen;
 use crate::traffic::usage::Usage;
 
 /// How a node tells that a beat of its peer did not come in time.
@@ -51,6 +52,8 @@ pub struct Outcome {
     pub fault_took_ms: f64,
     /// What the client saw; nothing without traffic.
     pub traffic: Option<Measured>,
+    /// What became of long-lived connections, where there were any.
+    pub connections: Option<ConnectionsSeen>,
     /// From the fault to the other gateway's first step towards the role.
     pub detected_ms: Option<f64>,
     /// From detection to the last VIP's first answer.
@@ -79,6 +82,8 @@ pub struct Gathered {
     pub fired: Fired,
     /// What the client saw.
     pub traffic: Option<Measured>,
+    /// What became of long-lived connections.
+    pub connections: Option<ConnectionsSeen>,
     /// What was said from the fault on.
     pub entries: Vec<Entry>,
     /// What the services used.
@@ -90,7 +95,8 @@ pub struct Gathered {
 impl Outcome {
     /// Judges what was gathered by what the scenario says must hold.
     pub fn new(scenario: &Scenario, gathered: Gathered) -> Outcome {
-        let Gathered { rep, product, active, fired, traffic, entries, cost, beside } = gathered;
+        let Gathered { rep, product, active, fired, traffic, connections, entries, cost, beside } =
+            gathered;
         let detected = detected(&entries, Source::node(1 - active)).map(|at| at.since(fired.at));
         let last_vip = traffic.as_ref().and_then(|seen| seen.per_vip_last);
         let after_detection =
@@ -105,6 +111,7 @@ impl Outcome {
             fault_at_ns: fired.at.as_nanos(),
             fault_took_ms: millis(fired.took),
             traffic,
+            connections,
             detected_ms: detected.map(millis),
             last_vip_after_detection_ms: after_detection.map(millis),
             role_changes: role_changes(&entries),
@@ -121,6 +128,9 @@ impl Outcome {
         let mut missed = Vec::new();
         if let Some(seen) = &self.traffic {
             judge_traffic(seen, must, &mut missed);
+        }
+        if let (Some(seen), Some(bound)) = (&self.connections, must.connections) {
+            judge_connections(seen, bound, &mut missed);
         }
         if must.role_stays && self.role_changes > 0 {
             missed.push(format!("{} role changes", self.role_changes));
@@ -176,6 +186,20 @@ fn judge_traffic(seen: &Measured, must: &Must, missed: &mut Vec<String>) {
     }
     if must.one_answers && !seen.two_answer.is_zero() {
         missed.push(format!("two nodes answer for {:.1} ms", millis(seen.two_answer)));
+    }
+}
+
+fn judge_connections(seen: &ConnectionsSeen, bound: Duration, missed: &mut Vec<String>) {
+    for kind in seen.kinds.iter().filter(|kind| kind.lost > 0) {
+        missed.push(format!("{} lost: {}", kind.lost, kind.kind.words()));
+    }
+    let net = seen.longest_pause.saturating_sub(seen.floor);
+    if net > bound {
+        let (net, bound) = (millis(net), millis(bound));
+        missed.push(format!("a connection paused {net:.1} ms over the floor, not {bound}"));
+    }
+    if let Some(ftp) = seen.ftp.filter(|ftp| !ftp.works()) {
+        missed.push(format!("FTP does not go on: {ftp:?}"));
     }
 }
 

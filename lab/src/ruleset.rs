@@ -2,7 +2,8 @@
 //! file, which begins by flushing everything, with `policy drop` in input and no
 //! rule for our heartbeats. Also the losses that a fault adds.
 
-use crate::product::Product;
+use crate::plan::{CLIENT_IP, PUBLISHED_PORT, WAN_VIP};
+use crate::product::{Product, conntrackd};
 use crate::topology::{Port, mac};
 
 /// Name of the table that loses packets; removed when the fault is undone.
@@ -19,8 +20,8 @@ pub fn administrator(product: Product, nat: bool) -> String {
     let forward = if nat {
         "    ct state established,related accept\n    iifname \"lan0\" oifname \"wan0\" accept\n"
     } else {
-        // A router between two networks of one owner: both may begin. Flows are not
-        // replicated at this stage, so a stateful rule would measure its absence.
+        // A router between two networks of one owner: both may begin, so that nothing
+        // depends on whether flows are replicated; [`stateful`] is for that.
         "    iifname { \"lan0\", \"wan0\" } oifname { \"lan0\", \"wan0\" } accept\n"
     };
     let translate = if nat {
@@ -36,6 +37,41 @@ pub fn administrator(product: Product, nat: bool) -> String {
          \x20   meta l4proto {{ icmp, ipv6-icmp }} accept\n    tcp dport 22 accept\n{vrrp}  }}\n\
          \x20 chain forward {{\n    type filter hook forward priority filter; policy drop;\n\
          \x20   ct state invalid drop\n{forward}  }}\n}}\n{translate}"
+    )
+}
+
+/// The packet filter of a gateway that lets only known flows through: the LAN may begin, the WAN
+/// may reach what is published, and FTP is read along. The text for `nft -f`.
+pub fn stateful(product: Product, nat: bool) -> String {
+    let others = match product {
+        Product::Twinwall => String::new(),
+        Product::Keepalived => format!(
+            "    ip protocol vrrp accept\n    iifname \"ha0\" udp dport {} accept\n",
+            conntrackd::PORT
+        ),
+    };
+    let translate = if nat {
+        format!(
+            "table ip nat {{\n  chain prerouting {{\n    type nat hook prerouting priority dstnat; policy accept;\n\
+             \x20   iifname \"wan0\" ip daddr {WAN_VIP} tcp dport {PUBLISHED_PORT} dnat to {CLIENT_IP}\n  }}\n\
+             \x20 chain postrouting {{\n    type nat hook postrouting priority srcnat; policy accept;\n\
+             \x20   ip saddr {{ 10.1.0.0/16, 10.64.0.0/16 }} oifname \"wan0\" snat to {WAN_VIP}\n  }}\n}}\n"
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "flush ruleset\n\
+         table inet filter {{\n  ct helper ftp {{\n    type \"ftp\" protocol tcp;\n  }}\n\
+         \x20 chain prerouting {{\n    type filter hook prerouting priority filter; policy accept;\n\
+         \x20   tcp dport 21 ct helper set \"ftp\"\n  }}\n\
+         \x20 chain input {{\n    type filter hook input priority filter; policy drop;\n\
+         \x20   ct state invalid drop\n    ct state established,related accept\n    iifname \"lo\" accept\n\
+         \x20   meta l4proto {{ icmp, ipv6-icmp }} accept\n    tcp dport 22 accept\n{others}  }}\n\
+         \x20 chain forward {{\n    type filter hook forward priority filter; policy drop;\n\
+         \x20   ct state invalid drop\n    ct state established,related accept\n\
+         \x20   iifname \"lan0\" oifname \"wan0\" accept\n\
+         \x20   iifname \"wan0\" oifname \"lan0\" tcp dport {PUBLISHED_PORT} accept\n  }}\n}}\n{translate}"
     )
 }
 

@@ -16,9 +16,12 @@ use crate::fault::{self, Fault};
 use crate::lab::{Form, Lab};
 use crate::plan;
 use crate::process::Running;
-use crate::product::Product;
+use crate::product::{Flows, Product};
+use crate::replica;
 use crate::result::{Gathered, Outcome};
 use crate::scenario::{Load, Scenario};
+use crate::traffic::connections::{ConnectionPlan, Connections};
+use crate::traffic::generator::Generator;
 use crate::traffic::usage::{Usage, usage};
 use crate::traffic::{Measured, ProbePlan, Probes, Side, TcpPlan, Window};
 
@@ -52,16 +55,7 @@ pub fn play(
         )));
     }
     let scenario = Scenario { observe: order.observe.unwrap_or(scenario.observe), ..*scenario };
-    let mut lab = Lab::build(Form {
-        product: order.product,
-        program: order.program.clone(),
-        twinwall: None,
-        consoles: scenario.consoles.then(|| beside(&order.program)).transpose()?,
-        interval: scenario.interval,
-        ha: scenario.ha,
-        further_vips: scenario.further_vips,
-        nat: scenario.nat,
-    })?;
+    let mut lab = Lab::build(form(&scenario, order.product, &order.program)?)?;
     let mut outcomes = Vec::new();
     for rep in 1..=order.reps {
         // The first repetition moves nothing that need not be moved.
@@ -76,6 +70,29 @@ pub fn play(
     Ok(outcomes)
 }
 
+/// The lab that a scenario is played in.
+///
+/// # Errors
+/// When it needs the command beside the guard's program and that is not there.
+pub fn form(scenario: &Scenario, product: Product, guard: &Path) -> Result<Form> {
+    Ok(Form {
+        product,
+        program: guard.to_owned(),
+        twinwall: None,
+        consoles: needs_agents(scenario, product).then(|| beside(guard)).transpose()?,
+        interval: scenario.interval,
+        ha: scenario.ha,
+        further_vips: scenario.further_vips,
+        nat: scenario.nat,
+        flows: scenario.flows,
+    })
+}
+
+/// Where an agent has to run beside each guard.
+fn needs_agents(scenario: &Scenario, product: Product) -> bool {
+    scenario.consoles || (scenario.flows != Flows::Ignored && product == Product::Twinwall)
+}
+
 /// The command beside the guard's program.
 pub fn beside(guard: &Path) -> Result<PathBuf> {
     let path = guard.with_file_name("twinwall");
@@ -88,6 +105,7 @@ pub fn beside(guard: &Path) -> Result<PathBuf> {
 /// One repetition on a lab that stands, with `active` serving.
 pub fn play_once(lab: &mut Lab, scenario: &Scenario, rep: u32, active: usize) -> Result<Outcome> {
     let probes = start_probes(lab, scenario)?;
+    let connections = start_connections(lab, scenario, active)?;
     // After a move both hosts and the new active learn their neighbours; that is no floor.
     thread::sleep(NEIGHBOURS_LEARNT);
     let quiet_from = clock::now();
@@ -106,15 +124,50 @@ pub fn play_once(lab: &mut Lab, scenario: &Scenario, rep: u32, active: usize) ->
         Some([first, second]) => Some([cost(first)?, cost(second)?]),
         None => None,
     };
+    let window = Window { quiet_from, fault: fired.at, until };
     let measure = |probes: Probes| -> Result<Measured> {
-        probes.measure(&Window { quiet_from, fault: fired.at, until }).doing("measure the traffic")
+        probes.measure(&window).doing("measure the traffic")
     };
-    let traffic = probes.map(measure).transpose()?;
-    let entries = lab.timeline.between(fired.at, until);
-    let gathered =
-        Gathered { rep, product: lab.form.product, active, fired, traffic, entries, cost, beside };
+    let gathered = Gathered {
+        rep,
+        product: lab.form.product,
+        active,
+        fired,
+        traffic: probes.map(measure).transpose()?,
+        connections: connections
+            .map(|mut all| all.measure(&window).doing("measure the connections"))
+            .transpose()?,
+        entries: lab.timeline.between(fired.at, until),
+        cost,
+        beside,
+    };
     Ok(Outcome::new(scenario, gathered))
 }
+
+/// Opens the connections; once the passive knows them and the flows that are to be present, the
+/// fault may come.
+fn start_connections(lab: &Lab, scenario: &Scenario, active: usize) -> Result<Option<Connections>> {
+    if scenario.load != Load::Connections {
+        return Ok(None);
+    }
+    if scenario.present > 0 {
+        let mut generator = Generator::open(&lab.hosts()).doing("open the generator of flows")?;
+        // Those of the run before are known to the gateway that serves now.
+        let there = replica::in_kernel(&lab.gateways[active])?;
+        generator.skip(u32::try_from(there).unwrap_or(u32::MAX));
+        replica::fill(lab, &mut generator, active, scenario.present)?;
+    }
+    let longest = scenario.warm_up + scenario.observe + MARGIN_OF_LOGS + FLOWS_WITHIN;
+    let plan = ConnectionPlan::usual(scenario.nat, longest);
+    let connections = Connections::start(&plan, &lab.hosts()).doing("open the connections")?;
+    if scenario.flows.are_told() {
+        replica::await_complete(lab, active, scenario.present, FLOWS_WITHIN)?;
+    }
+    Ok(Some(connections))
+}
+
+/// The passive knows all flows within this, after a start with many.
+const FLOWS_WITHIN: Duration = Duration::from_secs(60);
 
 /// What the rest of the active noticed of its console's trouble, and what the visitors did.
 fn end(lab: &mut Lab, watching: Watching, active: usize) -> Result<Beside> {
@@ -137,13 +190,14 @@ fn watch(lab: &mut Lab, scenario: &Scenario, from: Moment, active: usize) {
 
 fn start_probes(lab: &Lab, scenario: &Scenario) -> Result<Option<Probes>> {
     let mut probes = ProbePlan {
-        longest: scenario.warm_up + scenario.observe + MARGIN_OF_LOGS,
+        longest: scenario.warm_up + scenario.observe + MARGIN_OF_LOGS + FLOWS_WITHIN,
         ..ProbePlan::default()
     };
     probes.resolve.extend([(Side::Server, plan::WAN_VIP), (Side::Server, plan::WAN_VIP6)]);
     match scenario.load {
         Load::Silence => return Ok(None),
         Load::Usual => {}
+        Load::Connections => probes.tcp = None,
         Load::Fast => probes.rate_per_s = 5_000,
         Load::EveryVip => {
             let first = std::iter::once(plan::LAN_VIP);

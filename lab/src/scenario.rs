@@ -1,11 +1,13 @@
 //! The named scenarios: what is built, what befalls it, what must hold. Data only;
 //! [`crate::run`] plays them. Names and figures are those of the project's promises.
 
+mod flows;
+
 use std::time::Duration;
 
 use crate::fault::{At, Fault, Who};
 use crate::lab::HaForm;
-use crate::product::Product;
+use crate::product::{Flows, Product};
 use crate::ruleset::Lossy;
 use crate::topology::Port;
 
@@ -20,6 +22,8 @@ pub enum Load {
     Fast,
     /// As usual, and every VIP is asked for in turn.
     EveryVip,
+    /// As usual, with connections of every kind instead of the usual ones.
+    Connections,
 }
 
 /// What must hold, as seen from the client and over the probes' own floor.
@@ -46,6 +50,8 @@ pub struct Must {
     pub beat_late: Option<Duration>,
     /// Beside a console in trouble: the active's agent answers each question within this.
     pub agent_answers: Option<Duration>,
+    /// Every connection goes on, and none pauses for longer.
+    pub connections: Option<Duration>,
 }
 
 /// One scenario.
@@ -63,6 +69,10 @@ pub struct Scenario {
     pub further_vips: u16,
     /// Whether the LAN is hidden behind the WAN VIP.
     pub nat: bool,
+    /// Whether flows are known, and told; agents run beside the guards where they are.
+    pub flows: Flows,
+    /// Flows that are there before the fault.
+    pub present: u64,
     /// What is sent.
     pub load: Load,
     /// Quiet time before the fault; the floor is measured here.
@@ -94,6 +104,7 @@ const NOTHING: Must = Must {
     resident: None,
     beat_late: None,
     agent_answers: None,
+    connections: None,
 };
 
 const UNDISTURBED: Must = Must { no_loss: true, role_stays: true, ..NOTHING };
@@ -105,6 +116,8 @@ const BASE: Scenario = Scenario {
     ha: HaForm::Direct,
     further_vips: 0,
     nat: false,
+    flows: Flows::Ignored,
+    present: 0,
     load: Load::Usual,
     warm_up: ms(2000),
     fault: Fault::Nothing,
@@ -183,8 +196,8 @@ const fn console(name: &'static str, shows: &'static str, fault: Fault) -> Scena
     }
 }
 
-/// All of them, in the order in which `--list` shows them.
-pub const ALL: &[Scenario] = &[
+/// All but those about flows, in the order in which `--list` shows them.
+pub const PLAIN: &[Scenario] = &[
     power_loss("power-loss-direct-1s", HaForm::Direct, 1000, 25),
     power_loss("power-loss-direct-100ms", HaForm::Direct, 100, 25),
     power_loss("power-loss-switch-100ms", HaForm::Switched, 100, 310),
@@ -303,9 +316,14 @@ pub const ALL: &[Scenario] = &[
     Scenario { name: "quiet", shows: "nothing happens: the floor", must: UNDISTURBED, ..BASE },
 ];
 
+/// All of them, in the order in which `--list` shows them.
+pub fn all() -> impl Iterator<Item = &'static Scenario> + Clone {
+    PLAIN.iter().chain(flows::ALL)
+}
+
 /// The scenario of this name.
 pub fn find(name: &str) -> Option<&'static Scenario> {
-    ALL.iter().find(|scenario| scenario.name == name)
+    all().find(|scenario| scenario.name == name)
 }
 
 #[cfg(test)]
@@ -314,19 +332,19 @@ mod tests {
 
     #[test]
     fn names_are_distinct_and_speak() {
-        let mut names: Vec<&str> = ALL.iter().map(|scenario| scenario.name).collect();
+        let mut names: Vec<&str> = all().map(|scenario| scenario.name).collect();
         assert!(names.iter().all(|name| !name.is_empty()));
-        assert!(ALL.iter().all(|scenario| !scenario.shows.is_empty()));
+        assert!(all().all(|scenario| !scenario.shows.is_empty()));
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), ALL.len());
+        assert_eq!(names.len(), all().count());
     }
 
     #[test]
     fn a_cable_that_is_cut_in_the_middle_can_be() {
         let cuts = |fault| matches!(fault, Fault::HaCut | Fault::LanAndHaCut);
         assert!(
-            ALL.iter()
+            all()
                 .filter(|scenario| cuts(scenario.fault))
                 .all(|scenario| scenario.ha != HaForm::Direct)
         );

@@ -1,5 +1,5 @@
 //! The lab as a program: what it plays, prints and answers to wrong orders. Needs
-//! root and keepalived (`cargo xtask setup`).
+//! root, keepalived and conntrackd (`cargo xtask setup`).
 
 use std::process::{Command, Output};
 
@@ -16,7 +16,10 @@ fn text(bytes: &[u8]) -> String {
 
 /// The one JSON line that a played repetition prints.
 fn played(arguments: &[&str]) -> serde_json::Value {
-    let mut all = vec!["--product", "keepalived", "--json", "--reps", "1", "--observe", "1.5"];
+    let mut all = vec!["--product", "keepalived", "--json", "--reps", "1"];
+    if !arguments.contains(&"--observe") {
+        all.extend(["--observe", "1.5"]);
+    }
     all.extend(arguments);
     let output = lab(&all);
     let line = text(&output.stdout);
@@ -43,6 +46,19 @@ fn a_power_loss_is_quick_to_inject_and_is_seen_by_the_client() {
     assert_eq!(outcome["role_changes"], 1, "{outcome}");
     let first = &outcome["events"][0];
     assert_eq!((first["source"].as_str(), first["at_ms"].as_f64()), (Some("lab"), Some(0.0)));
+}
+
+#[test]
+fn connections_of_every_kind_live_through_a_failover_that_commits_them() {
+    let outcome = played(&["--scenario", "flows-power-loss-nat", "--observe", "4"]);
+    let seen = &outcome["connections"];
+    assert_eq!(seen["lost"], 0, "{outcome}");
+    let going_on = seen["alive"].as_u64().zip(seen["resumed"].as_u64());
+    assert_eq!(going_on.map(|(alive, resumed)| alive + resumed), Some(21), "{seen}");
+    let pause = seen["longest_pause_ms"].as_f64().expect("a number");
+    // Three advert intervals pass before anybody takes over.
+    assert!((150.0..3000.0).contains(&pause), "{pause} ms");
+    assert_eq!(seen["kinds"].as_array().map(Vec::len), Some(7), "{seen}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome, fail};
 use crate::shell;
 
 /// A program that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 36] = [
+const NEEDED: [(&str, &str); 37] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("ping", "iputils-ping"),
@@ -20,6 +20,7 @@ const NEEDED: [(&str, &str); 36] = [
     ("ps", "procps"),
     ("unshare", "util-linux"),
     ("keepalived", "keepalived"),
+    ("conntrackd", "conntrackd"),
     ("rsync", "rsync"),
     ("csync2", "csync2"),
     ("lsyncd", "lsyncd"),
@@ -53,7 +54,7 @@ const NEEDED: [(&str, &str); 36] = [
 ];
 
 /// What is there only to be compared with.
-const COMPARED: [&str; 4] = ["keepalived", "rsync", "csync2", "lsyncd"];
+const COMPARED: [&str; 5] = ["keepalived", "conntrackd", "rsync", "csync2", "lsyncd"];
 
 /// Where Debian 12 has Suricata: not in its main archive, only in its backports. Asked in
 /// these two calls of apt-get, and never written into the machine's own lists.

@@ -50,11 +50,12 @@ pub(super) fn run(lab: &mut Lab, active: usize) -> Result<()> {
         active,
         fired,
         traffic: Some(pulse.of_fault(fired.at, until)?),
+        connections: Some(pulse.connections(fired.at, until)),
         entries: lab.timeline.between(fired.at, until),
         cost: None,
         beside: None,
     };
-    let scenario = Scenario { fault, must: Must::default(), ..crate::scenario::ALL[0] };
+    let scenario = Scenario { fault, must: Must::default(), ..crate::scenario::PLAIN[0] };
     let outcome = Outcome::new(&scenario, gathered);
     report::figures(&outcome).iter().for_each(|line| println!("{line}"));
     print!("{}", report::events(&outcome.events, LINES_SHOWN));

@@ -37,8 +37,10 @@ fn set_up(lab: &mut Lab) -> Result<()> {
     })?;
     let seen = pulse.of_fault(begun, clock::now())?;
     println!(
-        "\nmeanwhile the client sent {} packets, {} lost; connections broken: {}",
-        seen.sent, seen.lost, seen.tcp_broken
+        "\nmeanwhile the client sent {} packets, {} lost; connections lost: {}",
+        seen.sent,
+        seen.lost,
+        pulse.connections(begun, clock::now()).lost
     );
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::lab::Lab;
 use crate::plan;
 use crate::product::Seen;
 use crate::product::guard::Client;
+use crate::traffic::connections::ConnectionsSeen;
 
 /// Cells of the strip: more than any terminal is wide.
 const STRIP: usize = 400;
@@ -46,6 +47,8 @@ pub(super) struct Picture {
     pub(super) owner: Option<usize>,
     /// How the configuration of both stands; empty where nobody keeps it alike.
     pub(super) configuration: String,
+    /// What becomes of long-lived connections, since the last fault that is watched.
+    pub(super) connections: Option<ConnectionsSeen>,
     pub(super) strip: VecDeque<Cell>,
     pub(super) sent: u64,
     pub(super) lost: u64,

@@ -130,6 +130,8 @@ impl Session<'_> {
         self.picture.nodes = picture::nodes(self.lab, &self.asked);
         let (cells, owner) = self.pulse.read()?;
         self.picture.add(cells, owner);
+        let since = self.watched.as_ref().map(|watched| watched.fired.at);
+        self.picture.connections = Some(self.pulse.connections_now(since));
         if self.lab.form.twinwall.is_some() {
             self.picture.configuration = self.configuration.latest();
         }
@@ -209,12 +211,13 @@ impl Session<'_> {
             active: watched.active,
             fired: watched.fired,
             traffic: Some(traffic),
+            connections: Some(self.pulse.connections(watched.fired.at, watched.until)),
             entries: self.lab.timeline.between(watched.fired.at, watched.until),
             cost: None,
             beside: None,
         };
         let scenario =
-            Scenario { fault: watched.fault, must: Must::default(), ..crate::scenario::ALL[0] };
+            Scenario { fault: watched.fault, must: Must::default(), ..crate::scenario::PLAIN[0] };
         let outcome = Outcome::new(&scenario, gathered);
         self.picture.doing = outcome.fault.clone();
         self.picture.report = report::figures(&outcome);

@@ -4,6 +4,8 @@ use super::keys::KEYS;
 use super::picture::{NodePicture, Picture};
 use super::pulse::Cell;
 use crate::plan;
+use crate::result::millis;
+use crate::traffic::connections::ConnectionsSeen;
 
 const RESET: &str = "\x1b[0m";
 const BOLD: &str = "\x1b[1m";
@@ -34,6 +36,7 @@ pub(super) fn screen(picture: &Picture, columns: usize, rows: usize) -> String {
         picture.sent, picture.lost
     ));
     lines.push(strip(picture, columns));
+    lines.extend(picture.connections.as_ref().map(connections));
     lines.push(String::new());
     lines.extend(help(columns));
     lines.push(String::new());
@@ -108,6 +111,21 @@ fn owner(picture: &Picture) -> String {
     }
 }
 
+/// How long-lived connections fare.
+fn connections(seen: &ConnectionsSeen) -> String {
+    let count = |count: usize, colour: &str, word: &str| {
+        let colour = if count == 0 { DIM } else { colour };
+        format!("{colour}{count} {word}{RESET}")
+    };
+    format!(
+        "connections: {}, {}, {}   longest pause {:.0} ms",
+        count(seen.alive, GREEN, "alive"),
+        count(seen.resumed, YELLOW, "resumed"),
+        count(seen.lost, RED, "lost"),
+        millis(seen.longest_pause)
+    )
+}
+
 fn strip(picture: &Picture, columns: usize) -> String {
     let cells = picture.strip.len().min(columns.saturating_sub(1));
     let newest = picture.strip.iter().skip(picture.strip.len() - cells);
@@ -169,6 +187,8 @@ fn clipped(line: &str, columns: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn plain(text: &str) -> String {
@@ -196,6 +216,15 @@ mod tests {
         let mut picture =
             Picture { nodes: [node("gw-a", true), node("gw-b", false)], ..Picture::default() };
         let cell = |lost, two_answer| Cell { sent: 10, lost, two_answer };
+        picture.connections = Some(ConnectionsSeen {
+            alive: 5,
+            resumed: 3,
+            lost: 0,
+            longest_pause: Duration::from_millis(34),
+            floor: Duration::ZERO,
+            kinds: Vec::new(),
+            ftp: None,
+        });
         picture.add(vec![cell(0, false), cell(3, false), cell(10, false), cell(0, true)], Some(0));
         picture
     }
@@ -206,6 +235,7 @@ mod tests {
         assert!(text.contains("10.1.0.1 answers from gw-a"));
         assert!(text.contains("sent 40 packets, 13 lost"));
         assert!(text.contains("·▒█!"));
+        assert!(text.contains("connections: 5 alive, 3 resumed, 0 lost   longest pause 34 ms"));
         assert!(text.contains("○ wan0╳"), "{text}");
     }
 

@@ -16,7 +16,7 @@ use twinwall_core::note::What;
 
 use crate::error::{Doing, LabError, Result};
 use crate::plan;
-use crate::product::{Seen, Settings};
+use crate::product::{Flows, Seen, Settings};
 use crate::timeline::{Entry, Source, Timeline};
 
 /// How long a guard may take to answer; one that hangs must not hang the lab.
@@ -48,6 +48,9 @@ fn pair_toml(settings: &Settings) -> String {
         plan::HA,
         cable(settings.cable),
     );
+    if settings.flows == Flows::Alone {
+        text += "\n[flows]\nreplicate = false\n";
+    }
     for Carried { name, watch, own: [primary, secondary], vips } in carried(settings) {
         // Writing to a String cannot fail.
         let _ = write!(
@@ -243,6 +246,7 @@ mod tests {
             cable: Cable::Direct,
             further_vips: 999,
             nat: false,
+            flows: Flows::Ignored,
             spare_vip: false,
             wan_watched: true,
         };

@@ -13,23 +13,35 @@ use twinwall_core::beat::RoleWord;
 
 use crate::clock;
 use crate::plan;
-use crate::product::Settings;
+use crate::product::{Settings, conntrackd};
 use crate::timeline::{Entry, Source, Timeline};
 
 /// The instance whose changes stand for the whole sync group.
 const INSTANCE: &str = "(VI_LAN)";
 
+/// What a sync group calls when its role changes, where conntrackd runs beside it.
+fn notices(tree: &Path, settings: &Settings) -> String {
+    if !settings.flows.are_told() {
+        return String::new();
+    }
+    let script = conntrackd::script_file(tree);
+    [("master", "primary"), ("backup", "backup"), ("fault", "fault")]
+        .map(|(state, role)| format!("  notify_{state} \"{} {role}\"\n", script.display()))
+        .concat()
+}
+
 /// The text of keepalived.conf.
-pub fn config(node: usize, settings: &Settings) -> String {
+pub fn config(node: usize, tree: &Path, settings: &Settings) -> String {
     let lan_prefix = plan::lan_prefix(settings.further_vips);
     let name = [plan::GATEWAY_A, plan::GATEWAY_B][node];
     // With many VIPs a takeover needs more than keepalived's own limit of 10 ms, and
     // the kernel would kill it.
     let mut text = format!(
-        "global_defs {{\n  router_id {name}\n  vrrp_rt_priority 50\n  vrrp_rlimit_rttime 5000000\n\
+        "global_defs {{\n  router_id {name}\n  script_user root\n  vrrp_rt_priority 50\n  vrrp_rlimit_rttime 5000000\n\
          \x20 vrrp_no_swap\n\
          \x20 vrrp_garp_master_delay 1\n  vrrp_garp_master_repeat 2\n}}\n\
-         vrrp_sync_group PAIR {{\n  group {{\n    VI_LAN\n    VI_WAN\n  }}\n}}\n"
+         vrrp_sync_group PAIR {{\n  group {{\n    VI_LAN\n    VI_WAN\n  }}\n{}}}\n",
+        notices(tree, settings)
     );
     // An advert has room for few addresses: all but the first are left out of it.
     let mut further = format!("    {}/64\n", plan::LAN_VIP6);

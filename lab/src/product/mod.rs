@@ -1,6 +1,8 @@
-//! What runs on the gateways: twinwall's guard, or keepalived for comparison.
+//! What runs on the gateways: twinwall's guard, or keepalived for comparison, each with what
+//! replicates flows beside it where that is wanted.
 //! A closed list of two; each has its files, its start and its way to tell its role.
 
+pub mod conntrackd;
 pub mod guard;
 pub mod keepalived;
 
@@ -29,6 +31,31 @@ impl Product {
     }
 }
 
+/// Whether the gateways know flows, and whether the passive is told of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flows {
+    /// The packet filter lets both sides begin: nothing depends on a flow being known.
+    Ignored,
+    /// Only flows that are known pass, and nobody tells the passive of them.
+    Alone,
+    /// The passive is told: by twinwall's agents, or by conntrackd with an external cache, as its
+    /// manual advises.
+    Replicated,
+    /// The same with conntrackd writing straight into the passive's kernel.
+    Injected,
+}
+
+impl Flows {
+    /// Whether the passive is told of flows.
+    pub const fn are_told(self) -> bool {
+        match self {
+            Flows::Ignored | Flows::Alone => false,
+            Flows::Replicated | Flows::Injected => true,
+        }
+    }
+}
+
 /// How the pair is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -40,6 +67,8 @@ pub struct Settings {
     pub further_vips: u16,
     /// Whether the LAN is hidden behind the WAN VIP.
     pub nat: bool,
+    /// Whether flows are known, and told.
+    pub flows: Flows,
     /// Whether the LAN carries [`plan::SPARE_VIP`](crate::plan::SPARE_VIP) too.
     pub spare_vip: bool,
     /// Whether the WAN interface is watched.

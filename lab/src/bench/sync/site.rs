@@ -15,7 +15,7 @@ use crate::error::{Doing, LabError, Result};
 use crate::lab::{Form, HaForm, Lab};
 use crate::mount;
 use crate::process::Running;
-use crate::product::Product;
+use crate::product::{Flows, Product};
 
 /// Own addresses of the HA ports, which twinwall does not need and the others do.
 const HA: [&str; 2] = ["10.255.0.1", "10.255.0.2"];
@@ -57,6 +57,7 @@ impl Site {
             ha: HaForm::Direct,
             further_vips: 0,
             nat: false,
+            flows: Flows::Ignored,
         };
         let lab = Lab::assemble(form)?;
         let mut site =

@@ -17,7 +17,7 @@ use twinwall_core::time::Moment;
 use twinwall_lab::clock::now;
 use twinwall_lab::lab::{Form, HaForm, Lab};
 use twinwall_lab::process::signal_all;
-use twinwall_lab::product::Product;
+use twinwall_lab::product::{Flows, Product};
 use twinwall_lab::timeline::{Entry, Source, role_changes};
 use twinwall_lab::worker::Worker;
 use twinwall_lab::{plan, wait};
@@ -85,6 +85,7 @@ impl Pair {
             ha,
             further_vips: 0,
             nat: false,
+            flows: Flows::Ignored,
         };
         Pair { lab: Lab::assemble(form).unwrap() }
     }
