@@ -34,6 +34,11 @@ pub fn outer_pid() -> Option<u32> {
     OUTER_PID.get().copied()
 }
 
+/// Whether this process is the inner one.
+pub fn is_inside() -> bool {
+    env::var_os(LIFELINE).is_some()
+}
+
 /// Which side of the border this process is on.
 pub enum Side {
     /// The outer process has run the inner one to its end; leave with this code.

@@ -27,7 +27,8 @@ cargo xtask COMMAND
   test                   build, simulate 1,000 seeds, run every test (root)
   lab [ARGUMENTS]        two gateways on this machine, with traffic (root); `lab --help`
   bench [ARGUMENTS]      measure, as `bench failover --against keepalived` or
-                         `bench sync --against rsync,csync2,lsyncd`, or `bench console` (root)
+                         `bench sync --against rsync,csync2,lsyncd`, `bench console`, or
+                         `bench flows --against conntrackd` (root)
   sim --seeds N          simulate pairs over a faulty network; `--seed S` replays one
   package                build the Debian package
   machines [NAME…]       its tests on two machines that boot Debian's systemd (root)

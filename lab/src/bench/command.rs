@@ -1,4 +1,4 @@
-//! `bench failover --against keepalived`, `bench sync` and `bench console`: options and output. Called by the
+//! `bench failover --against keepalived`, `bench sync`, `bench flows` and `bench console`: options and output. Called by the
 //! lab's program, which finds the guard.
 
 use std::fs;
@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, ValueEnum};
 
 use super::console::command::ConsoleOptions;
+use super::flows::command::FlowsOptions;
 use super::run::{Benchmark, Wanted, run};
 use super::sync::command::SyncOptions;
-use super::{console, sync, table};
+use super::{console, flows, sync, table};
 use crate::error::{Doing, LabError, Result};
 use crate::isolate::{self, Side};
 
@@ -23,6 +24,8 @@ enum What {
     Failover(Options),
     /// The configuration of a gateway brought to the other one.
     Sync(SyncOptions),
+    /// Connections through a failover, and what it costs that the passive knows them.
+    Flows(FlowsOptions),
     /// What pages cost while people look, and a failover meanwhile.
     Console(ConsoleOptions),
 }
@@ -69,6 +72,7 @@ pub fn command(
     let name = "twinwall-lab bench".to_owned();
     match What::parse_from(std::iter::once(name).chain(arguments)) {
         What::Sync(options) => sync::command::command(options, find_guard(None)?),
+        What::Flows(options) => flows::command::command(options, find_guard(None)?),
         What::Console(options) => console::command::command(options, find_guard(None)?),
         What::Failover(options) => failover(options, find_guard),
     }

@@ -17,6 +17,8 @@ pub enum Unit {
     CpuSecondsPerMinute,
     /// Mebibytes.
     Mebibytes,
+    /// Flows a second.
+    FlowsPerSecond,
 }
 
 /// All repetitions of one figure, in the order in which they were measured.
@@ -74,7 +76,7 @@ impl Figures {
 /// A figure with the digits that mean something.
 pub fn number(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::Packets | Unit::Times => format!("{value:.0}"),
+        Unit::Packets | Unit::Times | Unit::FlowsPerSecond => format!("{value:.0}"),
         Unit::CpuSecondsPerMinute => format!("{value:.3}"),
         Unit::Millis | Unit::Mebibytes if value.abs() < 9.95 => format!("{value:.1}"),
         Unit::Millis | Unit::Mebibytes => format!("{value:.0}"),

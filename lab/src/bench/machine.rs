@@ -71,7 +71,7 @@ fn field(text: &str, name: &str) -> Option<String> {
 }
 
 /// First line that a program prints; keepalived prints its version to stderr.
-fn first_line(program: &str, arguments: &[&str]) -> String {
+pub(super) fn first_line(program: &str, arguments: &[&str]) -> String {
     let run = Command::new(program).args(arguments).output();
     let Some(output) = run.ok().filter(|output| output.status.success()) else {
         return unknown();

@@ -250,7 +250,7 @@ fn note(benchmark: &mut Benchmark, played: &mut Played, outcome: &Outcome) {
 
 /// Why a repetition cannot be counted, whatever it shows. A steady state is never
 /// set aside: what happened in its minute is what it is about.
-fn set_aside(play: Play, outcome: &Outcome) -> Option<String> {
+pub(super) fn set_aside(play: Play, outcome: &Outcome) -> Option<String> {
     let seen = outcome.traffic.as_ref().filter(|_| play == Play::Often)?;
     let before: u32 = seen.streams.iter().map(|stream| stream.lost_before).sum();
     if before > 0 {

@@ -1,0 +1,138 @@
+//! Everything anew: how long until the passive has all flows again after its agent or conntrackd
+//! was killed, and after it lost its table as well; and what so many flows take in memory.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::load::Site;
+use super::rows::{Row, Target};
+use super::{Benchmark, Contender, Section, Wanted};
+use crate::bench::figures::Unit;
+use crate::error::{Doing, LabError, Result};
+use crate::product::{Flows, Product};
+use crate::replica;
+use crate::traffic::usage::Snapshot;
+
+/// How many flows are there.
+const SIZES: [u64; 2] = [100_000, 1_000_000];
+/// They are begun at this rate; a million of them must not take an hour.
+const FILL_RATE: u32 = 15_000;
+/// All of them get there within this, or it is said that they do not.
+const WITHIN: Duration = Duration::from_secs(120);
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// An agent that ran this long is started again at once by `twinwall run`.
+const STEADY: Duration = Duration::from_secs(11);
+const TOLD: &str = "TCP connections that stand. Time runs from the kill of the process on the \
+    passive, which is started again at once, until the passive has every flow again: conntrackd by \
+    its cache's count, twinwall by its agent's word that both nodes have the same. *Missing meanwhile* is the most flows that a takeover in that time would have lost. *From nothing*: \
+    the passive's kernel table is flushed as well, and time runs until its kernel (conntrackd: its \
+    external cache) holds all. Memory is what is resident of conntrackd or of the agent.";
+
+struct Rows {
+    resync: Row,
+    missing: Row,
+    nothing: Row,
+    active: Row,
+    passive: Row,
+}
+
+/// Measures all contenders with each number of flows.
+pub(super) fn run(benchmark: &mut Benchmark, wanted: &Wanted) -> Result<()> {
+    let mut all = Vec::new();
+    let sizes = if wanted.quick { &SIZES[..1] } else { &SIZES };
+    for size in sizes {
+        let words = if *size == SIZES[0] { "100,000 flows" } else { "1,000,000 flows" };
+        let half = Target::ShareOfTheirs(0.5);
+        let row = |what: &str, unit, target| Row::new(format!("{words}: {what}"), unit, target);
+        let mut rows = Rows {
+            resync: row("restart, ms", Unit::Millis, half),
+            missing: row("flows missing meanwhile", Unit::Times, Target::Shown),
+            nothing: row("restart from nothing, ms", Unit::Millis, Target::Shown),
+            active: row("memory on the active, MiB", Unit::Mebibytes, Target::Shown),
+            passive: row("memory on the passive, MiB", Unit::Mebibytes, Target::Shown),
+        };
+        for who in wanted.contenders() {
+            if let Err(cause) = measure(&mut rows, wanted, who, *size) {
+                benchmark.failed(who, words, cause);
+            }
+        }
+        all.extend([rows.resync, rows.missing, rows.nothing, rows.active, rows.passive]);
+    }
+    benchmark.sections.push(Section { title: "After a restart", told: TOLD, rows: all });
+    Ok(())
+}
+
+fn measure(rows: &mut Rows, wanted: &Wanted, who: Contender, size: u64) -> Result<()> {
+    let mut site = Site::build(wanted, who.product(), who.flows())?;
+    let Site { lab, generator, active } = &mut site;
+    replica::fill_at(lab, generator, *active, size, FILL_RATE)?;
+    replica::await_complete(lab, *active, size, WITHIN)?;
+    // What the filling took is given back.
+    thread::sleep(Duration::from_secs(2));
+    for (node, row) in [(*active, &mut rows.active), (1 - *active, &mut rows.passive)] {
+        let pid = replica::process(&lab.gateways[node]);
+        let gone = || LabError::Usage("nothing replicates flows there".to_owned());
+        let taken = Snapshot::take(pid.ok_or_else(gone)?).doing("read what a process takes")?;
+        row.of(who).add(taken.resident_bytes() as f64 / f64::from(1 << 20));
+    }
+    for _ in 0..wanted.reps {
+        // What conntrackd injects stays in the kernel: nothing shows when it has caught up.
+        if who != Contender::Injecting {
+            let (took, missing) = again(&mut site, size, false)?;
+            eprintln!("  {}: {size} flows again after {took:.0?}, {missing} missing", who.name());
+            rows.missing.of(who).add(missing as f64);
+            rows.resync.of(who).add(took.as_secs_f64() * 1e3);
+        }
+        let (took, _) = again(&mut site, size, true)?;
+        eprintln!("  {}: {size} flows from nothing after {took:.0?}", who.name());
+        rows.nothing.of(who).add(took.as_secs_f64() * 1e3);
+    }
+    Ok(())
+}
+
+/// Kills what replicates on the passive; how long until it has everything again, and how many
+/// flows a takeover would have lost meanwhile.
+fn again(site: &mut Site, size: u64, flushed: bool) -> Result<(Duration, u64)> {
+    let passive = 1 - site.active;
+    let ours = site.lab.form.product == Product::Twinwall;
+    if ours {
+        thread::sleep(STEADY);
+    }
+    if flushed {
+        let worker = &site.lab.gateways[passive].machine.worker;
+        worker.command("conntrack", &["--flush"], String::new())?;
+    }
+    let begun = Instant::now();
+    replica::restart(&mut site.lab.gateways[passive])?;
+    // A cache dies with its process.
+    let cached = !ours && site.lab.form.flows == Flows::Replicated;
+    let mut least = if cached { 0 } else { size };
+    loop {
+        let passed = begun.elapsed();
+        // While a process starts again it does not answer, and nothing is complete.
+        least = least.min(replica::held(&site.lab, passive).unwrap_or(least));
+        if (!ours || is_anew(site, passed)) && replica::is_complete(&site.lab, site.active, size) {
+            return Ok((begun.elapsed(), size - least));
+        }
+        if passed > WITHIN {
+            let seen = replica::view(&site.lab.gateways[passive]);
+            return Err(LabError::Late {
+                waiting_for: "all flows on the passive again".to_owned(),
+                bound: WITHIN,
+                seen: format!("{} of {size}; {seen:?}", replica::held(&site.lab, passive)?),
+            });
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Whether the agent that was started after the kill says that it has everything.
+fn is_anew(site: &Site, passed: Duration) -> bool {
+    let Ok(seen) = replica::view(&site.lab.gateways[1 - site.active]) else { return false };
+    let since = seen["since_s"].as_f64();
+    let percent = seen["complete_percent"].as_f64();
+    seen["part"] == "mirror"
+        && since.is_some_and(|since| since <= passed.as_secs_f64())
+        && percent.is_some_and(|percent| percent >= 100.0)
+}
