@@ -196,7 +196,10 @@ fn cost(rows: &mut Rows, wanted: &Wanted, who: Contender) -> Result<f64> {
                 who.name(),
                 spent.machine
             );
-            rows.machine[index].of(who).add(spent.machine - nothing);
+            // A machine that others use says nothing of what we cost it.
+            if others <= OTHERS {
+                rows.machine[index].of(who).add(spent.machine - nothing);
+            }
             rows.both[index].of(who).add(active + passive);
             rows.active[index].of(who).add(active);
             rows.passive[index].of(who).add(passive);
