@@ -65,6 +65,10 @@ pub struct Fitness {
     /// move goes to it.
     #[serde(default)]
     pub unready: bool,
+    /// Not all connections that the other node carries are here yet: a planned move
+    /// to the node waits for them, for a time.
+    #[serde(default)]
+    pub behind: bool,
 }
 
 impl Fitness {

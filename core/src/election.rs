@@ -34,6 +34,8 @@ pub(crate) struct View<'a> {
     pub(crate) leaving: bool,
     pub(crate) switchover: bool,
     pub(crate) failback: bool,
+    /// A planned move is due and waits for the peer's connections.
+    pub(crate) waits: bool,
 }
 
 /// Who should serve.
@@ -97,8 +99,12 @@ fn elect_serving(view: &View<'_>) -> Verdict {
         return Verdict::HandOver(Reason::PeerHasMoreLinks);
     }
     if view.peer_links == view.own.links() {
-        if let Some(reason) = objection(view.own) {
+        let maintenance = view.own.maintenance && !view.waits;
+        if let Some(reason) = objection(Fitness { maintenance, ..view.own }) {
             return Verdict::HandOver(reason);
+        }
+        if view.waits {
+            return Verdict::Serve(Reason::AwaitsConnections);
         }
         if view.switchover && view.said.is_some_and(|said| !said.fitness.unready) {
             return Verdict::HandOver(Reason::Switchover);

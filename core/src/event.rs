@@ -149,7 +149,8 @@ pub enum Applied {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fact {
-    /// Name of the check, at most 32 bytes of `[a-z0-9._-]`. `synchronised` is the agent's.
+    /// Name of the check, at most 32 bytes of `[a-z0-9._-]`. `synchronised` and `flows` are
+    /// the agent's; `flows` holds up planned moves only.
     pub name: String,
     /// Whether the check is content.
     pub good: bool,

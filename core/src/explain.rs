@@ -188,6 +188,9 @@ fn peer_fitness(fitness: Fitness) -> String {
         [] if fitness.unready => format!(
             "It counts itself able to serve in need, with {links}; a planned move to it must wait for its own addresses."
         ),
+        [] if fitness.behind => format!(
+            "It counts itself able to serve in need, with {links}; a planned move to it waits until it has all connections."
+        ),
         [] => format!("It counts itself able to serve, with {links}."),
         objections => {
             format!("It counts itself unable to serve ({}), with {links}.", objections.join(", "))

@@ -20,6 +20,9 @@ use crate::time::Moment;
 pub(crate) const MAX_FACTS: usize = 64;
 /// The agent's fact that says whether this node was ever synchronised.
 pub(crate) const SYNCHRONISED: &str = "synchronised";
+/// The agent's fact that says whether the connections of the active are all here. A node
+/// that says no is as able as before: only planned moves to it wait, for a time.
+pub(crate) const FLOWS: &str = "flows";
 /// Losses of carrier remembered of one interface.
 const MAX_FLAPS: usize = 16;
 
@@ -133,8 +136,10 @@ impl Health {
         let held = Held { good: fact.good, reason: fact.reason.clone(), until: now + fact.holds };
         let before = self.facts.insert(fact.name.clone(), held);
         let same = before.is_some_and(|old| old.good == fact.good && old.reason == fact.reason);
+        // What planned moves wait for is told as that.
+        let told = !same && fact.name != FLOWS;
         let what = What::Check { name: fact.name, good: fact.good, reason: fact.reason };
-        Ok((!same).then_some(what))
+        Ok(told.then_some(what))
     }
 
     /// Lets run out what has run out.
@@ -180,7 +185,8 @@ impl Health {
                 healthy |= InterfaceId(index as u8).bit();
             }
         }
-        let said_no = self.facts.iter().any(|(name, fact)| name != SYNCHRONISED && !fact.good);
+        let counts = |name: &str| name != SYNCHRONISED && name != FLOWS;
+        let said_no = self.facts.iter().any(|(name, fact)| counts(name) && !fact.good);
         let missing = !serving && self.required.iter().any(|name| !self.facts.contains_key(name));
         Fitness {
             healthy,
@@ -188,7 +194,14 @@ impl Health {
             never_synchronised: self.facts.get(SYNCHRONISED).is_some_and(|fact| !fact.good),
             maintenance: self.maintenance.is_some(),
             unready: self.unready(),
+            behind: self.behind().is_some(),
         }
+    }
+
+    /// Why the connections are not all here, if they are not.
+    fn behind(&self) -> Option<&str> {
+        let fact = self.facts.get(FLOWS).filter(|fact| !fact.good)?;
+        Some(fact.reason.as_str())
     }
 
     /// Whether this node's own addresses cannot be used (yet).
@@ -202,7 +215,8 @@ impl Health {
 
     /// Why a planned move to this node must wait, each in a sentence.
     pub(crate) fn waits_for(&self, name: &dyn Fn(usize) -> String) -> Vec<String> {
-        self.own.reasons(&|index| self.carrier(index), name)
+        let own = self.own.reasons(&|index| self.carrier(index), name);
+        own.into_iter().chain(self.behind().map(str::to_owned)).collect()
     }
 
     /// Of these the ones that do not end by themselves.
@@ -241,7 +255,8 @@ impl Health {
                 ));
             }
         }
-        for (check, fact) in self.facts.iter().filter(|(_, fact)| !fact.good) {
+        let speaks = |check: &str, fact: &Held| !fact.good && check != FLOWS;
+        for (check, fact) in self.facts.iter().filter(|(check, fact)| speaks(check, fact)) {
             said.push(format!("check {check}: {}", fact.reason));
         }
         if !serving {

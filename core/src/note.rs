@@ -62,6 +62,8 @@ pub enum Reason {
     TargetsSilent,
     /// The addresses could not be applied.
     ApplyFailed,
+    /// A planned move is due and waits until the peer has all connections.
+    AwaitsConnections,
     /// Nothing speaks against going on.
     Serving,
 }
@@ -175,6 +177,13 @@ pub enum What {
     HandoverGivenUp {
         /// Under which epoch.
         epoch: Epoch,
+    },
+    /// A planned move is due and waits until the peer has all connections.
+    MoveWaits {
+        /// It waits no longer than this.
+        #[serde(with = "crate::time::seconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "f64"))]
+        limit: Duration,
     },
     /// The gate could not be opened or was found closed.
     GateRefused {
@@ -292,6 +301,9 @@ impl fmt::Display for Reason {
             Reason::Isolated => "no path has carrier",
             Reason::TargetsSilent => "the peer is silent and no ping target answers",
             Reason::ApplyFailed => "the addresses could not be applied",
+            Reason::AwaitsConnections => {
+                "a planned move is due and waits until the peer has all connections"
+            }
             Reason::Serving => "serving",
         })
     }

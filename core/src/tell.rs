@@ -56,6 +56,7 @@ pub fn tell(note: &Note, pair: &Pair) -> String {
         What::HandoverGivenUp { epoch } => {
             format!("the peer did not become ready (epoch {epoch}): going on")
         }
+        What::MoveWaits { limit } => move_waits(*limit),
         What::GateRefused { opening } => gate_refused(*opening).to_owned(),
         What::Addresses { present, outcome } => addresses(*present, *outcome),
         What::Late { by } => format!("this node was kept from running for {}", span(*by)),
@@ -80,6 +81,10 @@ pub fn tell(note: &Note, pair: &Pair) -> String {
     }
 }
 
+fn move_waits(limit: Duration) -> String {
+    format!("the move waits until the peer has all connections, for {} at most", span(limit))
+}
+
 fn held(interface: &str, hold: Duration) -> String {
     format!("interface {interface} flaps: held back until it was up for {}", span(hold))
 }
@@ -93,7 +98,10 @@ fn leaving(why: Leaving) -> &'static str {
 
 fn ready(waits_for: &[String]) -> String {
     match waits_for {
-        [] => "its own addresses can be used: ready for a planned move".to_owned(),
+        [] => {
+            "ready for a planned move: its own addresses can be used, and no connection is missing"
+                .to_owned()
+        }
         reasons => format!("a planned move to this node must wait: {}", reasons.join("; ")),
     }
 }

@@ -25,6 +25,9 @@ pub(crate) const EVIDENCE_PAUSE: Duration = Duration::from_millis(8);
 pub(crate) const HANDOVER_LIMIT: Duration = Duration::from_secs(1);
 /// Pause after a handover that was given up.
 pub(crate) const HANDOVER_PAUSE: Duration = Duration::from_secs(5);
+/// How long a planned move waits for the peer's connections. What takes longer than this
+/// has a cause that waiting does not mend.
+pub(crate) const CONNECTIONS_LIMIT: Duration = Duration::from_secs(30);
 /// How long a node that could not apply its addresses holds itself unfit.
 pub(crate) const APPLY_PAUSE: Duration = Duration::from_secs(10);
 /// Fastest repetition of a gate opening that was refused.

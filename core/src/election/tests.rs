@@ -41,6 +41,7 @@ fn view(role: RoleWord, said: &Said) -> View<'_> {
         leaving: false,
         switchover: false,
         failback: false,
+        waits: false,
     }
 }
 
@@ -85,6 +86,44 @@ fn what_a_serving_node_does() {
         (
             "leaving, and the peer is able",
             View { leaving: true, ..serving(&passive) },
+            Verdict::HandOver(Reason::Leaving),
+        ),
+    ];
+    for (name, view, expected) in table {
+        assert_eq!(elect(&view), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_waits_for_connections_and_what_does_not() {
+    let passive = said(RoleWord::Passive);
+    let serving = |said| view(RoleWord::Active, said);
+    let resting = Fitness { maintenance: true, ..able(2) };
+    let failed = Fitness { check_failed: true, ..able(2) };
+    let table = [
+        (
+            "a switchover and a failback are due and wait",
+            View { switchover: true, failback: true, waits: true, ..serving(&passive) },
+            Verdict::Serve(Reason::AwaitsConnections),
+        ),
+        (
+            "maintenance waits",
+            View { own: resting, waits: true, ..serving(&passive) },
+            Verdict::Serve(Reason::AwaitsConnections),
+        ),
+        (
+            "a failed check does not wait",
+            View { own: failed, waits: true, ..serving(&passive) },
+            Verdict::HandOver(Reason::CheckFailed),
+        ),
+        (
+            "nor do more links",
+            View { peer_links: 3, switchover: true, waits: true, ..serving(&passive) },
+            Verdict::HandOver(Reason::PeerHasMoreLinks),
+        ),
+        (
+            "nor does a node that leaves",
+            View { leaving: true, switchover: true, waits: true, ..serving(&passive) },
             Verdict::HandOver(Reason::Leaving),
         ),
     ];

@@ -224,3 +224,11 @@ fn a_node_whose_own_addresses_cannot_be_used_says_which_and_only_lasting_trouble
         assert!(text.contains(sentence), "{text}");
     }
 }
+
+#[test]
+fn a_peer_without_all_connections_is_said_to_be_able_in_need() {
+    let mut status = healthy();
+    status.snapshot.peer.fitness = Some(Fitness { behind: true, ..Fitness::default() });
+    let expected = "It counts itself able to serve in need, with 0 healthy watched interfaces; a planned move to it waits until it has all connections.";
+    assert!(text(&status).contains(expected), "{}", text(&status));
+}

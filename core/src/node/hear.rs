@@ -137,7 +137,7 @@ impl Core {
     }
 
     /// Tells when a planned move to this node must wait, why, and when no longer.
-    fn tell_ready(&mut self, now: Moment) {
+    pub(super) fn tell_ready(&mut self, now: Moment) {
         if !self.health.own.looked() {
             return;
         }

@@ -9,6 +9,7 @@ mod claim;
 mod compare;
 mod hear;
 mod orders;
+mod planned;
 mod reload;
 mod serve;
 mod speak;
@@ -88,6 +89,9 @@ pub struct Core {
     #[serde(default)]
     asking_until: Option<Moment>,
     switchover: bool,
+    /// Since when a planned move waits for the peer's connections.
+    #[serde(default)]
+    waits_since: Option<Moment>,
     leave: Option<Leave>,
     peer_fit_since: Option<Moment>,
     peer_restarted: bool,
@@ -159,6 +163,7 @@ impl Core {
             reopen_at: now,
             asking_until: None,
             switchover: false,
+            waits_since: None,
             leave: None,
             peer_fit_since: None,
             peer_restarted: false,
@@ -256,6 +261,7 @@ impl Core {
         if self.catching_up {
             return;
         }
+        self.advance_planned(now);
         // A conclusion can enable the next one (a refused claim, a released role).
         for _ in 0..4 {
             if !self.follow_election(now) {
@@ -356,6 +362,7 @@ impl Core {
             leaving: self.leave.is_some(),
             switchover: self.switchover,
             failback: self.failback_due(now),
+            waits: self.planned_waits(now),
         };
         elect(&view)
     }

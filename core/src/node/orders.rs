@@ -50,8 +50,9 @@ impl Core {
         match self.health.fact(now, fact) {
             Ok(Some(what)) => self.note(now, what),
             Ok(None) => {}
-            Err(why) => self.push(Output::Refused(why)),
+            Err(why) => return self.push(Output::Refused(why)),
         }
+        self.tell_ready(now);
     }
 
     fn order_switchover(&mut self, now: Moment) -> Result<(), Refusal> {
@@ -81,7 +82,7 @@ impl Core {
         Ok(())
     }
 
-    fn peer_could_take(&self, now: Moment) -> Result<(), Refusal> {
+    pub(super) fn peer_could_take(&self, now: Moment) -> Result<(), Refusal> {
         match self.peer.phase(now, &self.tuning) {
             Phase::Alive | Phase::Doubted => {}
             Phase::NeverHeard | Phase::Silent | Phase::Left => return Err(Refusal::PeerSilent),

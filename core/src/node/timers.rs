@@ -37,6 +37,8 @@ pub enum Timer {
     ForwardEnd,
     /// A handover is given up, or may be tried again.
     Handover,
+    /// A planned move waits no longer for the peer's connections.
+    Connections,
     /// A claim is tried again or given up.
     Claim,
     /// A hold, a fact, maintenance or another state of this node's health ends.
@@ -70,6 +72,7 @@ impl fmt::Display for Timer {
             Timer::Evidence => "evidence",
             Timer::ForwardEnd => "forward end",
             Timer::Handover => "handover",
+            Timer::Connections => "end of waiting for connections",
             Timer::Claim => "claim",
             Timer::Health => "health",
             Timer::Failback => "failback",
@@ -149,6 +152,9 @@ impl Core {
             }
             RoleWord::Active => {
                 self.lease_timers(tell);
+                if let Some(end) = self.planned_limit() {
+                    tell(Timer::Connections, end);
+                }
                 match &self.handover {
                     Some(handover) => tell(Timer::Handover, handover.since + HANDOVER_LIMIT),
                     None => tell(Timer::Handover, self.handover_pause),

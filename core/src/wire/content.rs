@@ -18,8 +18,13 @@ pub const MAX_EXTENSIONS: usize = 128;
 const TAKES_KEY: u8 = 1;
 /// Bytes of that extension: type, length, value.
 const TAKES_KEY_LENGTH: usize = 2 + size_of::<KeyTag>();
+/// Extension without a value: the sender lacks connections, see [`Fitness::behind`]. A
+/// release that does not know it waits for none.
+const BEHIND: u8 = 2;
+/// Bytes of that extension.
+const BEHIND_LENGTH: usize = 2;
 /// Most bytes that [`encode_with`] writes.
-pub(super) const MAX_ENCODED: usize = BODY_LENGTH + TAKES_KEY_LENGTH;
+pub(super) const MAX_ENCODED: usize = BODY_LENGTH + TAKES_KEY_LENGTH + BEHIND_LENGTH;
 /// Extension types from here on must be understood by the receiver.
 pub const MUST_UNDERSTAND: u8 = 0x80;
 
@@ -80,7 +85,8 @@ impl fmt::Display for ContentError {
 
 impl std::error::Error for ContentError {}
 
-/// Writes `beat` into `out`. Ages above 71 minutes become the largest that fits.
+/// Writes what every beat has of `beat` into `out`: all but [`Fitness::behind`]. Ages above
+/// 71 minutes become the largest that fits.
 pub fn encode(beat: &Beat, out: &mut [u8; BODY_LENGTH]) {
     let (mut carriers, mut healthy) = (0u16, 0u16);
     for (index, heard) in beat.heard.iter().enumerate() {
@@ -107,7 +113,8 @@ pub fn encode(beat: &Beat, out: &mut [u8; BODY_LENGTH]) {
     debug_assert!(rest.is_empty());
 }
 
-/// Writes `beat` and, if there is one, which second key the sender takes; returns the length.
+/// Writes the whole `beat` and, if there is one, which second key the sender takes; returns
+/// the length.
 pub(super) fn encode_with(
     beat: &Beat,
     takes: Option<KeyTag>,
@@ -115,10 +122,15 @@ pub(super) fn encode_with(
 ) -> usize {
     let (body, mut rest) = out.split_first_chunk_mut().expect("it has room for a body");
     encode(beat, body);
-    let Some(takes) = takes else { return BODY_LENGTH };
-    put(&mut rest, [TAKES_KEY, size_of::<KeyTag>() as u8]);
-    put(&mut rest, takes.0);
-    MAX_ENCODED
+    if let Some(takes) = takes {
+        put(&mut rest, [TAKES_KEY, size_of::<KeyTag>() as u8]);
+        put(&mut rest, takes.0);
+    }
+    if beat.fitness.behind {
+        put(&mut rest, [BEHIND, 0]);
+    }
+    let left = rest.len();
+    MAX_ENCODED - left
 }
 
 /// Reads a beat: a body, then extensions of which those below [`MUST_UNDERSTAND`]
@@ -129,7 +141,7 @@ pub(super) fn encode_with(
 pub fn decode(bytes: &[u8]) -> Result<Beat, ContentError> {
     let (body, extensions) =
         bytes.split_first_chunk::<BODY_LENGTH>().ok_or(ContentError::Truncated)?;
-    read_extensions(extensions)?;
+    let extensions = read_extensions(extensions)?;
     let mut rest = body.as_slice();
     let [bits, role, leaving] = take(&mut rest)?;
     if bits & !ALL_FLAGS != 0 {
@@ -148,6 +160,7 @@ pub fn decode(bytes: &[u8]) -> Result<Beat, ContentError> {
             never_synchronised: bits & NEVER_SYNCHRONISED != 0,
             maintenance: bits & MAINTENANCE != 0,
             unready: bits & UNREADY != 0,
+            behind: extensions.behind,
         },
         settings: take_u64(&mut rest)?,
         patience: Duration::from_millis(u64::from(take_u32(&mut rest)?)),
@@ -176,16 +189,23 @@ pub fn decode(bytes: &[u8]) -> Result<Beat, ContentError> {
 pub fn decode_takes(bytes: &[u8]) -> Result<Option<KeyTag>, ContentError> {
     let (_, extensions) =
         bytes.split_first_chunk::<BODY_LENGTH>().ok_or(ContentError::Truncated)?;
-    read_extensions(extensions)
+    Ok(read_extensions(extensions)?.takes)
+}
+
+/// What the extensions of a beat say.
+#[derive(Default)]
+struct Extensions {
+    takes: Option<KeyTag>,
+    behind: bool,
 }
 
 /// Extensions are `type, length, value`. Of one that is known the bytes beyond its own are a
 /// later release's; one that is not known is passed over, where it may be.
-fn read_extensions(mut bytes: &[u8]) -> Result<Option<KeyTag>, ContentError> {
+fn read_extensions(mut bytes: &[u8]) -> Result<Extensions, ContentError> {
     if bytes.len() > MAX_EXTENSIONS {
         return Err(ContentError::TooLong);
     }
-    let mut takes = None;
+    let mut said = Extensions::default();
     while !bytes.is_empty() {
         let [kind, length] = take(&mut bytes)?;
         if kind >= MUST_UNDERSTAND {
@@ -193,12 +213,14 @@ fn read_extensions(mut bytes: &[u8]) -> Result<Option<KeyTag>, ContentError> {
         }
         let (mut value, rest) =
             bytes.split_at_checked(usize::from(length)).ok_or(ContentError::Truncated)?;
-        if kind == TAKES_KEY {
-            takes = Some(KeyTag(take(&mut value)?));
+        match kind {
+            TAKES_KEY => said.takes = Some(KeyTag(take(&mut value)?)),
+            BEHIND => said.behind = true,
+            _ => {}
         }
         bytes = rest;
     }
-    Ok(takes)
+    Ok(said)
 }
 
 fn flags(beat: &Beat) -> u8 {

@@ -49,6 +49,7 @@ fn full_beat() -> Beat {
             never_synchronised: false,
             maintenance: true,
             unready: false,
+            behind: false,
         },
         gate: true,
         settings: 0x6122_3344_5566_7788,

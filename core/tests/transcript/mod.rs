@@ -118,7 +118,9 @@ fn command(world: &mut World, words: &[&str]) -> Result<(), String> {
                 (*word != "silent").then_some(*word == "yes"),
             )]
         }
-        [what @ ("check" | "own-addresses" | "targets"), side, word] => said(what, side, word)?,
+        [what @ ("check" | "own-addresses" | "flows" | "targets"), side, word] => {
+            said(what, side, word)?
+        }
         ["addresses", side, how @ ..] => vec![addresses(self::side(side)?, how)?],
         ["reload", side, lists @ ..] => {
             vec![Fault::Reload(self::side(side)?, self::lists(lists)?)]
@@ -137,6 +139,7 @@ fn said(what: &str, side: &str, word: &str) -> Result<Vec<Fault>, String> {
     let side = self::side(side)?;
     Ok(vec![match what {
         "check" => Fault::Check(side, word == "yes"),
+        "flows" => Fault::Flows(side, word == "complete"),
         "own-addresses" => Fault::OwnAddresses(side, word == "usable"),
         _ => Fault::Targets(side, word == "yes"),
     }])

@@ -45,6 +45,8 @@ pub(crate) enum Fault {
     Synchronised(Side, Option<bool>),
     /// What a check says.
     Check(Side, bool),
+    /// Whether the agent has all connections of the other node.
+    Flows(Side, bool),
     /// Whether ping targets answer.
     Targets(Side, bool),
     /// Whether a node's own addresses can be used, or are still being checked.
@@ -87,6 +89,7 @@ impl Fault {
             Fault::Order(..) => "fault: order",
             Fault::Synchronised(..) => "fault: synchronised",
             Fault::Check(..) => "fault: check",
+            Fault::Flows(..) => "fault: flows",
             Fault::Targets(..) => "fault: targets",
             Fault::OwnAddresses(..) => "fault: own addresses",
             Fault::CableIsDirect(..) => "fault: cable is direct",
@@ -145,10 +148,8 @@ impl fmt::Display for Fault {
             Fault::Check(side, good) => {
                 write!(f, "the check of {} says {}", letter(*side), on(good, "yes", "no"))
             }
-            Fault::Targets(side, answer) => {
-                let how = on(answer, "answer", "do not answer");
-                write!(f, "ping targets {how} {}", letter(*side))
-            }
+            Fault::Flows(side, complete) => flows(f, *side, *complete),
+            Fault::Targets(side, answer) => targets(f, *side, *answer),
             Fault::OwnAddresses(side, usable) => own_addresses(f, *side, *usable),
             Fault::CableIsDirect(side, direct) => {
                 write!(f, "{} sees a direct cable: {direct}", letter(*side))
@@ -156,6 +157,16 @@ impl fmt::Display for Fault {
             Fault::Reload(side, lists) => write!(f, "{} reads {lists}", letter(*side)),
         }
     }
+}
+
+fn flows(f: &mut fmt::Formatter<'_>, side: Side, complete: bool) -> fmt::Result {
+    let how = if complete { "has" } else { "lacks" };
+    write!(f, "{} {how} all connections", letter(side))
+}
+
+fn targets(f: &mut fmt::Formatter<'_>, side: Side, answer: bool) -> fmt::Result {
+    let how = if answer { "answer" } else { "do not answer" };
+    write!(f, "ping targets {how} {}", letter(side))
 }
 
 fn own_addresses(f: &mut fmt::Formatter<'_>, side: Side, usable: bool) -> fmt::Result {

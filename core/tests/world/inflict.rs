@@ -49,6 +49,7 @@ impl World {
                 self.machines[side].check = good;
                 self.state_once(side);
             }
+            Fault::Flows(side, complete) => self.flows(side, complete),
             Fault::Targets(side, answer) => self.machines[side].targets = answer,
             Fault::OwnAddresses(side, usable) => {
                 self.machines[side].own_usable = usable;
@@ -58,6 +59,11 @@ impl World {
             Fault::Reload(side, lists) => self.settings_written(side, &lists),
         }
         self.carriers_change();
+    }
+
+    fn flows(&mut self, side: Side, complete: bool) {
+        self.machines[side].flows = Some(complete);
+        self.state_once(side);
     }
 
     fn power_off(&mut self, side: Side) {

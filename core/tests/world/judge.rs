@@ -302,6 +302,6 @@ fn reason_fits(from: RoleWord, to: RoleWord, reason: Reason) -> bool {
         (RoleWord::Starting | RoleWord::Passive | RoleWord::Releasing, RoleWord::Claiming) => claim,
         (RoleWord::Claiming, RoleWord::Active) => claim,
         (_, RoleWord::Starting) => false,
-        _ => !claim && reason != Reason::Serving,
+        _ => !claim && !matches!(reason, Reason::Serving | Reason::AwaitsConnections),
     }
 }

@@ -108,6 +108,8 @@ pub(crate) struct Machine {
     /// The readiness facts that the agent states.
     pub(crate) synchronised: Option<bool>,
     pub(crate) check: bool,
+    /// Whether the agent has all connections; it says nothing by default.
+    pub(crate) flows: Option<bool>,
     /// Its own addresses can be used.
     pub(crate) own_usable: bool,
     /// Role, epoch and reason as the core last told.
@@ -159,6 +161,7 @@ impl Machine {
             targets: true,
             synchronised: Some(true),
             check: true,
+            flows: None,
             own_usable: true,
             role: RoleWord::Starting,
             epoch: Epoch(0),

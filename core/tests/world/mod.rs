@@ -331,7 +331,8 @@ impl World {
             }))
         };
         let synchronised = machine.synchronised.map(|good| fact("synchronised", good));
-        let facts = synchronised.into_iter().chain([fact("services", machine.check)]);
+        let flows = machine.flows.map(|good| fact("flows", good));
+        let facts = synchronised.into_iter().chain([fact("services", machine.check)]).chain(flows);
         for what in facts.collect::<Vec<_>>() {
             self.tell(side, run, what);
         }

@@ -22,8 +22,9 @@ use super::jobs::{Job, JobView, Kind};
 use super::node::Node;
 use super::readiness::{self, Severity};
 
-/// How long a move may take: the guard gives a handover up before.
-const MOVE: Duration = Duration::from_secs(20);
+/// How long a move may take: the guard waits up to 30 s for connections that the other node
+/// lacks, and gives a handover up before.
+const MOVE: Duration = Duration::from_secs(50);
 /// How long the node that gave the role away may need until it could take it back.
 const READY: Duration = Duration::from_secs(60);
 /// How long the report of a move may take: the nodes ask each other every few seconds.

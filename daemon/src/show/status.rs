@@ -82,7 +82,7 @@ fn peer(snapshot: &Snapshot) -> String {
         words.push(format!("{then}{} in epoch {}", role.word(), peer.epoch));
     }
     words.extend(peer.silence.map(|silence| format!("heard {} ago", span(silence))));
-    if peer.fitness.is_some_and(|fitness| fitness.eligible() && fitness.unready) {
+    if peer.fitness.is_some_and(|it| it.eligible() && (it.unready || it.behind)) {
         words.push("not ready for a planned move yet".to_owned());
     }
     words.extend(

@@ -116,11 +116,11 @@ fn every_shorter_body_is_refused() {
 fn extensions_are_passed_over_and_garbage_is_refused() {
     let good = encoded(&full_beat());
     let with = |extra: &[u8]| decode(&[good.as_slice(), extra].concat());
-    assert_eq!(with(&[2, 0]), Ok(full_beat()));
-    assert_eq!(with(&[2, 3, 9, 9, 9, 0x7f, 1, 0]), Ok(full_beat()));
+    assert_eq!(with(&[3, 0]), Ok(full_beat()));
+    assert_eq!(with(&[3, 3, 9, 9, 9, 0x7f, 1, 0]), Ok(full_beat()));
     assert_eq!(with(&[1]), Err(ContentError::Truncated));
-    assert_eq!(with(&[2, 3, 9, 9]), Err(ContentError::Truncated));
-    assert_eq!(with(&[2, 0, MUST_UNDERSTAND, 0]), Err(ContentError::Extension(MUST_UNDERSTAND)));
+    assert_eq!(with(&[3, 3, 9, 9]), Err(ContentError::Truncated));
+    assert_eq!(with(&[3, 0, MUST_UNDERSTAND, 0]), Err(ContentError::Extension(MUST_UNDERSTAND)));
     assert_eq!(with(&[1, 7, 1, 2, 3, 4, 5, 6, 7]), Err(ContentError::Truncated));
     let mut longest = vec![0; MAX_EXTENSIONS];
     longest[1] = MAX_EXTENSIONS as u8 - 2;
@@ -130,15 +130,14 @@ fn extensions_are_passed_over_and_garbage_is_refused() {
 }
 
 #[test]
-fn a_beat_says_which_second_key_is_taken() {
+fn a_beat_says_which_second_key_is_taken_and_whether_connections_are_missing() {
     let mut out = [0; MAX_ENCODED];
     let tag = KeyTag([1, 2, 3, 4, 5, 6, 7, 8]);
-    for takes in [None, Some(tag)] {
-        let length = encode_with(&full_beat(), takes, &mut out);
-        assert_eq!(
-            (decode(&out[..length]), decode_takes(&out[..length])),
-            (Ok(full_beat()), Ok(takes))
-        );
+    for (takes, behind) in [(None, false), (Some(tag), false), (None, true), (Some(tag), true)] {
+        let mut beat = full_beat();
+        beat.fitness.behind = behind;
+        let length = encode_with(&beat, takes, &mut out);
+        assert_eq!((decode(&out[..length]), decode_takes(&out[..length])), (Ok(beat), Ok(takes)));
     }
     let longer = [encoded(&full_beat()).as_slice(), &[1, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9]].concat();
     assert_eq!(decode_takes(&longer), Ok(Some(tag)), "what a later release adds is its own");

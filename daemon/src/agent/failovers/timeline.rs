@@ -61,6 +61,7 @@ impl EventKind {
             What::Role { .. }
             | What::HandoverAsked { .. }
             | What::HandoverGivenUp { .. }
+            | What::MoveWaits { .. }
             | What::GateRefused { .. }
             | What::Addresses { .. }
             | What::TwoActive { .. } => EventKind::Role,

@@ -50,6 +50,7 @@ pub(super) fn reason(scene: &Scene<'_>, one: &Move<'_>) -> String {
         | Reason::TieToPrimary
         | Reason::TargetsSilent
         | Reason::ApplyFailed
+        | Reason::AwaitsConnections
         | Reason::Serving => cause.to_string(),
     }
 }
