@@ -36,6 +36,7 @@ fn settings(interval: Duration) -> Pair {
         ping_targets: Vec::new(),
         enabled: true,
         sync: Default::default(),
+        flows: Default::default(),
         overridden: Vec::new(),
         boot_hold: Duration::from_secs(5),
         damping: Damping {

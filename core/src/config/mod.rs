@@ -4,6 +4,7 @@
 mod digest;
 mod document;
 mod errors;
+mod flows;
 mod interfaces;
 mod key;
 mod keys;
@@ -38,6 +39,7 @@ use crate::ids::Designation;
 pub use digest::{Change, Changed};
 pub use document::MAX_FILE;
 pub use errors::{Errors, MAX_PROBLEMS, Problem};
+pub use flows::{FlowProtocol, Flows};
 pub use key::{KEY_BYTES, KeyFile, key_text, parse_key};
 pub use keys::MAX_REQUIRED;
 pub use known::{nearest, pair_keys};
@@ -106,6 +108,9 @@ pub struct Pair {
     /// What the agents take over from each other.
     #[serde(default)]
     pub sync: Sync,
+    /// Which connections the passive is told of.
+    #[serde(default)]
+    pub flows: Flows,
     /// Prerequisites that need not be met.
     #[serde(default)]
     pub overridden: Vec<Prerequisite>,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::document::{Section, parse};
 use super::errors::{Errors, Found, Report};
+use super::flows;
 use super::interfaces::{self, Draft};
 use super::keys::{self, FailbackWord};
 use super::{Damping, Failback, HaLink, Pair, Sync};
@@ -40,6 +41,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let ping = known_section(&top, "ping", report);
     let targets = ping.get(&keys::TARGETS, report);
     let sync = read_sync(&top, report);
+    let flows = flows::read(&known_section(&top, "flows", report), report);
     let preflight = known_section(&top, "preflight", report);
     let overridden = preflight.get(&keys::OVERRIDE, report);
     let off = enabled.as_ref().is_some_and(|enabled| !enabled.value);
@@ -66,6 +68,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
         damping: damping?,
         required_checks,
         sync: sync?,
+        flows: flows?,
         overridden: overridden?.value,
     })
 }

@@ -403,6 +403,7 @@ fn config() -> Config {
         ping_targets: Vec::new(),
         enabled: true,
         sync: Default::default(),
+        flows: Default::default(),
         overridden: Vec::new(),
         boot_hold: Duration::from_millis(DETECTION),
         damping: Damping {

@@ -73,7 +73,8 @@ fn text(view: &HaView) -> String {
          HA link        {}\n\
          heartbeat      every {} s, {} missed: a silent peer counts as dead after {:.3} s\n\
          failback       {policy}\n\
-         synchronised   by itself: {}; logs and reports: {}; SNMP data: {}\n\n",
+         synchronised   by itself: {}; logs and reports: {}; SNMP data: {}\n\
+         connections    replicated: {}\n\n",
         settings.ha_link.interface,
         settings.heartbeat.interval_s,
         settings.heartbeat.threshold,
@@ -81,6 +82,7 @@ fn text(view: &HaView) -> String {
         yes(settings.sync.automatic),
         yes(settings.sync.logs),
         yes(settings.sync.snmp),
+        yes(settings.flows.replicate),
     );
     let on = [("sync.logs", settings.sync.logs), ("sync.snmp", settings.sync.snmp)];
     let is_on = |it: &&Detail| on.contains(&(it.place.as_str(), true));

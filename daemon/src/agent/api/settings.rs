@@ -25,7 +25,7 @@ use crate::agent::ha::{self, Preview};
 #[serde(tag = "order", rename_all = "snake_case")]
 pub enum PreviewOrder {
     /// `PUT /api/v1/ha/settings`.
-    Put(PutSettings),
+    Put(Box<PutSettings>),
     /// `POST /api/v1/ha/set`.
     Set(SetSettings),
     /// `POST /api/v1/ha/restore`.

@@ -68,7 +68,17 @@ pub(super) enum At<'k> {
 }
 
 /// Keys whose value is a list, written with commas on the command line.
-const LISTS: [&str; 6] = ["primary", "secondary", "virtual", "targets", "require", "override"];
+const LISTS: [&str; 9] = [
+    "primary",
+    "secondary",
+    "virtual",
+    "targets",
+    "require",
+    "override",
+    "protocols",
+    "ignore_addresses",
+    "ignore_ports",
+];
 /// Keys whose value is a text whatever it looks like.
 const TEXTS: [&str; 3] = ["interface", "cable", "policy"];
 

@@ -73,7 +73,7 @@ fn values(settings: &HaSettings) -> Vec<(String, String)> {
         Cable::Direct => "a direct cable",
         Cable::Switched => "a switch",
     };
-    let sync = &settings.sync;
+    let (sync, flows) = (&settings.sync, &settings.flows);
     let damping = &settings.damping;
     let mut all: Vec<(String, String)> = [
         ("enabled", if settings.enabled { "on" } else { "off" }.to_owned()),
@@ -85,6 +85,15 @@ fn values(settings: &HaSettings) -> Vec<(String, String)> {
         ("sync.debounce", seconds(sync.debounce_s)),
         ("sync.logs", yes(sync.logs)),
         ("sync.snmp", yes(sync.snmp)),
+        ("flows.replicate", yes(flows.replicate)),
+        (
+            "flows.protocols",
+            if flows.protocols.is_empty() { "all".to_owned() } else { list(&flows.protocols) },
+        ),
+        ("flows.ignore_addresses", list(&flows.ignore_addresses)),
+        ("flows.ignore_ports", list(&flows.ignore_ports)),
+        ("flows.least_age", seconds(flows.least_age_s)),
+        ("flows.most", flows.most.to_string()),
         ("failback", failback),
         ("damping.flaps", damping.flaps.to_string()),
         ("damping.window", seconds(damping.window_s)),

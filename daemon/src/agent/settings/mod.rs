@@ -6,6 +6,7 @@ pub mod change;
 pub mod check;
 pub mod differ;
 pub mod edit;
+pub mod flows;
 pub mod history;
 mod journal;
 pub mod revision;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use twinwall_core::config::{Cable, Failback, Interface, Pair};
 
 use super::change::{Change, Value};
+use super::flows::FlowsSetting;
 
 /// All HA settings. Addresses are texts, so that a wrong one is refused at its field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +35,9 @@ pub struct HaSettings {
     pub boot_hold_s: f64,
     /// What is synchronised, and when.
     pub sync: SyncSetting,
+    /// Which connections the passive is told of.
+    #[serde(default)]
+    pub flows: FlowsSetting,
     /// Addresses that answer a ping while a node is not cut off.
     #[serde(default)]
     pub ping_targets: Vec<String>,
@@ -156,6 +160,7 @@ impl From<&Pair> for HaSettings {
                 logs: pair.sync.logs,
                 snmp: pair.sync.snmp,
             },
+            flows: FlowsSetting::from(&pair.flows),
             ping_targets: texts(&pair.ping_targets),
             preflight_override: pair.overridden.iter().map(|one| one.name().to_owned()).collect(),
         }
@@ -210,6 +215,7 @@ impl HaSettings {
         self.failback_from(old, &mut set);
         self.damping_from(old, &mut set);
         self.sync_from(old, &mut set);
+        self.flows.changes_from(&old.flows, &mut set);
         let targets = Value::List(self.ping_targets.clone());
         set("ping.targets", self.ping_targets != old.ping_targets, targets);
         let overridden = Value::List(self.preflight_override.clone());
@@ -319,6 +325,14 @@ mod tests {
         new.damping = DampingSetting { flaps: 5, window_s: 60.0, hold_s: 1.5 };
         new.boot_hold_s = 20.0;
         new.sync = SyncSetting { automatic: false, debounce_s: 0.0, logs: true, snmp: true };
+        new.flows = FlowsSetting {
+            replicate: false,
+            protocols: vec!["tcp".to_owned()],
+            ignore_addresses: vec!["10.9.0.0/16".to_owned()],
+            ignore_ports: vec!["53".to_owned()],
+            least_age_s: 1.5,
+            most: 5000,
+        };
         new.ping_targets = vec!["203.0.113.1".to_owned()];
         new.preflight_override = vec!["model".to_owned(), "clock".to_owned()];
         new.interfaces.remove(1);

@@ -153,6 +153,7 @@ impl Known<'_> {
         settings.boot_hold_s = reader.seconds("boot.hold");
         settings.sync.automatic = is_on(fields, "sync.automatic");
         settings.sync.debounce_s = reader.seconds("sync.debounce");
+        settings.flows.replicate = is_on(fields, "flows.replicate");
         settings.sync.logs = is_on(fields, "sync.logs");
         settings.sync.snmp = is_on(fields, "sync.snmp");
         settings.ping_targets = list(fields, "ping.targets");
@@ -213,6 +214,7 @@ fn scalars(settings: &HaSettings) -> Fields {
         ("boot.hold", settings.boot_hold_s.to_string()),
         ("sync.automatic", switch(settings.sync.automatic)),
         ("sync.debounce", settings.sync.debounce_s.to_string()),
+        ("flows.replicate", switch(settings.flows.replicate)),
         ("sync.logs", switch(settings.sync.logs)),
         ("sync.snmp", switch(settings.sync.snmp)),
         ("ping.targets", settings.ping_targets.join("\n")),
@@ -252,7 +254,7 @@ pub(super) fn is_on(fields: &Fields, key: &str) -> bool {
 }
 
 fn is_switch(key: &str) -> bool {
-    matches!(key, "sync.automatic" | "sync.logs" | "sync.snmp")
+    matches!(key, "sync.automatic" | "flows.replicate" | "sync.logs" | "sync.snmp")
         || key.starts_with("preflight.override.")
         || split(key).is_some_and(|(_, field)| field == "watch")
 }

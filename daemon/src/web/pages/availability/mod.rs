@@ -285,7 +285,7 @@ impl Answer<'_> {
 
     /// What it would come to; none where that is nothing.
     async fn look(&self, order: PutSettings, sent: &Sent) -> Result<Option<Response>, Refusal> {
-        let (path, order) = ("/api/v1/ha/preview", PreviewOrder::Put(order));
+        let (path, order) = ("/api/v1/ha/preview", PreviewOrder::Put(Box::new(order)));
         let name = self.person.name();
         let preview: Preview = self.console.agent.post(path, &order, &name).await?;
         if preview.nodes.is_empty() {
