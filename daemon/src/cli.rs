@@ -91,9 +91,12 @@ pub(crate) enum Command {
     /// Show the moves of the active role, each with its outage; with an ID what both nodes saw
     /// and did when
     Failovers(FailoversArgs),
+    /// Show how far the passive node's kernel has the active node's connections
+    Flows(FlowsArgs),
     /// Move the active role to the other node, without losing a packet
     ///
-    /// Give it on the active node. Waits until the other node serves.
+    /// Give it on the active node. Waits until the other node serves. A node that lacks
+    /// connections is waited for, for 30 s at the most.
     Switchover(SwitchoverArgs),
     /// Move the active role to see that it can: there and back, with the outage of each move
     ///
@@ -207,9 +210,19 @@ pub(crate) struct FailoversArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct FlowsArgs {
+    /// Print JSON; with --watch a line for each look
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Go on and show a line each second
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct SwitchoverArgs {
     /// Wait at most this long for the other node to serve
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_span)]
+    #[arg(long, value_name = "TIME", default_value = "45s", value_parser = parse_span)]
     pub(crate) timeout: Duration,
 }
 

@@ -15,6 +15,8 @@ pub struct Machine {
     pub proc: PathBuf,
     /// Where sysfs is mounted: interfaces, and what the firmware says of the hardware.
     pub sys: PathBuf,
+    /// Whether the agent acts on the network namespace in which it runs: connections.
+    pub network: bool,
 }
 
 impl Machine {
@@ -24,6 +26,7 @@ impl Machine {
             control: Control::here(root, supervised),
             proc: PathBuf::from("/proc"),
             sys: PathBuf::from("/sys"),
+            network: true,
         }
     }
 
@@ -31,6 +34,7 @@ impl Machine {
     #[cfg(test)]
     pub(super) fn below(folder: &Path) -> Machine {
         let control = Control::Nobody;
-        Machine { control, proc: folder.join("proc"), sys: folder.join("sys") }
+        let (proc, sys) = (folder.join("proc"), folder.join("sys"));
+        Machine { control, proc, sys, network: false }
     }
 }

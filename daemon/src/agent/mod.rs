@@ -16,6 +16,7 @@ pub mod engine;
 pub mod failover_test;
 pub mod failovers;
 pub mod finder;
+pub mod flows;
 pub mod guard;
 pub mod ha;
 pub mod identity;

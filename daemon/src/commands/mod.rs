@@ -9,6 +9,7 @@ mod bundle;
 mod check;
 mod events;
 mod failovers;
+mod flows;
 mod ha;
 mod ha_look;
 mod jobs;
@@ -57,6 +58,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Explain(args) => status::explain(root, args),
         Command::Events(args) => events::events(root, args),
         Command::Failovers(args) => failovers::failovers(root, args),
+        Command::Flows(args) => flows::flows(root, args),
         Command::Switchover(args) => switchover::switchover(root, args),
         Command::TestFailover(args) => test_failover::test_failover(root, args),
         Command::Maintenance(order) => ask::maintenance(root, order),

@@ -8,6 +8,7 @@ mod big;
 mod console;
 mod failing;
 mod failovers;
+mod flows;
 mod health;
 mod isolated;
 #[path = "../shared/json_schema.rs"]

@@ -37,6 +37,8 @@ pub(crate) struct Node {
     pub(crate) root: PathBuf,
     agent: Option<Child>,
     pub(crate) profile: &'static str,
+    /// Its pair.toml, once it is paired by files.
+    pair: &'static str,
     /// Whether a guard runs beside the agent.
     guarded: bool,
     /// Whether a console does.
@@ -106,7 +108,7 @@ impl Two {
         write_peer(&two.b.root, &Peer::of(a.certificate().clone())).expect("written");
         for (node, name) in [(&two.a, "gw-a"), (&two.b, "gw-b")] {
             node.write("etc/twinwall/pair.key", &key);
-            node.write("etc/twinwall/pair.toml", PAIR);
+            node.write("etc/twinwall/pair.toml", node.pair);
             let is_primary = (name == "gw-a") == a_is_primary;
             let designation = if is_primary { "primary" } else { "secondary" };
             let web = if node.console { "[web]\nlisten = \"[::]:8443\"\n" } else { "" };
@@ -139,12 +141,24 @@ impl Node {
     fn new(namespace: &str) -> Node {
         ip(&["netns", "add", namespace]);
         let root = Path::new(TREES).join(namespace);
-        let (namespace, profile) = (namespace.to_owned(), PROFILE);
-        let node = Node { namespace, root, agent: None, profile, guarded: false, console: false };
+        let node = Node {
+            namespace: namespace.to_owned(),
+            root,
+            agent: None,
+            profile: PROFILE,
+            pair: PAIR,
+            guarded: false,
+            console: false,
+        };
         for below in ["etc/twinwall", "run/twinwall", "var/lib/twinwall"] {
             fs::create_dir_all(node.path(below)).expect("made");
         }
         node
+    }
+
+    /// With a guard, once it starts, and these settings.
+    pub(crate) fn with_guard(&mut self, profile: &'static str, pair: &'static str) {
+        (self.profile, self.pair, self.guarded) = (profile, pair, true);
     }
 
     /// With a guard and a console, once it starts.

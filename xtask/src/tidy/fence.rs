@@ -71,6 +71,8 @@ const CRATES: [Crate; 7] = [
             "toml_edit",
             "twinwall-core",
             "twinwall-flows",
+            // To wait for sockets of the kernel and be woken meanwhile.
+            "twinwall-netlink",
             "zeroize",
             "zstd",
         ],

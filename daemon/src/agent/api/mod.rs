@@ -11,6 +11,7 @@ pub mod dashboard;
 pub mod error;
 pub mod failover_test;
 pub mod failovers;
+mod flows;
 mod follow;
 pub mod guard;
 pub mod ha;
@@ -84,6 +85,7 @@ fn routes() -> Vec<Route> {
         dashboard::routes(),
         failover_test::routes(),
         failovers::routes(),
+        flows::routes(),
         guard::routes(),
         ha::routes(),
         settings::routes(),

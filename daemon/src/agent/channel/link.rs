@@ -130,7 +130,37 @@ impl Link {
     /// Waits for the next connection of a stream. One that is not fetched is replaced by
     /// a newer one.
     pub async fn connection(&self, stream: Stream) -> Connection {
-        let slot = self.inside.slot(stream);
+        self.inside.connection(stream).await
+    }
+
+    /// Where the connections of a stream arrive, for whoever must not keep the link up.
+    pub fn arrivals(&self, stream: Stream) -> Arrivals {
+        Arrivals { inside: Arc::clone(&self.inside), stream }
+    }
+}
+
+/// Where the connections of one stream arrive as long as their link is there.
+#[derive(Clone)]
+pub struct Arrivals {
+    inside: Arc<Inside>,
+    stream: Stream,
+}
+
+impl Arrivals {
+    /// As [`Link::connection`]; once the link has ended, it waits for ever.
+    pub async fn next(&self) -> Connection {
+        self.inside.connection(self.stream).await
+    }
+
+    /// Whether both are of one link.
+    pub fn is_same(&self, other: &Arrivals) -> bool {
+        Arc::ptr_eq(&self.inside, &other.inside)
+    }
+}
+
+impl Inside {
+    async fn connection(&self, stream: Stream) -> Connection {
+        let slot = self.slot(stream);
         loop {
             let put = slot.put.notified();
             if let Some(connection) = slot.waiting.lock().await.take() {
@@ -139,9 +169,7 @@ impl Link {
             put.await;
         }
     }
-}
 
-impl Inside {
     fn slot(&self, stream: Stream) -> &Slot {
         &self.slots[stream.index()]
     }

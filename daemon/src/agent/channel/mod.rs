@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 pub use connection::{Connection, End, Receiver, SendError, Sender};
 pub use frame::{FrameError, FrameKind, decode_header};
 pub use hello::{Greeting, HelloError, VERSIONS, Versions, decode_greeting};
-pub use link::{Link, LinkConfig, LinkError};
+pub use link::{Arrivals, Link, LinkConfig, LinkError};
 pub use state::{LinkState, StreamState, Trouble};
 
 /// TCP port on the HA link.

@@ -13,6 +13,7 @@ use super::{Dashboard, Heartbeat, InterfaceView, LinkView, NodeView, PathView, S
 use crate::agent::calls::About;
 use crate::agent::engine::overview::{Overview, SectionState};
 use crate::agent::failovers::Summary;
+use crate::agent::flows::view::FlowsView;
 use crate::agent::guard::GuardState;
 use crate::agent::jobs::JobView;
 use crate::agent::readiness::Readiness;
@@ -30,6 +31,7 @@ pub(super) struct Views<'a> {
     pub(super) readiness: Option<&'a Readiness>,
     pub(super) firmware: Option<&'a str>,
     pub(super) other: Option<&'a Other>,
+    pub(super) flows: FlowsView,
     pub(super) events: &'a [Numbered],
     pub(super) jobs: Vec<JobView>,
     pub(super) last_failover: Option<Summary>,
@@ -61,6 +63,7 @@ pub(super) fn build(views: Views<'_>) -> Dashboard {
         alarms: status.map(told).unwrap_or_default(),
         readiness: views.readiness.cloned(),
         sync: views.sync.cloned(),
+        flows: Some(views.flows),
         events: views.events[views.events.len().saturating_sub(SHOWN)..].to_vec(),
         last_move: views.events.iter().rev().find(|event| is_move(event)).cloned(),
         last_failover: views.last_failover,

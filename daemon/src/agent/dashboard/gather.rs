@@ -97,6 +97,7 @@ pub(super) fn look(node: &Arc<Node>, asked: &Asked, events: &[Numbered]) -> Dash
         readiness: asked.readiness.as_ref(),
         firmware: asked.firmware.as_deref(),
         other: asked.other.as_ref(),
+        flows: node.flows().view(),
         events,
         jobs: jobs.collect(),
         last_failover: node.failovers().last(),

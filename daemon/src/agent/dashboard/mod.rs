@@ -17,6 +17,7 @@ use twinwall_core::ids::Designation;
 
 use super::engine::overview::Overview;
 use super::failovers::Summary;
+use super::flows::view::FlowsView;
 use super::jobs::JobView;
 use super::readiness::Readiness;
 use build::{Other, Views, build};
@@ -51,6 +52,9 @@ pub struct Dashboard {
     pub readiness: Option<Readiness>,
     /// How the sections of the configuration stand; none while the agent reads its settings.
     pub sync: Option<Overview>,
+    /// How far the passive node has the active node's connections.
+    #[serde(default)]
+    pub flows: Option<FlowsView>,
     /// The last events of this node's guard, the newest last.
     pub events: Vec<Numbered>,
     /// The last time that the active role came to this node or left it, as far as its guard

@@ -12,6 +12,7 @@ use crate::agent::calls::About;
 use crate::agent::engine::marks::Marks;
 use crate::agent::engine::overview::SectionState;
 use crate::agent::engine::state::State;
+use crate::agent::flows::view::FlowsView;
 use crate::agent::guard::GuardState;
 
 const PAIR: &str = "pair_id = 7\n[ha_link]\ninterface = \"ha0\"\n[[interface]]\nname = \"lan\"\n\
@@ -60,6 +61,7 @@ fn dashboard(guard: &GuardState, sync: &Overview, other: Option<&Other>) -> Dash
         readiness: None,
         firmware: Some("12.4"),
         other,
+        flows: FlowsView::default(),
         events: &[],
         jobs: Vec::new(),
         last_failover: None,

@@ -9,7 +9,7 @@ use twinwall_core::ids::Designation;
 
 use crate::agent::apply::Journal;
 use crate::agent::calls::Calls;
-use crate::agent::channel::{Link, LinkConfig, LinkState, PORT, Trouble};
+use crate::agent::channel::{Arrivals, Link, LinkConfig, LinkState, PORT, Stream, Trouble};
 use crate::agent::digest::Digest;
 use crate::agent::engine::assemble::{self, Parts, Running, scopes};
 use crate::agent::engine::run::Engine;
@@ -126,6 +126,10 @@ impl Inside {
                 false => Some(Trouble::NotHeard),
             },
         }
+    }
+
+    pub(super) fn arrivals(&self, stream: Stream) -> Option<Arrivals> {
+        self.link.as_ref().map(|link| link.arrivals(stream))
     }
 
     /// The finder, if it is on this interface.

@@ -11,6 +11,7 @@ mod error;
 mod inside;
 mod kernel;
 mod looking;
+mod opening;
 pub mod settings;
 mod telling;
 #[cfg(test)]
@@ -27,28 +28,28 @@ use twinwall_core::api::Request;
 
 use super::accounts::Setup;
 use super::api::error::Refusal;
-use super::apply::{Journal, Recovered, Services, recover};
+use super::apply::{Journal, Services};
 use super::audit::Audit;
 use super::calls::Calls;
-use super::channel::LinkState;
-use super::engine::assemble::{STATE, STORE};
+use super::channel::{Arrivals, LinkState, Stream};
 use super::engine::run::{Engine, Event};
 use super::engine::state::Input;
 use super::failovers::{self, Failovers};
+use super::flows::{self, Flows};
 use super::guard::{self, Control, Follower, GuardState};
 use super::ha::{self, Ha};
-use super::identity::private;
 use super::jobs::Jobs;
 use super::machine::Machine;
 use super::pairing::rotate;
 use super::preflight;
 use super::services::{self, Bound};
-use super::store::{Damage, Store};
-use super::tree::Root;
+use super::store::Store;
 pub use calling::Calling;
 use calling::number_of_run;
 pub use error::NodeError;
 use inside::Inside;
+use opening::open;
+pub use opening::{Found, recover_only};
 pub use settings::Settings;
 
 /// Journal and staged files of a change, relative to the root.
@@ -81,20 +82,12 @@ pub struct Node {
     ha: Ha,
     preflight: preflight::Kept,
     services: Bound,
+    flows: Flows,
     failovers: Failovers,
     setup: Setup,
     audit: Arc<Audit>,
     /// Tells this run of the agent from others.
     run: u64,
-}
-
-/// What was found at the start that an operator should know.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// A change that was interrupted, and is undone.
-    pub recovered: Option<Recovered>,
-    /// What was unusable in the store.
-    pub damage: Vec<Damage>,
 }
 
 impl Node {
@@ -137,6 +130,7 @@ impl Node {
                 ha,
                 preflight: preflight::Kept::default(),
                 services: Bound::default(),
+                flows: Flows::default(),
                 failovers: Failovers::open(root),
                 setup: Setup::default(),
                 audit: Arc::new(Audit::below(root)),
@@ -161,6 +155,7 @@ impl Node {
         self.runtime.spawn(services::keep(Arc::downgrade(self)));
         self.runtime.spawn(rotate::keep(Arc::downgrade(self)));
         self.runtime.spawn(failovers::keep(Arc::downgrade(self)));
+        self.runtime.spawn(flows::keep(Arc::downgrade(self)));
     }
 
     /// Below which everything lies.
@@ -268,6 +263,17 @@ impl Node {
         &self.services
     }
 
+    /// The replication of connections.
+    pub fn flows(&self) -> &Flows {
+        &self.flows
+    }
+
+    /// Where the connections of a stream to the other node's agent arrive; none on a node that
+    /// is not paired.
+    pub(in crate::agent) fn arrivals(&self, stream: Stream) -> Option<Arrivals> {
+        self.inside().as_ref().and_then(|inside| inside.arrivals(stream))
+    }
+
     /// Events of both nodes, and what they tell of moves of the role.
     pub fn failovers(&self) -> &Failovers {
         &self.failovers
@@ -363,26 +369,6 @@ impl Node {
     fn inside(&self) -> MutexGuard<'_, Option<Inside>> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Brings the old files of an interrupted change back, early at boot, before the services
-/// read theirs.
-///
-/// # Errors
-/// When it could not be undone.
-pub fn recover_only(root: &Path) -> Result<Found, NodeError> {
-    open(root, Services::NotStarted).map(|(_, _, found)| found)
-}
-
-fn open(root: &Path, services: Services) -> Result<(Store, Journal, Found), NodeError> {
-    private::directory(&root.join(STATE))
-        .map_err(|error| NodeError::Io("making var/lib/twinwall root's alone", error))?;
-    let (store, damage) = Store::open(&root.join(STORE)).map_err(NodeError::Store)?;
-    let journal = Journal::open(&root.join(APPLYING)).map_err(NodeError::Journal)?;
-    let ground = Root::open(root).map_err(|error| NodeError::Io("opening the root", error))?;
-    let contents = |digest: &_| store.read(digest).map_err(io::Error::other);
-    let recovered = recover(&ground, &journal, &contents, services).map_err(NodeError::Recovery)?;
-    Ok((store, journal, Found { recovered, damage }))
 }
 
 /// The engine hears of the role before anybody else.

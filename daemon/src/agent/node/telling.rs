@@ -23,6 +23,8 @@ use crate::agent::section::Section;
 const SYNCHRONISED: &str = "synchronised";
 /// Name of the fact about the services bound to the role and the health checks.
 const SERVICES: &str = "services";
+/// Name of the fact about connections: it holds up planned moves, and nothing else.
+const FLOWS: &str = "flows";
 /// Between two looks when the guard says nothing.
 const LOOK: Duration = Duration::from_secs(1);
 /// By then both nodes have told their guards what follows from a move.
@@ -34,9 +36,16 @@ const HOLDS: Duration = Duration::from_secs(600);
 
 /// Tells the guard until the node is gone.
 pub(super) async fn tell(node: Weak<Node>) {
-    let Some(mut guard) = node.upgrade().map(|node| node.guard()) else { return };
+    let watched = node.upgrade().map(|node| (node.guard(), node.flows().watch()));
+    let Some((mut guard, mut flows_complete)) = watched else { return };
     loop {
-        if let Ok(Err(_)) = timeout(LOOK, guard.changed()).await {
+        let changed = async {
+            tokio::select! {
+                changed = guard.changed() => changed,
+                changed = flows_complete.changed() => changed,
+            }
+        };
+        if let Ok(Err(_)) = timeout(LOOK, changed).await {
             return;
         }
         let Some(node) = node.upgrade() else { return };
@@ -44,7 +53,8 @@ pub(super) async fn tell(node: Weak<Node>) {
         let Some(snapshot) = state.status().map(|status| &status.snapshot) else { continue };
         let checks = &snapshot.own.checks;
         // As the guard keeps them, so that it is seen which ones it has.
-        let facts = [synchronised(&node), services(&node, snapshot)].into_iter().flatten();
+        let facts = [synchronised(&node), services(&node, snapshot), flows(&node, snapshot)];
+        let facts = facts.into_iter().flatten();
         let facts = facts.map(Fact::presentable);
         for fact in facts.filter(|fact| !is_known(fact, checks)) {
             // Refused or not heard: the guard's next word brings the next try.
@@ -83,6 +93,23 @@ fn services(node: &Node, snapshot: &Snapshot) -> Option<Fact> {
         name: SERVICES.to_owned(),
         good: objection.is_none(),
         reason: objection.unwrap_or_default(),
+        holds: HOLDS,
+    })
+}
+
+/// Whether the connections of the active are all here. A node that has nothing to say, as the
+/// active one, takes back what it said before.
+fn flows(node: &Node, snapshot: &Snapshot) -> Option<Fact> {
+    let said_no = || snapshot.own.checks.iter().any(|check| check.name == FLOWS && !check.good);
+    let lacks = match node.flows().objection() {
+        Some(lacks) => lacks,
+        None if said_no() => None,
+        None => return None,
+    };
+    Some(Fact {
+        name: FLOWS.to_owned(),
+        good: lacks.is_none(),
+        reason: lacks.unwrap_or_default(),
         holds: HOLDS,
     })
 }

@@ -35,6 +35,8 @@ pub struct Views<'a> {
     pub other_keys_in_file: bool,
     /// The step at which a change of keys has stood for long.
     pub keys_stand_at: Option<Step>,
+    /// What is wrong with the replication of connections, if anything is.
+    pub connections: Option<&'a str>,
     /// What the other agent said when it was asked just now.
     pub other: Option<&'a OtherNode>,
 }
@@ -57,6 +59,7 @@ pub fn judge(views: &Views<'_>) -> Readiness {
         against.extend(views.other_keys_in_file.then(other_keys));
         against.extend(services(views.services));
         against.extend(checks(views.services));
+        against.extend(views.connections.map(connections));
         against.extend(agents(views));
     }
     against.sort_by_key(|reason| reason.severity);
@@ -79,6 +82,11 @@ fn blocks(id: ReasonId, text: impl Into<String>, what_now: &str) -> Reason {
 
 fn warns(id: ReasonId, text: impl Into<String>, what_now: &str) -> Reason {
     Reason { severity: Severity::Warns, ..blocks(id, text, what_now) }
+}
+
+fn connections(trouble: &str) -> Reason {
+    let text = format!("Connections would not survive a failover: {trouble}.");
+    warns(ReasonId::Connections, text, "'twinwall flows' on both nodes shows more")
 }
 
 /// Without this nothing else is worth a word.

@@ -87,6 +87,8 @@ pub enum ReasonId {
     NotApplied,
     /// Virtual IPs lack on the active.
     AddressesMissing,
+    /// Connections are not replicated as they should.
+    Connections,
     /// Heartbeats keep being refused.
     FramesRefused,
     /// The key file is not the one that the guard uses.

@@ -35,6 +35,7 @@ fn views(guard: &GuardState) -> Views<'_> {
         services: &NO_SERVICES,
         other_keys_in_file: false,
         keys_stand_at: None,
+        connections: None,
         other: None,
     }
 }
@@ -55,6 +56,14 @@ fn agents_that_are_apart_keep_no_failover_from_working() {
     let readiness = asked(healthy(), None);
     assert!(readiness.ready);
     assert_eq!(ids(&readiness), [APART]);
+}
+
+#[test]
+fn connections_that_would_be_lost_are_a_warning() {
+    let guard = GuardState::Says(Arc::new(healthy()));
+    let readiness = judge(&Views { connections: Some("no module"), ..views(&guard) });
+    assert!(readiness.ready);
+    assert_eq!(ids(&readiness), [(ReasonId::Connections, Severity::Warns), APART]);
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn on_a_page(id: ReasonId) -> Option<(&'static str, Place)> {
              tries at once",
             Place::Pairing,
         ),
+        ReasonId::Connections => ("on both nodes their figures stand at", Place::Diagnostics),
         ReasonId::ProtectionMissing => ("what brings it stands at", Place::Diagnostics),
         ReasonId::NeverSynchronised | ReasonId::OutOfSync => {
             ("see what differs, and force a synchronisation", Place::Sync)

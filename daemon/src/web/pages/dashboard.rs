@@ -20,12 +20,7 @@ use crate::web::hub::Plot;
 use crate::web::listen::Ends;
 use crate::web::state::Shared;
 
-/// A part of the page: the element of this id holds this HTML.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::web) struct Fragment {
-    pub(in crate::web) id: &'static str,
-    pub(in crate::web) html: String,
-}
+pub(in crate::web) use super::live::Fragment;
 
 #[derive(Template)]
 #[template(path = "dashboard.html")]
@@ -54,6 +49,7 @@ pub(in crate::web) fn fragments(state: Result<&Dashboard, &Refusal>, plot: &Plot
                 "nodes",
                 "pair",
                 "paths",
+                "flows",
                 "readiness",
                 "sync",
                 "events",
@@ -75,6 +71,7 @@ pub(in crate::web) fn fragments(state: Result<&Dashboard, &Refusal>, plot: &Plot
         part("nodes", render(&Nodes { nodes: nodes(pair) })),
         part("pair", render(&PairPart::of(pair, plot))),
         part("paths", super::paths::draw(pair, plot)),
+        part("flows", super::flows::draw(pair)),
         part("readiness", render(&ReadyPart { readiness: pair.readiness.as_ref() })),
         part("sync", render(&SyncPart { sync: pair.sync.as_ref().filter(|_| pair.paired) })),
         part("events", render(&EventsPart::of(pair))),
@@ -259,6 +256,8 @@ fn nodes(pair: &Dashboard) -> Vec<NodeCard<'_>> {
 #[template(path = "part/pair.html")]
 struct PairPart {
     enabled: bool,
+    /// Connections: class, how they stand, how many there are.
+    flows: Option<(&'static str, String, String)>,
     link: Option<(String, &'static str, &'static str, &'static str)>,
     heartbeat: Option<Beat>,
 }
@@ -290,7 +289,7 @@ impl PairPart {
             (link.interface.clone(), cable, class, word)
         });
         let heartbeat = pair.heartbeat.as_ref().map(|beat| Beat::of(beat, plot));
-        PairPart { enabled: pair.enabled, link, heartbeat }
+        PairPart { enabled: pair.enabled, flows: super::flows::line(pair), link, heartbeat }
     }
 }
 

@@ -13,13 +13,19 @@ use serde::Serialize;
 
 use crate::web::access::Person;
 use crate::web::hub::{Seen, Viewer};
-use crate::web::pages::dashboard::Fragment;
 use crate::web::state::Shared;
 
 /// A stream says something at least this often.
 const PULSE: Duration = Duration::from_secs(10);
 /// Between two looks whether the session still holds.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// A part of the page: the element of this id holds this HTML.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::web) struct Fragment {
+    pub(in crate::web) id: &'static str,
+    pub(in crate::web) html: String,
+}
 
 #[derive(Serialize)]
 struct Swap<'a> {

@@ -13,6 +13,7 @@ mod diff;
 mod entry;
 mod events;
 mod failover;
+mod flows;
 mod frame;
 mod jobs;
 mod live;
