@@ -162,7 +162,9 @@ impl Core {
     pub(super) fn advance_handover(&mut self, now: Moment, reason: Reason) {
         let Some(handover) = self.handover.clone() else {
             if now >= self.handover_pause {
-                let epoch = self.epoch.next();
+                // A claim of the peer that came to nothing has used its epoch up.
+                let seen = self.peer.said.as_ref().map(|said| said.epoch).unwrap_or_default();
+                let epoch = self.epoch.max(seen).next();
                 self.handover = Some(Handover { epoch, reason, since: now });
                 self.offered = epoch;
                 self.urgent = true;
