@@ -39,6 +39,9 @@ const LACKS: &str = "not all connections of the active node are here yet (see 't
 /// reason to wait.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// A trouble that lasts so long is told to whoever asks whether a failover would work.
+const LASTING: Duration = Duration::from_secs(10);
+
 /// Tells one connection from another.
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 
@@ -58,6 +61,8 @@ struct Inside {
     was_complete: bool,
     /// Since when something is.
     lacks_since: Instant,
+    /// Since when something is wrong.
+    trouble_since: Option<Instant>,
     table_trouble: Option<String>,
 }
 
@@ -69,6 +74,7 @@ impl Default for Flows {
             since: now,
             was_complete: false,
             lacks_since: now,
+            trouble_since: None,
             table_trouble: None,
         };
         Flows { inside: Arc::new(Mutex::new(inside)), complete: watch::Sender::new(false) }
@@ -82,6 +88,13 @@ impl Flows {
         let mut now = inside.view.clone();
         now.trouble = now.trouble.or_else(|| inside.table_trouble.clone());
         FlowsView { now, since_s: inside.since.elapsed().as_secs_f64() }
+    }
+
+    /// What is wrong, once it has been so for longer than a change of the role takes.
+    pub fn lasting_trouble(&self) -> Option<String> {
+        let now = self.view().now;
+        let since = lock(&self.inside).trouble_since;
+        now.trouble.filter(|_| since.is_some_and(|since| since.elapsed() >= LASTING))
     }
 
     /// Why planned moves to this node should wait; `Some(None)`: they need not. None where
@@ -114,13 +127,17 @@ impl Flows {
     /// Where the table's thread says what is wrong.
     fn table_teller(&self) -> table::Tell {
         let inside = Arc::clone(&self.inside);
-        Box::new(move |trouble| lock(&inside).table_trouble = trouble)
+        Box::new(move |trouble| {
+            let mut inside = lock(&inside);
+            inside.table_trouble = trouble;
+            inside.note_trouble();
+        })
     }
 
     /// Nothing is replicated any more.
     fn rest(&self) {
-        (self.teller())(View::default(), false);
         lock(&self.inside).table_trouble = None;
+        (self.teller())(View::default(), false);
     }
 }
 
@@ -134,6 +151,13 @@ impl Inside {
             (self.was_complete, self.lacks_since) = (true, now);
         }
         self.view = view;
+        self.note_trouble();
+    }
+
+    fn note_trouble(&mut self) {
+        let is_well = self.view.trouble.is_none() && self.table_trouble.is_none();
+        self.trouble_since =
+            if is_well { None } else { self.trouble_since.or_else(|| Some(Instant::now())) };
     }
 }
 
@@ -290,6 +314,10 @@ impl Keeping {
 
     /// What is to be replicated; nothing while high availability is off.
     fn scope(&mut self, settings: &Settings) -> Option<Scope> {
+        if settings.pair.is_none() && !settings.problems.is_empty() {
+            // A slip of the pen ends nothing that runs.
+            return self.running.as_ref().map(|running| running.scope.clone());
+        }
         let pair = settings.pair.as_ref().filter(|_| settings.is_enabled())?;
         let fresh = self.ha_link.take().filter(|(read, _)| read.elapsed() < ADDRESSES);
         let (_, ha_link) = self.ha_link.insert(fresh.unwrap_or_else(|| {

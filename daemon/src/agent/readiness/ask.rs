@@ -27,7 +27,7 @@ pub async fn of(node: &Arc<Node>) -> Readiness {
     let sync = node.engine().ok().map(|engine| engine.overview());
     // Agents that are apart are told as that.
     let link_is_up = node.link().is_some_and(|link| link.is_up());
-    let flows = node.flows().view();
+    let connections = node.flows().lasting_trouble().filter(|_| link_is_up);
     judge(&Views {
         paired: settings.pair.is_some() && settings.node.is_some() && settings.peer.is_some(),
         enabled: settings.is_enabled(),
@@ -39,7 +39,7 @@ pub async fn of(node: &Arc<Node>) -> Readiness {
         services: &services,
         other_keys_in_file: other_keys(&guard, node),
         keys_stand_at: rotate::stands_at(node.root()),
-        connections: flows.now.trouble.as_deref().filter(|_| link_is_up),
+        connections: connections.as_deref(),
         other: other.as_ref(),
     })
 }
