@@ -8,6 +8,7 @@ pub mod clock;
 pub mod console;
 pub mod container;
 pub mod error;
+mod evidence;
 pub mod fault;
 pub mod gateway;
 pub mod isolate;

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::console::beside::{Beside, Watching};
 use crate::console::visitors::Visitors;
 use crate::error::{Doing, LabError, Result};
+use crate::evidence::evidence;
 use crate::fault::{self, Fault};
 use crate::lab::{Form, Lab};
 use crate::plan;
@@ -104,7 +105,7 @@ pub fn beside(guard: &Path) -> Result<PathBuf> {
 
 /// One repetition on a lab that stands, with `active` serving.
 pub fn play_once(lab: &mut Lab, scenario: &Scenario, rep: u32, active: usize) -> Result<Outcome> {
-    let probes = start_probes(lab, scenario)?;
+    let probes = start_probes(lab, scenario).inspect_err(|_| eprintln!("{}", evidence(lab)))?;
     let connections = start_connections(lab, scenario, active)?;
     // After a move both hosts and the new active learn their neighbours; that is no floor.
     thread::sleep(NEIGHBOURS_LEARNT);
