@@ -13,6 +13,7 @@ pub mod clock;
 pub mod dashboard;
 pub mod digest;
 pub mod engine;
+mod exclusive;
 pub mod failover_test;
 pub mod failovers;
 pub mod finder;

@@ -10,14 +10,12 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, flock, syncfs};
-use rustix::io::Errno;
+use rustix::fs::syncfs;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::digest::{DIGEST_BYTES, Digest};
+use crate::agent::exclusive::exclusive;
 use crate::agent::manifest::{MAX_ENCODED, Manifest};
 use crate::agent::section::Section;
 use crate::agent::step::Step;
@@ -28,10 +26,6 @@ const MAGIC: &[u8] = b"TWJ1";
 /// Longest journal in bytes that is read: three manifests for each section would be more,
 /// but only what changes stands in it.
 const MAX_JOURNAL: u64 = 4 * MAX_ENCODED as u64;
-
-/// How long another agent may still hold the directory, and how often that is looked at.
-const PATIENCE: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// The directory of the journal and the staged files. Held by one agent at a time.
 #[derive(Debug)]
@@ -126,16 +120,8 @@ impl Journal {
             // A journal is not found again in a directory that is lost.
             syncfs(&lock).map_err(|error| broken(error.into()))?;
         }
-        let begun = Instant::now();
-        loop {
-            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                // A process that is just being started, by an agent that was killed, may
-                // hold it for another moment.
-                Err(Errno::WOULDBLOCK) if begun.elapsed() < PATIENCE => thread::sleep(PAUSE),
-                Err(Errno::WOULDBLOCK) => return Err(JournalError::Busy(directory.to_owned())),
-                Err(error) => return Err(broken(error.into())),
-            }
+        if !exclusive(&lock).map_err(|error| broken(error.into()))? {
+            return Err(JournalError::Busy(directory.to_owned()));
         }
         let journal = Journal { directory: directory.to_owned(), _lock: lock };
         journal.clear()?;

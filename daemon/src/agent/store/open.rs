@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::pack::{self, BadPack};
 use super::{Damage, Inside, MAX_VERSION, Section, StoreError, Version, disk, version_name};
+use crate::agent::exclusive::exclusive;
 
 impl Inside {
     pub(super) fn read_packs(
@@ -85,9 +86,9 @@ pub(super) fn lock(directory: &Path) -> Result<File, StoreError> {
     let path = directory.join("lock");
     let file = File::options().write(true).create(true).truncate(false).open(&path);
     let file = file.map_err(disk("opening", &path))?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Busy(directory.to_owned())),
+    match exclusive(&file) {
+        Ok(true) => Ok(file),
+        Ok(false) => Err(StoreError::Busy(directory.to_owned())),
         Err(error) => Err(disk("locking", &path)(error.into())),
     }
 }
