@@ -134,8 +134,15 @@ fn without_settings_only_the_agent_runs_and_the_guard_follows_when_they_come() {
     let mut running = Running::start(&mut command);
     running.line("twinwall: high availability is off here");
     wait_for(&root.path("run/twinwall/agent.sock"));
-    let status = root.run(&["sync"]);
-    assert!(status.out.starts_with("There is nothing to compare with"), "{status:?}");
+    // Until everything was read once it says that.
+    let began = Instant::now();
+    loop {
+        let status = root.run(&["sync"]);
+        if status.out.starts_with("There is nothing to compare with") {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{status:?}");
+    }
 
     root.write("etc/twinwall/pair.toml", &pair);
     let supervisor = running.child.id().to_string();
