@@ -8,12 +8,11 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::Source;
-use crate::digest::{BucketSet, State, bucket};
+use crate::digest::{BucketSet, bucket};
 use crate::eligible::Standing;
 use crate::expectation::Expectation;
 use crate::flow::Flow;
-use crate::ledger::Put;
-use crate::message::{Message, put_remove, put_upsert};
+use crate::message::{Message, put_remove};
 use crate::tuple::Key;
 use crate::view::Resync;
 use crate::work::Write;
@@ -142,20 +141,10 @@ impl Source {
         if older || self.waiting.has(&key) {
             return;
         }
-        self.labels |= flow.labels.is_some();
-        let news = match self.ledger.put(key, State::of(&key, flow)) {
-            Put::New | Put::Changed(_) => true,
-            Put::Same => self.is_swept(&key),
-            Put::Full => {
-                self.counts.dropped += 1;
-                false
-            }
-        };
-        if news {
-            if let Some(dump) = &mut self.dump {
-                dump.told += 1;
-            }
-            self.tell(now, &key, |out| put_upsert(out, flow));
+        if self.upsert(now, key, flow)
+            && let Some(dump) = &mut self.dump
+        {
+            dump.told += 1;
         }
     }
 

@@ -212,7 +212,8 @@ impl Source {
         }
     }
 
-    fn upsert(&mut self, now: Instant, key: Key, flow: &Flow) {
+    /// Whether it was news, and so was told.
+    fn upsert(&mut self, now: Instant, key: Key, flow: &Flow) -> bool {
         self.labels |= flow.labels.is_some();
         let news = match self.ledger.put(key, State::of(&key, flow)) {
             Put::New | Put::Changed(_) => true,
@@ -226,6 +227,7 @@ impl Source {
         if news {
             self.tell(now, &key, |out| put_upsert(out, flow));
         }
+        news
     }
 
     fn gone(&mut self, now: Instant, key: &Key) {

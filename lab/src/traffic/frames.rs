@@ -83,7 +83,7 @@ pub(super) fn echo(ipv6: bool, tag: u16, number: u32) -> Frame {
     frame.put(8, &MAGIC);
     frame.put(12, &number.to_be_bytes());
     if !ipv6 {
-        let sum = checksum(0, frame.bytes());
+        let sum = internet_checksum(0, frame.bytes());
         frame.put(2, &sum.to_be_bytes());
     }
     frame
@@ -154,7 +154,7 @@ pub(super) fn solicit(source: Mac, tag: u8, number: u32, target: Ipv6Addr) -> Fr
     frame.put(62, &low);
     frame.put(78, &[1, 1]);
     frame.put(80, &source.0);
-    let sum = checksum(32 + u32::from(IPV6_ICMP), &frame.bytes()[22..]);
+    let sum = internet_checksum(32 + u32::from(IPV6_ICMP), &frame.bytes()[22..]);
     frame.put(56, &sum.to_be_bytes());
     frame
 }
@@ -193,7 +193,7 @@ fn mac_at(bytes: &[u8], at: usize) -> Option<Mac> {
 }
 
 /// The Internet checksum (RFC 1071) of `bytes`, an even number of them, on top of `start`.
-fn checksum(start: u32, bytes: &[u8]) -> u16 {
+pub(super) fn internet_checksum(start: u32, bytes: &[u8]) -> u16 {
     let mut sum = start;
     for pair in bytes.chunks_exact(2) {
         sum += u32::from(u16::from_be_bytes([pair[0], pair[1]]));
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn an_echo_request_has_a_right_checksum() {
-        assert_eq!(checksum(0, echo(false, 5, 99_999).bytes()), 0);
+        assert_eq!(internet_checksum(0, echo(false, 5, 99_999).bytes()), 0);
     }
 
     #[test]
@@ -275,6 +275,6 @@ mod tests {
     #[test]
     fn a_solicitation_has_a_right_checksum() {
         let frame = solicit(US, 3, 7, V6);
-        assert_eq!(checksum(32 + u32::from(IPV6_ICMP), &frame.bytes()[22..]), 0);
+        assert_eq!(internet_checksum(32 + u32::from(IPV6_ICMP), &frame.bytes()[22..]), 0);
     }
 }

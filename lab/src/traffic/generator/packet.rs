@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::plan::{MANY_SOURCES, MANY_TARGETS};
+use crate::traffic::frames::internet_checksum;
 
 const IP_BYTES: usize = 20;
 /// A TCP header without options.
@@ -157,17 +158,10 @@ impl Segment {
     }
 }
 
-/// RFC 1071 over the addresses and the segment (an even number of bytes), with the rest of
-/// RFC 9293's pseudo header.
+/// The checksum over the addresses and the segment, with the rest of RFC 9293's pseudo
+/// header.
 fn checksum(addresses_and_segment: &[u8]) -> u16 {
-    let mut sum = u32::from(PROTOCOL_TCP) + TCP_BYTES as u32;
-    for pair in addresses_and_segment.chunks_exact(2) {
-        sum += u32::from(u16::from_be_bytes([pair[0], pair[1]]));
-    }
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !(sum as u16)
+    internet_checksum(u32::from(PROTOCOL_TCP) + TCP_BYTES as u32, addresses_and_segment)
 }
 
 #[cfg(test)]
