@@ -151,6 +151,8 @@ pub(crate) enum AgentOrder {
     /// Undo a change of the configuration that was interrupted, before services read their
     /// files, and end
     Recover,
+    /// Take away what connection replication keeps in the kernel: when the package is removed
+    Clear,
 }
 
 #[derive(Args)]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use sd_notify::NotifyState;
+use twinwall::agent::flows;
 use twinwall::agent::machine::Machine;
 use twinwall::agent::node;
 use twinwall::agent::serve::{self, Pulse, ServeError};
@@ -15,6 +16,8 @@ pub(super) fn agent(root: &Path, args: &AgentArgs) -> Result<(), Failure> {
     match args.order {
         None => serve(root, args.supervised),
         Some(AgentOrder::Recover) => recover(root),
+        Some(AgentOrder::Clear) => flows::clear()
+            .map_err(|why| Failure { exit: Exit::Machine, message: format!("agent clear: {why}") }),
     }
 }
 

@@ -10,7 +10,7 @@ fn a_removal_hands_over_and_a_purge_leaves_nothing() {
         let active = site.settle();
         let watch = site.watch();
         site.run(active, "dpkg --remove twinwall");
-        assert_eq!(site.run(active, "nft list tables"), "table inet filter\n", "no gate is left");
+        assert_eq!(site.run(active, "nft list tables"), "table inet filter\n", "nothing is left");
         let kept = site.run(active, "ls /etc/twinwall");
         assert_eq!(
             kept, "identity\nnode.toml\npair.key\npair.toml\n",

@@ -245,6 +245,14 @@ async fn carry(link: Arrivals, queue: mpsc::Sender<Input>, wake: Arc<Wake>) {
     }
 }
 
+/// Takes the table out of the kernel, which else stays when no agent runs.
+///
+/// # Errors
+/// What the kernel says, in words.
+pub fn clear() -> Result<(), String> {
+    table::remove()
+}
+
 /// Follows settings, role and link until the node is gone.
 pub(in crate::agent) async fn keep(node: Weak<Node>) {
     let Some(strong) = node.upgrade() else { return };
