@@ -18,7 +18,7 @@ fn two_fresh_gateways_become_a_pair_by_commands_alone_and_survive_a_power_loss()
         "gw-b  Paired with gw-a.",
         "gw-a# twinwall ha enable",
         "gw-a  gw-a and gw-b: in sync",
-        ", 0 lost; connections broken: 0",
+        ", 0 lost; connections lost: 0",
         "gw-a is active",
         "gw-a loses power",
         "gw-b serves, the other waits",

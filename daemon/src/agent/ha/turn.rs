@@ -180,6 +180,10 @@ async fn synchronise(node: &Arc<Node>, active: bool, who: &str) -> Result<Option
     let direction = if gives { Direction::Push } else { Direction::Pull };
     let all = Order { direction, sections: Vec::new(), who: who.to_owned() };
     let ordered = engine.order(|answer| Event::Order(all, answer)).await;
+    if ordered.is_err() && engine.overview().job.is_some() {
+        // It began by itself meanwhile.
+        return Ok(None);
+    }
     Ok(ordered.err().map(|why| format!("the synchronisation was not begun: {why}")))
 }
 
