@@ -87,6 +87,12 @@ impl Site {
     pub(crate) fn set_up_by_commands(&self) {
         let code = self.code_of(0, "invite --interface ha0");
         self.run(1, &format!("twinwall pair join {code}"));
+        // Whoever invites sees it end on the first node, too, before going on there.
+        self.until("the end of the invitation", || {
+            let said = std::fs::read_to_string(self.nodes[0].path("var/tmp/invite"));
+            let said = said.unwrap_or_default();
+            if said.contains("Paired with") { Ok(()) } else { Err(said) }
+        });
         self.run(0, &format!("twinwall ha set {}", files::changes().join(" ")));
         self.run(0, "twinwall ha enable");
         assert_eq!(self.settle(), 0, "the node where it was turned on: {}", self.story());
