@@ -1,7 +1,7 @@
 //! A flow that a helper expects because another one spoke of it: FTP's data, SIP's media.
 
 use crate::flow::HelperName;
-use crate::tuple::Tuple;
+use crate::tuple::{Key, Tuple, Zone, ZoneSide};
 
 /// Longest name of a function for expected flows, with its NUL.
 pub const FUNCTION_NAME: usize = 32;
@@ -77,4 +77,11 @@ pub struct Expectation {
     pub function: Option<FunctionName>,
     /// How it is translated.
     pub nat: Option<NatOfExpected>,
+}
+
+impl Expectation {
+    /// The name of the flow that spoke of it.
+    pub fn master_key(&self) -> Key {
+        Key::new(&self.master, Zone { id: self.zone, side: ZoneSide::Both })
+    }
 }

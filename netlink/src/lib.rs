@@ -4,6 +4,7 @@
 //! not be late.
 
 pub mod nft;
+pub mod notices;
 pub mod number;
 pub mod socket;
 pub mod syscall;

@@ -75,6 +75,9 @@ impl MirrorDrive {
     /// # Errors
     /// When a socket fails: open everything anew.
     pub fn turn(&mut self, now: Instant) -> io::Result<()> {
+        if self.mirror.wants_count(now) {
+            self.mirror.counted(now, self.conntrack.count()?);
+        }
         self.dump_on(now);
         let work = self.mirror.work(now);
         self.act(now, &work)

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use twinwall_netlink::notices::Notices;
 use twinwall_netlink::number::{
     GROUP_CONNTRACK_DESTROY, GROUP_CONNTRACK_NEW, GROUP_CONNTRACK_UPDATE,
     GROUP_EXPECTATION_DESTROY, GROUP_EXPECTATION_NEW,
@@ -31,6 +32,7 @@ pub struct Drained {
 #[derive(Debug)]
 pub struct Events {
     socket: Socket,
+    notices: Notices,
 }
 
 impl Events {
@@ -50,27 +52,25 @@ impl Events {
         ] {
             socket.join(group)?;
         }
-        Ok(Events { socket })
+        Ok(Events { socket, notices: Notices::default() })
     }
 
-    /// Reads at most `most` datagrams without waiting.
+    /// Reads some `most` datagrams, or what is there, without waiting.
     ///
     /// # Errors
     /// What the kernel says, but for lost events.
     pub fn drain(&mut self, most: usize, each: &mut dyn FnMut(&Event)) -> io::Result<Drained> {
         let mut drained = Drained::default();
-        while drained.events < most {
-            let bytes = match nothing_yet(self.socket.receive_now()) {
-                Ok(Some(bytes)) => bytes,
-                Ok(None) => break,
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                    drained.overrun = true;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            drained.events += 1;
+        let mut read = |bytes: &[u8]| {
             Messages(bytes).filter_map(|message| decode_event(&message)).for_each(|e| each(&e));
+        };
+        while drained.events < most {
+            match nothing_yet(self.notices.receive(&self.socket, &mut read)) {
+                Ok(Some(count)) => drained.events += count,
+                Ok(None) => break,
+                Err(error) if is_loss(&error) => drained.overrun = true,
+                Err(error) => return Err(error),
+            }
         }
         Ok(drained)
     }
@@ -82,6 +82,11 @@ impl Events {
     pub fn set_room(&self, bytes: i32) -> io::Result<()> {
         self.socket.set(libc::SOL_SOCKET, libc::SO_RCVBUF, &bytes)
     }
+}
+
+/// The kernel had no room, or one was too long to be read: the same for whoever reads.
+fn is_loss(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::EMSGSIZE))
 }
 
 impl AsFd for Events {

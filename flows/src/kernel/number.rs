@@ -6,6 +6,9 @@ use twinwall_netlink::numbers;
 
 // Messages of both subsystems, conntrack and expectations.
 numbers!(u16: MSG_NEW = 0, MSG_GET = 1, MSG_DELETE = 2);
+// Of conntrack alone: how many entries there are.
+numbers!(u16: MSG_GET_STATISTICS = 5);
+numbers!(u16: CTA_STATS_GLOBAL_ENTRIES = 1);
 numbers!(u16:
     CTA_TUPLE_ORIG = 1, CTA_TUPLE_REPLY = 2, CTA_STATUS = 3, CTA_PROTOINFO = 4, CTA_HELP = 5,
     CTA_NAT_SRC = 6, CTA_TIMEOUT = 7, CTA_MARK = 8, CTA_NAT_DST = 13, CTA_SEQ_ADJ_ORIG = 15,

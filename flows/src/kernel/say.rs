@@ -24,6 +24,12 @@ pub(super) fn dump_flows(out: &mut Vec<u8>, sequence: u32) {
     message(out, head, libc::AF_UNSPEC as u8, 0, |_| {});
 }
 
+/// How many entries there are.
+pub(super) fn count(out: &mut Vec<u8>, sequence: u32) {
+    let head = head(SUBSYS_CONNTRACK, MSG_GET_STATISTICS, 0, sequence);
+    message(out, head, libc::AF_UNSPEC as u8, 0, |_| {});
+}
+
 /// All expectations.
 pub(super) fn dump_expectations(out: &mut Vec<u8>, sequence: u32) {
     let head = head(SUBSYS_EXPECTATIONS, MSG_GET, NLM_F_DUMP, sequence);

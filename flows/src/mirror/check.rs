@@ -14,9 +14,16 @@ use crate::tuple::{Key, protocol};
 use crate::work::Write;
 
 /// Shortest and longest time between two checks, which otherwise take a hundredth of the
-/// time. The longest is below half of [`HOLD`], below which lives are prolonged.
-const PERIOD: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(240));
+/// time. The longest is below half of [`HOLD`], below which lives are prolonged. The
+/// shortest is long: a dump walks the whole hash table, however little is in it, and a
+/// flow that the kernel lost shows in the number of its entries.
+const PERIOD: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(240));
 const SHARE: u32 = 100;
+/// How often the number of the kernel's entries is looked at.
+const COUNT: Duration = Duration::from_secs(1);
+/// A check because of that number is due when so many times as long as the last one took
+/// have passed since it ended.
+const REST: u32 = 10;
 /// How often the kernel's neighbours are looked at: it forgets unused ones after a minute.
 pub(super) const NEIGHBOURS: Duration = Duration::from_secs(20);
 /// A check that failed is tried again after this.
@@ -110,6 +117,7 @@ impl Mirror {
         };
         self.known = true;
         self.check_took = now.saturating_duration_since(check.began);
+        self.checked_at = now;
         self.check_at = now + (self.check_took * SHARE).clamp(PERIOD.0, PERIOD.1);
         if self.session.is_ready() && !check.wrong.is_empty() {
             let flows = self.ledger.len() as u64;
@@ -119,6 +127,21 @@ impl Mirror {
                 equal: 0,
                 differ: check.wrong,
             });
+        }
+    }
+
+    /// Whether the number of the kernel's entries is to be looked at now.
+    pub fn wants_count(&self, now: Instant) -> bool {
+        self.known && now >= self.count_at
+    }
+
+    /// The number of entries that the kernel has, its own among them. Fewer than there
+    /// should be are looked for now and not at the next check.
+    pub fn counted(&mut self, now: Instant, entries: usize) {
+        self.count_at = now + COUNT;
+        if entries < self.ledger.len() && self.check.is_none() {
+            let rested = self.checked_at + (self.check_took * REST).max(COUNT);
+            self.check_at = self.check_at.min(rested.max(now));
         }
     }
 

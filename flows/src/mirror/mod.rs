@@ -47,8 +47,11 @@ pub struct Mirror {
     check: Option<Check>,
     /// When the next dump is due, if none is under way.
     check_at: Instant,
-    /// How long the last one took.
+    /// When the last one ended, and how long it took.
+    checked_at: Instant,
     check_took: Duration,
+    /// When the number of the kernel's entries is looked at next.
+    count_at: Instant,
     /// Buckets that are being told as a whole, with the number of the sweep.
     sweep: Option<(u32, BucketSet)>,
     /// When it began, and how many of its flows were told.
@@ -86,7 +89,9 @@ impl Mirror {
             known: false,
             check: None,
             check_at: now,
+            checked_at: now,
             check_took: Duration::ZERO,
+            count_at: now,
             sweep: None,
             swept: (now, 0),
             expectations: HashMap::new(),
@@ -143,13 +148,15 @@ impl Mirror {
         hello.or_else(|| self.answers.pop_front()).map(|message| message.encode())
     }
 
-    /// When to call [`Mirror::work`] and [`Mirror::wants_dump`] again if nothing happens.
+    /// When to call [`Mirror::work`], [`Mirror::wants_count`] and [`Mirror::wants_dump`]
+    /// again if nothing happens.
     pub fn deadline(&self, now: Instant) -> Instant {
         let check = match (&self.check, &self.sweep) {
             (None, None) => self.check_at,
             (Some(_), _) | (_, Some(_)) => now + Duration::from_secs(1),
         };
-        check.min(self.neighbours_at)
+        let count = if self.known { self.count_at } else { check };
+        check.min(self.neighbours_at).min(count)
     }
 
     /// Whether this node's kernel holds everything that the source has, as of the last

@@ -78,6 +78,8 @@ impl Mirror {
             return Ok(None);
         }
         Ok(match self.ledger.put(key, state) {
+            // The ledger does not hold adjustments of sequence numbers.
+            Put::Same if flow.adjustments.is_some() => Some(Write::Update(held(flow, false))),
             Put::Same => None,
             Put::Changed(old) if old.same_route(state) => Some(Write::Update(held(flow, false))),
             Put::Changed(_) => Some(Write::Replace(held(flow, true))),

@@ -6,6 +6,7 @@
 //! no third way. Dumps find what events did not tell, and tell buckets that are behind.
 
 mod dump;
+mod masters;
 mod outbox;
 mod session;
 mod shown;
@@ -27,6 +28,7 @@ use crate::tuple::{Key, Tuple, protocol};
 use crate::work::{Outcome, Work};
 
 use dump::{DumpUnderWay, Reason};
+use masters::Masters;
 use outbox::Outbox;
 use session::Session;
 use shown::Counts;
@@ -72,6 +74,7 @@ pub struct Source {
     /// Waits between sweeps that did not help.
     patience: Duration,
     expectations: HashMap<(Tuple, u16), Expectation>,
+    masters: Masters,
     neighbours: Neighbours,
     /// Labels are in use on this node.
     labels: bool,
@@ -101,6 +104,7 @@ impl Source {
             sweep_from: now,
             patience: Duration::ZERO,
             expectations: HashMap::new(),
+            masters: Masters::default(),
             neighbours: Neighbours::default(),
             labels: false,
             natural: taken_over,
@@ -121,7 +125,7 @@ impl Source {
                 Standing::Out => {}
             },
             Event::Gone(flow) => self.gone(now, &flow.key()),
-            Event::Expected(expectation) => self.expected(expectation),
+            Event::Expected(expectation) => self.expected(now, expectation),
             Event::Unexpected(expectation) => self.unexpected(expectation),
         }
     }
@@ -137,6 +141,24 @@ impl Source {
             && flow.status.any(Status::ASSURED);
         let asks = (labels || tcp) && self.settings.eligible.standing(flow) == Standing::In;
         asks.then(|| flow.key())
+    }
+
+    /// The next flow to ask the kernel for because a helper may have changed its sequence
+    /// numbers, of which there is no event; pass the answer to [`Source::asked`].
+    pub fn asks(&mut self, now: Instant) -> Option<Key> {
+        self.masters.pop(now)
+    }
+
+    /// A flow that was asked for, as it is now: it is told if its numbers are adjusted,
+    /// whatever else it is like. Ledgers do not hold adjustments.
+    pub fn asked(&mut self, now: Instant, flow: &Flow) {
+        let key = flow.key();
+        if self.settings.eligible.standing(flow) != Standing::In || self.waiting.has(&key) {
+            return;
+        }
+        if !self.upsert(now, key, flow) && flow.adjustments.is_some() {
+            self.tell(now, &key, |out| put_upsert(out, flow));
+        }
     }
 
     /// The kernel dropped events.
@@ -188,7 +210,7 @@ impl Source {
         let dump = self.dump.is_none().then(|| self.dump_due()).flatten();
         let outbox = self.outbox.deadline().filter(|_| self.session.is_ready());
         let digests = self.session.digests_due().filter(|_| self.may_compare());
-        let all = [dump, outbox, digests, self.waiting.deadline()];
+        let all = [dump, outbox, digests, self.masters.deadline(), self.waiting.deadline()];
         let soonest = all.into_iter().flatten().min();
         soonest.unwrap_or(now + Duration::from_secs(1)).min(now + Duration::from_secs(1))
     }
@@ -215,6 +237,9 @@ impl Source {
     /// Whether it was news, and so was told.
     fn upsert(&mut self, now: Instant, key: Key, flow: &Flow) -> bool {
         self.labels |= flow.labels.is_some();
+        if flow.adjustments.is_some() {
+            self.masters.is_adjusted(key);
+        }
         let news = match self.ledger.put(key, State::of(&key, flow)) {
             Put::New | Put::Changed(_) => true,
             // In a sweep everything that is not told is removed.
@@ -232,6 +257,7 @@ impl Source {
 
     fn gone(&mut self, now: Instant, key: &Key) {
         self.waiting.remove(key);
+        self.masters.gone(key);
         if let Some(dump) = &mut self.dump {
             dump.went(*key);
         }
@@ -261,7 +287,7 @@ impl Source {
         self.outbox.add_message(message);
     }
 
-    fn expected(&mut self, expectation: &Expectation) {
+    fn expected(&mut self, now: Instant, expectation: &Expectation) {
         let place = (expectation.tuple, expectation.zone);
         let room =
             self.expectations.len() < MAX_EXPECTATIONS || self.expectations.contains_key(&place);
@@ -273,6 +299,7 @@ impl Source {
             return;
         }
         let list = vec![Expected::There(expectation.clone())];
+        self.masters.spoke(now, expectation.master_key());
         self.expectations.insert(place, expectation.clone());
         self.say_aside(&Message::Expectations { whole: false, list });
     }

@@ -153,6 +153,7 @@ impl Source {
                 asides_missing: true,
                 ..Session::default()
             });
+            self.masters.tell_again(now);
         }
         if !answer {
             self.session.hello = Some(self.hello(true));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pair::Pair;
 
-use crate::flow::{Flow, Status, tcp_state};
+use crate::flow::{Flow, SequenceAdjustment, Status, tcp_state};
 use crate::kernel::{Event, Natural};
 use crate::message::Message;
 use crate::mirror::HOLD;
@@ -109,8 +109,36 @@ fn a_mirror_whose_kernel_was_emptied_heals_by_itself() {
     (0..300).for_each(|n| pair.begin(&numbered(n)));
     pair.run(SECOND);
     pair.there.clear();
-    pair.run(15 * SECOND);
+    pair.run(5 * SECOND);
+    assert!(pair.is_equal() && pair.source.complete(), "the number of entries says so");
+    // One that is replaced does not show there: the check finds it.
+    let key = numbered(7).key();
+    pair.there.remove(&key);
+    pair.there.insert(numbered(9000).key(), numbered(9000));
+    pair.run(75 * SECOND);
     assert!(pair.is_equal() && pair.source.complete());
+}
+
+#[test]
+fn adjusted_sequence_numbers_are_told_whenever_a_helper_spoke() {
+    let mut pair = Pair::connected();
+    let mut control = flow("10.0.0.9", "192.0.2.1", 6);
+    pair.begin(&control);
+    pair.run(SECOND);
+    // The kernel changes the flow without an event; of the expectation there is one.
+    let moved = SequenceAdjustment { position: 7, before: 0, after: 4 };
+    control.adjustments = Some([moved, SequenceAdjustment::default()]);
+    pair.here(&control);
+    pair.expect_from(&control);
+    pair.run(SECOND);
+    let there = |pair: &Pair| pair.there[&control.key()].adjustments;
+    assert_eq!(there(&pair), control.adjustments);
+    // Another mirror has it too, although the ledgers are equal.
+    pair.there.get_mut(&control.key()).unwrap().adjustments = None;
+    pair.disconnect();
+    pair.connect();
+    pair.run(SECOND);
+    assert_eq!(there(&pair), control.adjustments);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::eligible::{Eligible, Filter};
+use crate::expectation::Expectation;
 use crate::flow::Flow;
 use crate::kernel::{Event, Natural};
 use crate::mirror::{Mirror, held};
@@ -111,6 +112,23 @@ impl Pair {
         self.source.event(self.now, &Event::Seen(flow.clone()));
     }
 
+    /// A helper expects another flow because of what this one said.
+    pub(super) fn expect_from(&mut self, flow: &Flow) {
+        let expectation = Expectation {
+            master: flow.original,
+            tuple: flow.reply,
+            mask: flow.reply,
+            zone: 0,
+            flags: 0,
+            class: 0,
+            timeout: 300,
+            helper: None,
+            function: None,
+            nat: None,
+        };
+        self.source.event(self.now, &Event::Expected(expectation));
+    }
+
     pub(super) fn end(&mut self, flow: &Flow) {
         self.forget(flow);
         self.source.event(self.now, &Event::Gone(flow.clone()));
@@ -170,9 +188,17 @@ impl Pair {
     fn turn(&mut self) {
         self.dump_of_source();
         self.dump_of_mirror();
+        while let Some(key) = self.source.asks(self.now) {
+            if let Some(flow) = self.here.get(&key).cloned() {
+                self.source.asked(self.now, &flow);
+            }
+        }
         let work = self.source.work();
         let outcomes = apply(&mut self.here, &work, None);
         self.source.finished(&work, &outcomes);
+        if self.mirror.wants_count(self.now) {
+            self.mirror.counted(self.now, self.there.len());
+        }
         let work = self.mirror.work(self.now);
         self.act(&work);
         loop {

@@ -19,6 +19,14 @@ fn expected(space: &Space) -> usize {
     space.inside(|| Conntrack::open().unwrap().expectations().unwrap().len())
 }
 
+fn adjusted(space: &Space) -> bool {
+    let moved = |flow: &twinwall_flows::flow::Flow| {
+        let [one, other] = flow.adjustments.unwrap_or_default();
+        one.after != 0 || other.after != 0
+    };
+    flows(space).iter().any(moved)
+}
+
 #[test]
 fn data_that_ftp_spoke_of_is_expected_on_both_nodes() {
     let _turn = turn();
@@ -37,8 +45,8 @@ fn data_that_ftp_spoke_of_is_expected_on_both_nodes() {
     // The helper looks at whole lines, and so at none before the first has ended.
     client.write_all(b"USER x\r\n").unwrap();
     server.read_exact(&mut [0; 8]).unwrap();
-    // Active mode: the client says where it listens, and NAT rewrites that.
-    client.write_all(b"PORT 10,1,0,9,80,1\r\n").unwrap();
+    // Active mode: the client says where it listens, and NAT rewrites that, without zeros.
+    client.write_all(b"PORT 10,1,0,9,080,001\r\n").unwrap();
     let mut said = [0; 64];
     let length = server.read(&mut said).unwrap();
     let said = String::from_utf8_lossy(&said[..length]).into_owned();
@@ -47,6 +55,8 @@ fn data_that_ftp_spoke_of_is_expected_on_both_nodes() {
     two.until(Duration::from_secs(10), "the expectation", |_| expected(&lab.passive) == 1);
     let listed = lab.passive.run("conntrack -L expect 2>/dev/null");
     assert!(listed.contains("helper=ftp"), "{listed}");
+    // The rewritten line is shorter, and every number after it is adjusted.
+    two.until(Duration::from_secs(10), "the adjustments", |_| adjusted(&lab.passive));
     // The data connection comes through the other gateway.
     let data = lab.client.inside(|| TcpListener::bind("10.1.0.9:20481")).unwrap();
     lab.move_cables();
@@ -57,4 +67,12 @@ fn data_that_ftp_spoke_of_is_expected_on_both_nodes() {
     let mut taken = data.accept().unwrap().0;
     sent.write_all(b"data").unwrap();
     taken.read_exact(&mut [0; 4]).unwrap();
+    // And the session itself goes on there, both ways.
+    for stream in [&client, &server] {
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    }
+    client.write_all(b"NOOP\r\n").unwrap();
+    server.read_exact(&mut [0; 6]).expect("the client's line behind its adjusted numbers");
+    server.write_all(b"200 fine\r\n").unwrap();
+    client.read_exact(&mut [0; 10]).expect("the server's answer");
 }

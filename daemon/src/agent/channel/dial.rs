@@ -20,8 +20,10 @@ use super::state::Trouble;
 use super::{Greeting, HANDSHAKE_LIMIT, HelloError, Stream, socket};
 use crate::agent::identity::server_name;
 
-/// Wait after the first failure; it doubles up to [`LONGEST_WAIT`].
+/// Wait after a failure while the peer may be starting again, and for how long it may;
+/// after that it doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(50);
+const EAGER: Duration = Duration::from_secs(1);
 /// A peer that comes back is noticed within this.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// A connection that held so long was a good one: the next try comes at once.
@@ -56,7 +58,8 @@ async fn until_one_answers(
 ) -> (Tls, Greeting) {
     let mut heard = inside.addresses.clone();
     let mut tries = Tries::default();
-    let mut again = Instant::now() + *wait;
+    let began = Instant::now();
+    let mut again = began + *wait;
     loop {
         tries.begin_all(inside, &heard.borrow_and_update().clone());
         if tries.begun.is_empty() {
@@ -77,7 +80,9 @@ async fn until_one_answers(
             },
             () = sleep_until(again) => {
                 tries.forget_the_failed();
-                *wait = (*wait * 2).min(LONGEST_WAIT);
+                if began.elapsed() >= EAGER {
+                    *wait = (*wait * 2).min(LONGEST_WAIT);
+                }
                 again = Instant::now() + *wait;
             }
             // What is new is begun at once; what failed waits for its turn.
