@@ -13,6 +13,7 @@ use crate::config::{Damping, Pair};
 use crate::event::{Fact, Refusal};
 use crate::ids::InterfaceId;
 use crate::note::What;
+use crate::objection;
 use crate::own::Own;
 use crate::time::Moment;
 
@@ -247,17 +248,14 @@ impl Health {
                 continue;
             }
             if !link.up {
-                said.push(format!("watched interface {} is down", name(index)));
+                said.push(objection::down(&name(index)));
             } else if link.held {
-                said.push(format!(
-                    "watched interface {} is held back because it flaps",
-                    name(index)
-                ));
+                said.push(objection::held(&name(index)));
             }
         }
         let speaks = |check: &str, fact: &Held| !fact.good && check != FLOWS;
         for (check, fact) in self.facts.iter().filter(|(check, fact)| speaks(check, fact)) {
-            said.push(format!("check {check}: {}", fact.reason));
+            said.push(objection::check(check, &fact.reason));
         }
         if !serving {
             for check in self.required.iter().filter(|check| !self.facts.contains_key(*check)) {
@@ -268,7 +266,7 @@ impl Health {
             said.push("the addresses could not be applied".to_owned());
         }
         if self.maintenance.is_some() {
-            said.push("in maintenance".to_owned());
+            said.push(objection::MAINTENANCE.to_owned());
         }
         said
     }

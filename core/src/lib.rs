@@ -21,6 +21,7 @@ pub mod ids;
 mod lease;
 pub mod node;
 pub mod note;
+mod objection;
 mod own;
 mod paths;
 mod peer;

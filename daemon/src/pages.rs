@@ -6,6 +6,7 @@ use clap::{Arg, Command, CommandFactory};
 use schemars::{JsonSchema, SchemaGenerator};
 
 use twinwall::agent::api;
+use twinwall::agent::conditions::catalogue;
 use twinwall::agent::failovers::Report;
 use twinwall::agent::preflight::Preflight;
 use twinwall::agent::profile;
@@ -63,6 +64,7 @@ pub(crate) fn reference() -> Vec<Page> {
         Page { name: "api.md".to_owned(), text: api::reference() },
         Page { name: "configuration.md".to_owned(), text: config::reference() },
         Page { name: "profile.md".to_owned(), text: profile::reference() },
+        Page { name: "conditions.md".to_owned(), text: catalogue::page() },
         schema::<Status>("status"),
         schema::<Vec<Explained>>("explain"),
         schema::<Numbered>("event"),

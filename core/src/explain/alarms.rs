@@ -5,7 +5,8 @@
 use crate::api::Status;
 use crate::beat::RoleWord;
 use crate::config::Cable;
-use crate::snapshot::{PathView, PeerView, Snapshot};
+use crate::objection;
+use crate::snapshot::{CheckView, PathView, PeerView, Snapshot};
 
 use super::{bare, capital, leaving, objections, path, span};
 
@@ -16,11 +17,21 @@ pub enum AlarmId {
     BothActive,
     /// Nobody should serve.
     NobodyServes,
-    /// This node is not fit.
+    /// A watched interface is down here.
+    InterfaceDown,
+    /// A watched interface is held back here because it flaps.
+    InterfaceHeld,
+    /// A check says no here.
+    CheckSaysNo,
+    /// This node is in maintenance.
+    InMaintenance,
+    /// This node is not fit for another reason.
     NotFit,
     /// The peer is heard and not fit.
     PeerNotFit,
-    /// The peer is not heard: never, no more, or it left.
+    /// The peer is not heard any more.
+    PeerSilent,
+    /// The peer was never heard, or it left.
     PeerAway,
     /// The HA link is silent while another path is not.
     HaLinkLost,
@@ -47,12 +58,18 @@ pub enum AlarmId {
 pub struct Alarm {
     /// Which.
     pub id: AlarmId,
+    /// Of which interface, check or protection, where there can be several.
+    pub subject: Option<String>,
     /// In a sentence.
     pub text: String,
 }
 
 fn alarm(id: AlarmId, text: impl Into<String>) -> Alarm {
-    Alarm { id, text: text.into() }
+    Alarm { id, subject: None, text: text.into() }
+}
+
+fn alarm_of(id: AlarmId, subject: &str, text: String) -> Alarm {
+    Alarm { subject: Some(subject.to_owned()), ..alarm(id, text) }
 }
 
 /// The texts of all alarms, the worst first; empty when all is well.
@@ -72,13 +89,7 @@ pub fn named_alarms(status: &Status) -> Vec<Alarm> {
         let text = format!("Nobody serves: {}.", snapshot.election.reason);
         alarms.push(alarm(AlarmId::NobodyServes, text));
     }
-    alarms.extend(
-        snapshot
-            .own
-            .unfit
-            .iter()
-            .map(|why| alarm(AlarmId::NotFit, format!("This node is not fit: {}.", bare(why)))),
-    );
+    alarms.extend(snapshot.own.unfit.iter().map(|why| unfit(snapshot, why)));
     alarms.extend(peer_alarm(&snapshot.peer));
     alarms.extend(path_alarms(snapshot));
     if !snapshot.peer.same_settings {
@@ -99,13 +110,33 @@ pub fn named_alarms(status: &Status) -> Vec<Alarm> {
     alarms.extend(missing_addresses(status));
     alarms.extend(status.guard.refused_lately.iter().map(|refused| {
         let text = format!("Heartbeats are refused: {}.", bare(&refused.text));
-        alarm(AlarmId::FramesRefused, text)
+        alarm_of(AlarmId::FramesRefused, &refused.name, text)
     }));
     alarms.extend(status.guard.missing.iter().map(|missing| {
         let text = format!("Protection missing, {}: {}.", missing.name, bare(&missing.remedy));
-        alarm(AlarmId::ProtectionMissing, text)
+        alarm_of(AlarmId::ProtectionMissing, &missing.name, text)
     }));
     alarms
+}
+
+/// Why this node is not fit, and what it is about.
+fn unfit(snapshot: &Snapshot, why: &str) -> Alarm {
+    let text = format!("This node is not fit: {}.", bare(why));
+    let of = |words: fn(&str) -> String| {
+        snapshot.interfaces.iter().find(|interface| words(&interface.name) == why)
+    };
+    if let Some(interface) = of(objection::down) {
+        return alarm_of(AlarmId::InterfaceDown, &interface.name, text);
+    }
+    if let Some(interface) = of(objection::held) {
+        return alarm_of(AlarmId::InterfaceHeld, &interface.name, text);
+    }
+    let said = |check: &&CheckView| objection::check(&check.name, &check.reason) == why;
+    if let Some(check) = snapshot.own.checks.iter().find(said) {
+        return alarm_of(AlarmId::CheckSaysNo, &check.name, text);
+    }
+    let id = if why == objection::MAINTENANCE { AlarmId::InMaintenance } else { AlarmId::NotFit };
+    alarm(id, text)
 }
 
 fn peer_alarm(peer: &PeerView) -> Option<Alarm> {
@@ -120,7 +151,10 @@ fn peer_alarm(peer: &PeerView) -> Option<Alarm> {
         }
         ("never_heard", _) => away(format!("The peer was never heard: {without}.")),
         (_, Some(why)) => away(format!("The peer left ({}): {without}.", leaving(why))),
-        (_, None) => away(format!("The peer has been silent{silence}: {without}.")),
+        (_, None) => {
+            let text = format!("The peer has been silent{silence}: {without}.");
+            Some(alarm(AlarmId::PeerSilent, text))
+        }
     }
 }
 
@@ -133,7 +167,8 @@ fn path_alarms(snapshot: &Snapshot) -> Vec<Alarm> {
     let told = |(index, silent): (usize, &PathView)| match index {
         0 => alarm(AlarmId::HaLinkLost, format!("HA link lost: {}.", path(silent))),
         _ => {
-            alarm(AlarmId::PathSilent, format!("Heartbeats are lost on a path: {}.", path(silent)))
+            let text = format!("Heartbeats are lost on a path: {}.", path(silent));
+            alarm_of(AlarmId::PathSilent, &silent.interface, text)
         }
     };
     silent.map(told).collect()

@@ -10,6 +10,7 @@ pub mod callers;
 pub mod calls;
 pub mod channel;
 pub mod clock;
+pub mod conditions;
 pub mod dashboard;
 pub mod digest;
 pub mod engine;

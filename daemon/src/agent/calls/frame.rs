@@ -143,6 +143,7 @@ mod tests {
             why: None,
             firmware: None,
             unix_ms: 5,
+            conditions: Vec::new(),
         };
         let frames = [
             Frame::Statement(Message::Report(Report::default())),

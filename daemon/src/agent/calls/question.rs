@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use twinwall_core::ids::Designation;
 
+use crate::agent::conditions::Told;
 use crate::agent::failovers::{Entry, Place};
 use crate::agent::ha::ports::NodePorts;
 use crate::agent::ha::{Draft, NodePreview, Said};
@@ -149,4 +150,7 @@ pub struct About {
     pub firmware: Option<String>,
     /// Milliseconds since 1970 (UTC) on its clock.
     pub unix_ms: u64,
+    /// What is the matter with it.
+    #[serde(default)]
+    pub conditions: Vec<Told>,
 }

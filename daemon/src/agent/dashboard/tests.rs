@@ -44,6 +44,7 @@ fn about() -> About {
         why: Some("the peer serves".to_owned()),
         firmware: Some("12.4".to_owned()),
         unix_ms: 0,
+        conditions: Vec::new(),
     }
 }
 

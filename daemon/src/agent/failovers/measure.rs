@@ -61,7 +61,7 @@ pub(super) async fn measure(node: &Node) -> Option<Clock> {
 }
 
 /// Now on the clock that the guard's moments are of (`CLOCK_MONOTONIC`).
-pub(super) fn monotonic() -> Moment {
+pub(in crate::agent) fn monotonic() -> Moment {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
     let nanos = u64::try_from(now.tv_nsec).unwrap_or_default();

@@ -26,6 +26,7 @@ pub(in crate::agent) use keep::{answer, keep};
 use log::Log;
 pub use log::{Entry, MAX_ENTRIES, Place};
 pub use measure::Clock;
+pub(in crate::agent) use measure::monotonic;
 use store::Reports;
 pub use timeline::{EventKind, MAX_PAGE, Told, TwoNodes, Which, Whose};
 
@@ -207,6 +208,13 @@ impl Failovers {
         let inside = self.inside();
         let mut all = inside.reports.newest_first().map(|report| &report.summary);
         all.find(|summary| summary.kind != Kind::Start).cloned()
+    }
+
+    /// All moves in short, the newest first, each with whether it is told to its end.
+    pub(in crate::agent) fn moves(&self) -> Vec<(Summary, bool)> {
+        let inside = self.inside();
+        let all = inside.reports.newest_first();
+        all.map(|report| (report.summary.clone(), report.complete)).collect()
     }
 
     /// Events of both nodes.

@@ -64,5 +64,6 @@ pub(in crate::agent) async fn about(node: &Arc<Node>) -> About {
         why: role.map(|role| role.reason.to_string()),
         firmware,
         unix_ms: unix_ms(),
+        conditions: node.conditions().told(),
     }
 }

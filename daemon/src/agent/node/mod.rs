@@ -12,6 +12,7 @@ mod inside;
 mod kernel;
 mod looking;
 mod opening;
+mod parts;
 pub mod settings;
 mod telling;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use super::apply::{Journal, Services};
 use super::audit::Audit;
 use super::calls::Calls;
 use super::channel::{Arrivals, LinkState, Stream};
+use super::conditions;
 use super::engine::run::{Engine, Event};
 use super::engine::state::Input;
 use super::failovers::{self, Failovers};
@@ -50,6 +52,7 @@ pub use error::NodeError;
 use inside::Inside;
 use opening::open;
 pub use opening::{Found, recover_only};
+use parts::Parts;
 pub use settings::Settings;
 
 /// Journal and staged files of a change, relative to the root.
@@ -66,6 +69,7 @@ pub struct Node {
     runtime: tokio::runtime::Handle,
     store: Arc<Store>,
     journal: Arc<Journal>,
+    parts: Parts,
     settings: watch::Sender<Arc<Settings>>,
     inside: Mutex<Option<Inside>>,
     /// Held while the settings are read and what depends on them is made.
@@ -118,6 +122,7 @@ impl Node {
                 runtime,
                 store,
                 journal,
+                parts: Parts::open(root, &settings),
                 settings,
                 inside: Mutex::default(),
                 reloading: Mutex::default(),
@@ -156,6 +161,7 @@ impl Node {
         self.runtime.spawn(rotate::keep(Arc::downgrade(self)));
         self.runtime.spawn(failovers::keep(Arc::downgrade(self)));
         self.runtime.spawn(flows::keep(Arc::downgrade(self)));
+        self.runtime.spawn(conditions::keep(Arc::downgrade(self)));
     }
 
     /// Below which everything lies.
@@ -238,55 +244,10 @@ impl Node {
         self.inside().as_ref().and_then(Inside::link_state)
     }
 
-    /// Long operations.
-    pub fn jobs(&self) -> &Jobs {
-        &self.jobs
-    }
-
-    /// High availability's settings and their versions.
-    pub fn ha(&self) -> &Ha {
-        &self.ha
-    }
-
-    /// The machine on which this agent runs.
-    pub fn machine(&self) -> &Machine {
-        &self.machine
-    }
-
-    /// What this node read of itself for the comparison with the other.
-    pub fn preflight(&self) -> &preflight::Kept {
-        &self.preflight
-    }
-
-    /// Services that run only while this node is active.
-    pub fn services(&self) -> &Bound {
-        &self.services
-    }
-
-    /// The replication of connections.
-    pub fn flows(&self) -> &Flows {
-        &self.flows
-    }
-
     /// Where the connections of a stream to the other node's agent arrive; none on a node that
     /// is not paired.
     pub(in crate::agent) fn arrivals(&self, stream: Stream) -> Option<Arrivals> {
         self.inside().as_ref().and_then(|inside| inside.arrivals(stream))
-    }
-
-    /// Events of both nodes, and what they tell of moves of the role.
-    pub fn failovers(&self) -> &Failovers {
-        &self.failovers
-    }
-
-    /// The console's first set-up.
-    pub fn setup(&self) -> &Setup {
-        &self.setup
-    }
-
-    /// Who changed what.
-    pub fn audit(&self) -> &Arc<Audit> {
-        &self.audit
     }
 
     /// For tasks that outlive a request.

@@ -7,6 +7,7 @@ use twinwall_core::explain::{Alarm, AlarmId, named_alarms, span};
 
 use super::{Readiness, Reason, ReasonId, Severity};
 use crate::agent::channel::LinkState;
+use crate::agent::conditions::catalogue::{of_alarm, of_reason};
 use crate::agent::engine::overview::{Overview, SectionState};
 use crate::agent::guard::GuardState;
 use crate::agent::pairing::rotate::Step;
@@ -75,44 +76,37 @@ pub fn judge(views: &Views<'_>) -> Readiness {
     Readiness { ready: blocking == 0, verdict, against }
 }
 
-fn blocks(id: ReasonId, text: impl Into<String>, what_now: &str) -> Reason {
-    let (text, what_now) = (text.into(), what_now.to_owned());
-    Reason { id, severity: Severity::Blocks, text, what_now }
+fn blocks(id: ReasonId, text: impl Into<String>) -> Reason {
+    let what_now = of_reason(id).what_now().to_owned();
+    Reason { id, severity: Severity::Blocks, text: text.into(), what_now }
 }
 
-fn warns(id: ReasonId, text: impl Into<String>, what_now: &str) -> Reason {
-    Reason { severity: Severity::Warns, ..blocks(id, text, what_now) }
+fn warns(id: ReasonId, text: impl Into<String>) -> Reason {
+    Reason { severity: Severity::Warns, ..blocks(id, text) }
 }
 
 fn connections(trouble: &str) -> Reason {
     let text = format!("Connections would not survive a failover: {trouble}.");
-    warns(ReasonId::Connections, text, "'twinwall flows' on both nodes shows more")
+    warns(ReasonId::Connections, text)
 }
 
 /// Without this nothing else is worth a word.
 fn not_on(views: &Views<'_>) -> Option<Reason> {
     if views.problems > 0 {
         let text = format!("The settings of this node have {} mistakes.", views.problems);
-        return Some(blocks(
-            ReasonId::SettingsWrong,
-            text,
-            "'twinwall check' and 'twinwall profile check' name them",
-        ));
+        return Some(blocks(ReasonId::SettingsWrong, text));
     }
     if !views.paired {
-        let what_now = "'twinwall pair invite' on the one that serves today, 'twinwall pair join' on the other";
-        return Some(blocks(ReasonId::NotPaired, "This node is not paired.", what_now));
+        return Some(blocks(ReasonId::NotPaired, "This node is not paired."));
     }
-    let off =
-        blocks(ReasonId::Off, "High availability is off.", "turn it on with 'twinwall ha enable'");
-    (!views.enabled).then_some(off)
+    (!views.enabled).then(|| blocks(ReasonId::Off, "High availability is off."))
 }
 
 fn guard(guard: &GuardState) -> Vec<Reason> {
     let status = match guard {
         GuardState::Away(why) => {
             let text = format!("The guard cannot be asked: {why}.");
-            return vec![blocks(ReasonId::GuardAway, text, "start it, or read its log")];
+            return vec![blocks(ReasonId::GuardAway, text)];
         }
         GuardState::Says(status) => status,
     };
@@ -124,16 +118,15 @@ fn guard(guard: &GuardState) -> Vec<Reason> {
         RoleWord::Claiming => Some("This node is taking over."),
         RoleWord::Releasing => Some("This node is handing over."),
     };
-    let soon = "wait some seconds and ask again; 'twinwall explain' says what it waits for";
-    reasons.extend(moving.map(|text| blocks(ReasonId::OnTheMove, text, soon)));
+    reasons.extend(moving.map(|text| blocks(ReasonId::OnTheMove, text)));
     reasons.extend(named_alarms(status).into_iter().map(|alarm| weighed(alarm, role)));
     reasons
 }
 
 /// What an alarm of the guard means for a failover from the active to the other node.
-fn weighed(Alarm { id, text }: Alarm, role: RoleWord) -> Reason {
+fn weighed(Alarm { id, subject: _, text }: Alarm, role: RoleWord) -> Reason {
     let (reason, severity) = weight(id, role == RoleWord::Active);
-    Reason { id: reason, severity, text, what_now: what_now(id).to_owned() }
+    Reason { id: reason, severity, text, what_now: of_alarm(id).what_now().to_owned() }
 }
 
 fn weight(id: AlarmId, active: bool) -> (ReasonId, Severity) {
@@ -142,11 +135,15 @@ fn weight(id: AlarmId, active: bool) -> (ReasonId, Severity) {
         false => (ReasonId::ActiveNotFit, Severity::Warns),
     };
     match id {
-        AlarmId::NotFit => not_fit(!active),
+        AlarmId::NotFit
+        | AlarmId::InterfaceDown
+        | AlarmId::InterfaceHeld
+        | AlarmId::CheckSaysNo
+        | AlarmId::InMaintenance => not_fit(!active),
         AlarmId::PeerNotFit => not_fit(active),
         AlarmId::BothActive => (ReasonId::BothActive, Severity::Blocks),
         AlarmId::NobodyServes => (ReasonId::NobodyServes, Severity::Blocks),
-        AlarmId::PeerAway => (ReasonId::PeerAway, Severity::Blocks),
+        AlarmId::PeerSilent | AlarmId::PeerAway => (ReasonId::PeerAway, Severity::Blocks),
         AlarmId::SettingsDiffer => (ReasonId::SettingsDiffer, Severity::Blocks),
         AlarmId::NotApplied if active => (ReasonId::NotApplied, Severity::Warns),
         AlarmId::NotApplied => (ReasonId::NotApplied, Severity::Blocks),
@@ -160,35 +157,6 @@ fn weight(id: AlarmId, active: bool) -> (ReasonId, Severity) {
     }
 }
 
-fn what_now(id: AlarmId) -> &'static str {
-    match id {
-        AlarmId::NotFit | AlarmId::PeerNotFit => {
-            "mend what it names; 'twinwall status' on that node shows more"
-        }
-        AlarmId::BothActive => {
-            "they settle it within one interval once they hear each other; else mend the paths"
-        }
-        AlarmId::NobodyServes => "'twinwall explain' on both nodes says why",
-        AlarmId::PeerAway => {
-            "look at the other node's power, its cables, and whether twinwall runs there"
-        }
-        AlarmId::SettingsDiffer => {
-            "'twinwall check' on both nodes; then 'twinwall reload' where it was changed"
-        }
-        AlarmId::NotApplied | AlarmId::AddressesMissing => {
-            "see 'twinwall events' for what the kernel refused"
-        }
-        AlarmId::HaLinkLost => "mend the cable; the other paths carry the heartbeats until then",
-        AlarmId::PathSilent => "look at this interface and its switch on both nodes",
-        AlarmId::OwnAddress => "a planned move to this node is refused until this is mended",
-        AlarmId::CableNotDirect => {
-            "until then a power loss is noticed after the detection time, not at once"
-        }
-        AlarmId::FramesRefused => "'twinwall status' counts them; mend what it names",
-        AlarmId::ProtectionMissing => "docs/guide.md says what brings it",
-    }
-}
-
 /// Those that should run here and do not.
 fn services(view: &ServicesView) -> Option<Reason> {
     let failed = |one: &&ServiceView| matches!(one.phase, Phase::Failed { .. });
@@ -199,7 +167,7 @@ fn services(view: &ServicesView) -> Option<Reason> {
     }
     let text =
         format!("Services that do not start or stop as they should here: {}.", failed.join(", "));
-    Some(warns(ReasonId::ServiceFailed, text, "'twinwall services' shows their last words"))
+    Some(warns(ReasonId::ServiceFailed, text))
 }
 
 /// Health checks because of which this node is unfit. What that means for a failover, the
@@ -212,7 +180,7 @@ fn checks(view: &ServicesView) -> Option<Reason> {
         return None;
     }
     let text = format!("Health checks that fail here: {}.", failed.join(", "));
-    Some(warns(ReasonId::CheckFailed, text, "'twinwall services' shows their last words"))
+    Some(warns(ReasonId::CheckFailed, text))
 }
 
 fn agents(views: &Views<'_>) -> Vec<Reason> {
@@ -222,27 +190,23 @@ fn agents(views: &Views<'_>) -> Vec<Reason> {
         link => {
             let why = link.and_then(|link| link.trouble.as_ref()).map(|it| format!(": {it}"));
             let text = format!("The two agents are not connected{}.", why.unwrap_or_default());
-            let what_now =
-                "changes of the configuration do not reach the other node until they are";
-            reasons.push(warns(ReasonId::AgentsApart, text, what_now));
+            reasons.push(warns(ReasonId::AgentsApart, text));
         }
     }
     if !views.unmet.is_empty() {
         let text = format!("The two nodes are not alike: {}.", views.unmet.join(", "));
-        let what_now = "'twinwall preflight' says what to change";
-        reasons.push(warns(ReasonId::Prerequisites, text, what_now));
+        reasons.push(warns(ReasonId::Prerequisites, text));
     }
     reasons.extend(views.keys_stand_at.map(keys));
     let Some(other) = views.other else { return reasons };
     if other.clock > CLOCK {
         let text = format!("The clocks of the two nodes differ by {}.", span(other.clock));
-        let what_now = "let both follow one time server: histories and logs mislead otherwise";
-        reasons.push(warns(ReasonId::Clock, text, what_now));
+        reasons.push(warns(ReasonId::Clock, text));
     }
     if other.release != env!("CARGO_PKG_VERSION") {
         let own = env!("CARGO_PKG_VERSION");
         let text = format!("This node runs twinwall {own}, the other one {}.", other.release);
-        reasons.push(warns(ReasonId::Release, text, "finish the upgrade on both nodes"));
+        reasons.push(warns(ReasonId::Release, text));
     }
     reasons
 }
@@ -251,9 +215,7 @@ fn agents(views: &Views<'_>) -> Vec<Reason> {
 fn other_keys() -> Reason {
     let text = "The guard uses other keys than those in pair.key: after its next start the nodes \
                 would not hear each other.";
-    let what_now = "put the former file back, or 'twinwall reload', which says what is wrong with \
-                    this one";
-    blocks(ReasonId::KeyFileNotInUse, text, what_now)
+    blocks(ReasonId::KeyFileNotInUse, text)
 }
 
 fn keys(step: Step) -> Reason {
@@ -262,9 +224,7 @@ fn keys(step: Step) -> Reason {
         Step::Used => "the new ones are used, the old ones still taken",
     };
     let text = format!("A change of the pair's keys is not finished: {done}.");
-    let what_now = "it goes on by itself when the other node's agent is connected; \
-                    'twinwall pair rotate' tries at once and says why it cannot";
-    warns(ReasonId::KeysHalfChanged, text, what_now)
+    warns(ReasonId::KeysHalfChanged, text)
 }
 
 /// Sections that the other node does not have as this one.
@@ -276,14 +236,13 @@ fn sections(overview: &Overview) -> Vec<Reason> {
     let never = of(&[SectionState::NeverSynchronised]);
     let differ = of(&[SectionState::OutOfSync, SectionState::Failed]);
     let mut reasons = Vec::new();
-    let show = "'twinwall sync' says what differs; 'twinwall sync push' on the active mends it";
     if !never.is_empty() {
         let text = format!("Never the same on both nodes: {never}.");
-        reasons.push(blocks(ReasonId::NeverSynchronised, text, show));
+        reasons.push(blocks(ReasonId::NeverSynchronised, text));
     }
     if !differ.is_empty() {
         let text = format!("Out of sync: {differ}.");
-        reasons.push(warns(ReasonId::OutOfSync, text, show));
+        reasons.push(warns(ReasonId::OutOfSync, text));
     }
     reasons
 }
