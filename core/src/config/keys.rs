@@ -11,6 +11,7 @@ use super::kinds::{
     Addresses, CheckNames, Choice, InterfaceName, Kind, Listens, PathBelowRoot, Prefixes, Seconds,
     Text, Toggle, Whole,
 };
+use super::logs;
 use super::preflight::Prerequisites;
 use super::{Cable, GateMode};
 
@@ -248,7 +249,7 @@ pub(super) static SYNC_LOGS: Key<Toggle> = Key {
     name: "logs",
     kind: Toggle,
     absent: Absent::Default("false"),
-    about: "Synchronise logs and reports: each node holds and shows those of both. Kept on both nodes, without effect in this release.",
+    about: "Synchronise logs and reports: each node holds and shows those of both. Which logs those are says the appliance profile.",
 };
 pub(super) static SYNC_SNMP: Key<Toggle> = Key {
     section: "sync",
@@ -372,6 +373,9 @@ pub(super) static PAIR: &[&dyn Described] = &[
     &FLOWS_IGNORE_PORTS,
     &FLOWS_LEAST_AGE,
     &FLOWS_MOST,
+    &logs::KEEP_SIZE,
+    &logs::KEEP_DAYS,
+    &logs::RATE,
     &OVERRIDE,
     &INTERFACE_NAME,
     &WATCH,

@@ -10,6 +10,7 @@ mod key;
 mod keys;
 mod kinds;
 mod known;
+mod logs;
 mod node;
 mod pair;
 mod prefix;
@@ -43,6 +44,7 @@ pub use flows::{FlowProtocol, Flows};
 pub use key::{KEY_BYTES, KeyFile, key_text, parse_key};
 pub use keys::MAX_REQUIRED;
 pub use known::{nearest, pair_keys};
+pub use logs::Logs;
 pub use node::{default_key_file, parse_node};
 pub use pair::parse_pair;
 pub use prefix::{Prefix, PrefixError};
@@ -111,6 +113,9 @@ pub struct Pair {
     /// Which connections the passive is told of.
     #[serde(default)]
     pub flows: Flows,
+    /// How logs of both nodes are kept.
+    #[serde(default)]
+    pub logs: Logs,
     /// Prerequisites that need not be met.
     #[serde(default)]
     pub overridden: Vec<Prerequisite>,

@@ -138,8 +138,8 @@ pub async fn view(node: &Node) -> Result<HaView, Refusal> {
 }
 
 fn without_effect() -> Vec<Detail> {
-    let all = WITHOUT_EFFECT.map(|(key, note)| (key.to_owned(), note.to_owned()));
-    all.map(|(place, message)| Detail { place, message }).into()
+    let all = WITHOUT_EFFECT.iter().map(|(key, note)| ((*key).to_owned(), (*note).to_owned()));
+    all.map(|(place, message)| Detail { place, message }).collect()
 }
 
 fn current(node: &Node) -> Result<Current, Refusal> {

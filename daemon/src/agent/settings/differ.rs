@@ -12,14 +12,11 @@ use super::view::{HaInterface, HaSettings, Policy};
 
 /// Settings that are kept and travel, and what is to be known about them: nothing acts on
 /// them yet.
-pub const WITHOUT_EFFECT: [(&str, &str); 2] = [
-    ("sync.logs", "kept on both nodes, without effect in this release: it exchanges no logs yet"),
-    (
-        "sync.snmp",
-        "kept on both nodes, without effect in this release: each node's SNMP agent tells of that \
+pub const WITHOUT_EFFECT: &[(&str, &str)] = &[(
+    "sync.snmp",
+    "kept on both nodes, without effect in this release: each node's SNMP agent tells of that \
          node alone",
-    ),
-];
+)];
 
 /// One setting that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -73,7 +70,7 @@ fn values(settings: &HaSettings) -> Vec<(String, String)> {
         Cable::Direct => "a direct cable",
         Cable::Switched => "a switch",
     };
-    let (sync, flows) = (&settings.sync, &settings.flows);
+    let (sync, flows, logs) = (&settings.sync, &settings.flows, &settings.logs);
     let damping = &settings.damping;
     let mut all: Vec<(String, String)> = [
         ("enabled", if settings.enabled { "on" } else { "off" }.to_owned()),
@@ -94,6 +91,9 @@ fn values(settings: &HaSettings) -> Vec<(String, String)> {
         ("flows.ignore_ports", list(&flows.ignore_ports)),
         ("flows.least_age", seconds(flows.least_age_s)),
         ("flows.most", flows.most.to_string()),
+        ("logs.keep_size", format!("{} MiB of each node", logs.keep_size_mib)),
+        ("logs.keep_days", format!("{} days", logs.keep_days)),
+        ("logs.rate", format!("{} MiB/s", logs.rate_mib)),
         ("failback", failback),
         ("damping.flaps", damping.flaps.to_string()),
         ("damping.window", seconds(damping.window_s)),
@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn what_nothing_acts_on_yet_is_said_where_it_is_switched_on() {
         let all = |from: &str, to: &str| differences(&settings(from), &settings(to));
-        let on = TEXT.replacen("pair_id = 7", "pair_id = 7\nsync.logs = true", 1);
-        assert!(all(TEXT, &on)[0].note().is_some_and(|note| note.contains("no logs yet")));
+        let on = TEXT.replacen("pair_id = 7", "pair_id = 7\nsync.snmp = true", 1);
+        assert!(all(TEXT, &on)[0].note().is_some_and(|note| note.contains("that node alone")));
         assert_eq!(all(&on, TEXT)[0].note(), None);
     }
 }

@@ -10,6 +10,7 @@ use twinwall_core::config::{Cable, Failback, Interface, Pair};
 
 use super::change::{Change, Value};
 use super::flows::FlowsSetting;
+use super::logs::LogsSetting;
 
 /// All HA settings. Addresses are texts, so that a wrong one is refused at its field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +39,9 @@ pub struct HaSettings {
     /// Which connections the passive is told of.
     #[serde(default)]
     pub flows: FlowsSetting,
+    /// How logs of both nodes are kept.
+    #[serde(default)]
+    pub logs: LogsSetting,
     /// Addresses that answer a ping while a node is not cut off.
     #[serde(default)]
     pub ping_targets: Vec<String>,
@@ -161,6 +165,7 @@ impl From<&Pair> for HaSettings {
                 snmp: pair.sync.snmp,
             },
             flows: FlowsSetting::from(&pair.flows),
+            logs: LogsSetting::from(&pair.logs),
             ping_targets: texts(&pair.ping_targets),
             preflight_override: pair.overridden.iter().map(|one| one.name().to_owned()).collect(),
         }
@@ -216,6 +221,7 @@ impl HaSettings {
         self.damping_from(old, &mut set);
         self.sync_from(old, &mut set);
         self.flows.changes_from(&old.flows, &mut set);
+        self.logs.changes_from(&old.logs, &mut set);
         let targets = Value::List(self.ping_targets.clone());
         set("ping.targets", self.ping_targets != old.ping_targets, targets);
         let overridden = Value::List(self.preflight_override.clone());
@@ -333,6 +339,7 @@ mod tests {
             least_age_s: 1.5,
             most: 5000,
         };
+        new.logs = LogsSetting { keep_size_mib: 64, keep_days: 7, rate_mib: 5 };
         new.ping_targets = vec!["203.0.113.1".to_owned()];
         new.preflight_override = vec!["model".to_owned(), "clock".to_owned()];
         new.interfaces.remove(1);
