@@ -14,6 +14,27 @@ pub fn unix_us() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// A moment as logs write it (RFC 3339): 2026-11-29T16:12:29.250000Z.
+pub fn utc(unix_us: u64) -> String {
+    let (year, month, day) = date(unix_us / 86_400_000_000);
+    let (seconds, us) = (unix_us / 1_000_000, unix_us % 1_000_000);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{us:06}Z")
+}
+
+/// Year, month and day of a day since 1970 in the Gregorian calendar, counted in eras of 400 years from
+/// a first of March.
+pub fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let in_year = day - (365 * year + year / 4 - year / 100);
+    let march_month = (5 * in_year + 2) / 153;
+    let day = in_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
 /// How far another node's clock must be away that said `said_ms`: it was read between a
 /// question, asked at `asked_ms` of this clock, and its answer.
 pub fn difference(asked_ms: u64, took: Duration, said_ms: u64) -> Duration {

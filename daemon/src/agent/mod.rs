@@ -23,6 +23,7 @@ pub mod guard;
 pub mod ha;
 pub mod identity;
 pub mod jobs;
+pub mod logs;
 pub mod machine;
 pub mod manifest;
 pub mod netconf;

@@ -99,5 +99,6 @@ async fn shake_hands(inside: &Inside, tcp: TcpStream) -> Result<(Tls, Greeting),
     // Ours goes out in any case: the peer must be able to say which versions do not suit.
     greet(&mut tls, &inside.greeting(peer.stream)).await.map_err(stranger)?;
     peer.common().map_err(|error| No::Greeting(error.to_string()))?;
+    socket::set_priority(peer.stream, tls.get_ref().0);
     Ok((tls, peer))
 }

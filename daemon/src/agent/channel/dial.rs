@@ -175,5 +175,6 @@ async fn introduce(
         false => Err(HelloError::Stream(peer.stream)),
     });
     suits.map_err(|error| Trouble::Refused { error: error.to_string() })?;
+    socket::set_priority(stream, tls.get_ref().0);
     Ok((tls, peer))
 }

@@ -8,11 +8,15 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
+use super::Stream;
+
 /// Connections that wait to be taken: one for each stream, and as many of strangers as come
 /// in one turn of the loop that takes them.
 const BACKLOG: u32 = 128;
 /// How long a peer on the same cable may take to answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+/// What is sent when nothing else is: `TC_PRIO_BULK` of the kernel.
+const BULK: u32 = 2;
 
 /// Listens on this port of the interface, for both families where there is IPv6.
 ///
@@ -47,6 +51,15 @@ pub(super) async fn connect(interface: &str, address: SocketAddr) -> io::Result<
     })??;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// Logs come after everything else on the wire, where the interface's queue knows priorities.
+pub(super) fn set_priority(stream: Stream, tcp: &TcpStream) {
+    match stream {
+        Stream::Control | Stream::Configuration | Stream::Flows => {}
+        // Without it they share the link evenly, and their rate has a bound of its own.
+        Stream::Logs => _ = socket2::SockRef::from(tcp).set_priority(BULK),
+    }
 }
 
 fn socket(interface: &str, address: SocketAddr) -> io::Result<TcpSocket> {

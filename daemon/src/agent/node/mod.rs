@@ -41,6 +41,7 @@ use super::flows::{self, Flows};
 use super::guard::{self, Control, Follower, GuardState};
 use super::ha::{self, Ha};
 use super::jobs::Jobs;
+use super::logs;
 use super::machine::Machine;
 use super::pairing::rotate;
 use super::preflight;
@@ -162,6 +163,7 @@ impl Node {
         self.runtime.spawn(failovers::keep(Arc::downgrade(self)));
         self.runtime.spawn(flows::keep(Arc::downgrade(self)));
         self.runtime.spawn(conditions::keep(Arc::downgrade(self)));
+        self.runtime.spawn(logs::keep(Arc::downgrade(self)));
     }
 
     /// Below which everything lies.

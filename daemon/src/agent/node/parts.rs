@@ -13,6 +13,7 @@ use crate::agent::failovers::Failovers;
 use crate::agent::flows::Flows;
 use crate::agent::ha::Ha;
 use crate::agent::jobs::Jobs;
+use crate::agent::logs::Logs;
 use crate::agent::machine::Machine;
 use crate::agent::preflight;
 use crate::agent::services::Bound;
@@ -20,12 +21,14 @@ use crate::agent::services::Bound;
 /// Parts that need nothing of the node but its root and name.
 pub(super) struct Parts {
     conditions: Conditions,
+    logs: Logs,
 }
 
 impl Parts {
     /// As they lie below the root.
     pub(super) fn open(root: &Path, settings: &watch::Sender<Arc<Settings>>) -> Parts {
-        Parts { conditions: Conditions::open(root, &settings.borrow().name) }
+        let conditions = Conditions::open(root, &settings.borrow().name);
+        Parts { conditions, logs: Logs::below(root) }
     }
 }
 
@@ -78,5 +81,10 @@ impl Node {
     /// What is the matter with the pair, and what was told of it.
     pub fn conditions(&self) -> &Conditions {
         &self.parts.conditions
+    }
+
+    /// Logs of both nodes.
+    pub fn logs(&self) -> &Logs {
+        &self.parts.logs
     }
 }

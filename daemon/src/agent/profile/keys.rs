@@ -8,6 +8,7 @@ use twinwall_core::config::form::{Absent, Choice, Described, Key, Seconds, Text,
 use super::kinds::{
     AbsolutePath, AbsolutePaths, Expression, Mode, Name, Names, PathPatterns, Words,
 };
+use super::logs::{LogFormat, Units};
 use super::source::DmiField;
 
 /// Longest name of a profile in bytes.
@@ -23,6 +24,7 @@ pub(super) const TASK: &str = "[section.NAME.validate|apply|health]";
 const OWNER: &str = "[section.NAME.owner]";
 const SECRET: &str = "[section.NAME.secret]";
 const SERVICE: &str = "[section.NAME.service]";
+const LOG_SOURCE: &str = "[logs.source]";
 
 pub(super) static FORMAT: Key<Whole<u8>> = Key {
     section: "",
@@ -286,6 +288,35 @@ pub(super) static CHECK_LIMIT: Key<Seconds> = Key {
     about: "How long the check may take, in seconds.",
 };
 
+pub(super) static LOG_NAME: Key<Name> = Key {
+    section: LOG_SOURCE,
+    name: "name",
+    kind: Name,
+    absent: Absent::Required("\"dhcp\""),
+    about: "Its name, unique in the profile; searches and pages use it.",
+};
+pub(super) static LOG_FILES: Key<PathPatterns> = Key {
+    section: LOG_SOURCE,
+    name: "files",
+    kind: PathPatterns,
+    absent: Absent::Default("[]"),
+    about: "Log files, without those that they become by rotation: these are found by themselves, beside the file.",
+};
+pub(super) static LOG_UNITS: Key<Units> = Key {
+    section: LOG_SOURCE,
+    name: "units",
+    kind: Units,
+    absent: Absent::Default("[]"),
+    about: "Units whose messages in the system's journal belong to it.",
+};
+pub(super) static LOG_FORMAT: Key<Choice<LogFormat>> = Key {
+    section: LOG_SOURCE,
+    name: "format",
+    kind: Choice(LogFormat::ALL),
+    absent: Absent::Default("\"lines\""),
+    about: "How its lines are read: what is recognised in them is shown and searched by field.",
+};
+
 /// All keys, section by section.
 pub(super) static PROFILE: &[&dyn Described] = &[
     &FORMAT,
@@ -323,4 +354,8 @@ pub(super) static PROFILE: &[&dyn Described] = &[
     &STOP_LIMIT,
     &CHECK,
     &CHECK_LIMIT,
+    &LOG_NAME,
+    &LOG_FILES,
+    &LOG_UNITS,
+    &LOG_FORMAT,
 ];

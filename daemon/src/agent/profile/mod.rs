@@ -7,6 +7,7 @@ mod check;
 mod command;
 mod keys;
 mod kinds;
+mod logs;
 mod look;
 mod mask;
 mod overlap;
@@ -22,6 +23,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use command::Task;
+pub use logs::{LogFormat, LogSource};
 pub use look::{Covered, Look, Program};
 pub use mask::Secret;
 pub use owners::{Deviation, OwnerRule};
@@ -49,6 +51,8 @@ pub struct Profile {
     pub appliance: Appliance,
     /// The rules of every section; those of a section that the profile leaves out cover nothing.
     pub sections: BTreeMap<Section, Rules>,
+    /// Which logs it has.
+    pub logs: Vec<LogSource>,
 }
 
 /// Where the appliance's identity comes from (SPEC R2).

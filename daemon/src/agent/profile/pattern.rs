@@ -156,6 +156,11 @@ impl Patterns {
         self.globs.match_path(path)
     }
 
+    /// As a walk from the root wants them.
+    pub(in crate::agent) fn globs(&self) -> &Globs {
+        &self.globs
+    }
+
     /// All of them without braces, absolute, as [`crate::agent::tree::Lists`] takes them.
     pub fn texts(&self) -> Vec<String> {
         let plain = self.list.iter().flat_map(Pattern::plain);

@@ -1,6 +1,6 @@
 //! Patterns of paths as they stand in a profile, matched component by component, so
 //! that a walk knows before it opens a directory whether anything in it can match.
-//! Used by [`super::scope`] only; it never touches a disk.
+//! Used by [`super::scope`] and by the sources of logs; it never touches a disk.
 
 use std::ffi::CString;
 use std::fmt;
@@ -58,7 +58,7 @@ pub struct Globs {
 }
 
 /// How far each pattern has come on the way from the root: pattern, parts matched.
-pub(super) type Positions = Vec<(u32, u32)>;
+pub(in crate::agent) type Positions = Vec<(u32, u32)>;
 
 impl Globs {
     /// Takes patterns as they stand in a profile.
@@ -82,7 +82,7 @@ impl Globs {
     }
 
     /// The positions at the root.
-    pub(super) fn start(&self) -> Positions {
+    pub(in crate::agent) fn start(&self) -> Positions {
         let mut at = Positions::new();
         for pattern in 0..self.patterns.len() {
             self.stand(&mut at, pattern as u32, 0);
@@ -91,7 +91,7 @@ impl Globs {
     }
 
     /// The positions one component further down.
-    pub(super) fn advance(&self, at: &Positions, name: &[u8]) -> Positions {
+    pub(in crate::agent) fn advance(&self, at: &Positions, name: &[u8]) -> Positions {
         let mut next = Positions::new();
         for (pattern, part) in at {
             match self.patterns[*pattern as usize].get(*part as usize) {
@@ -109,12 +109,12 @@ impl Globs {
     }
 
     /// Whether a pattern ends here: the path, and everything below it, matches.
-    pub(super) fn ends(&self, at: &Positions) -> bool {
+    pub(in crate::agent) fn ends(&self, at: &Positions) -> bool {
         at.iter().any(|(pattern, part)| self.patterns[*pattern as usize].len() == *part as usize)
     }
 
     /// The names that can come next, if no wildcard can.
-    pub(super) fn names(&self, at: &Positions) -> Option<Vec<CString>> {
+    pub(in crate::agent) fn names(&self, at: &Positions) -> Option<Vec<CString>> {
         let next = |(pattern, part): &(u32, u32)| match self.patterns[*pattern as usize]
             .get(*part as usize)?
         {

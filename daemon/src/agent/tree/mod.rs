@@ -22,6 +22,7 @@ mod write;
 use std::io::{self, Read};
 
 pub use cache::Cache;
+pub(in crate::agent) use glob::Positions;
 pub use glob::{GlobError, Globs};
 pub use owners::{group_number, user, user_number};
 pub use problem::{Problem, What};

@@ -1,6 +1,8 @@
 //! Moments as pages show them: exact, in UTC, and marked so that the script puts them into
 //! the viewer's own time zone.
 
+use crate::agent::clock::date;
+
 /// A moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
@@ -21,19 +23,6 @@ impl Moment {
         let iso = format!("{date}T{time}.{:03}Z", ms % 1000);
         Moment { iso, text: format!("{date} {time} UTC") }
     }
-}
-
-/// The date of a day since 1970 in the Gregorian calendar, counted in eras of 400 years from
-/// a first of March.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let in_year = day - (365 * year + year / 4 - year / 100);
-    let march_month = (5 * in_year + 2) / 153;
-    let day = in_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    (era * 400 + year + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

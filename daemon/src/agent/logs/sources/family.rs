@@ -1,0 +1,115 @@
+//! The files that one log became by rotation: those beside it whose names are its own with a
+//! number or a date, packed or not. Names and times only; whoever asks compares the contents.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::content::is_packed;
+use super::print::FileId;
+use super::tracked::written_us;
+
+/// Files of one family that are looked at, the newest: more were not rotated away while nobody
+/// looked.
+const MAX_FAMILY: usize = 64;
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Member {
+    pub(super) path: PathBuf,
+    pub(super) id: FileId,
+    /// When it was written last, in microseconds since 1970.
+    pub(super) written_us: u64,
+}
+
+/// The family of this file without itself, the oldest first.
+///
+/// # Errors
+/// The disk's.
+pub(super) fn family(path: &Path) -> io::Result<Vec<Member>> {
+    let (Some(directory), Some(base)) = (path.parent(), path.file_name()) else {
+        return Ok(Vec::new());
+    };
+    let base = base.as_encoded_bytes();
+    let mut members = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if !is_rotated(base, entry.file_name().as_encoded_bytes()) {
+            continue;
+        }
+        // One that went away meanwhile is no member.
+        let Ok(seen) = entry.metadata() else { continue };
+        if seen.is_file() {
+            let written_us = written_us(&seen);
+            members.push(Member { path: entry.path(), id: FileId::of(&seen), written_us });
+        }
+    }
+    members.sort_by(|a, b| (a.written_us, &b.path).cmp(&(b.written_us, &a.path)));
+    members.drain(..members.len().saturating_sub(MAX_FAMILY));
+    Ok(members)
+}
+
+/// Whether a file of this name is what `base` became: `base` or its stem with numbers or a date
+/// behind, as logrotate (`.1`, `-20260131`, with `extension` before it) and others write them.
+pub(super) fn is_rotated(base: &[u8], name: &[u8]) -> bool {
+    let plain = match is_packed(name) {
+        true => &name[..name.iter().rposition(|byte| *byte == b'.').unwrap_or(name.len())],
+        false => name,
+    };
+    if plain == base {
+        // Packed under its own name.
+        return name != base;
+    }
+    if let Some(rest) = plain.strip_prefix(base) {
+        return is_count(rest) || rest == b".old";
+    }
+    let dot = base.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0);
+    let Some((stem, extension)) = dot.map(|dot| base.split_at(dot)) else { return false };
+    let between = plain.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension));
+    between.is_some_and(is_count)
+}
+
+/// A separator, then digits with more of them.
+fn is_count(text: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_digit() || b".-_T:".contains(byte);
+    matches!(text, [b'.' | b'-' | b'_', rest @ ..]
+        if rest.iter().any(u8::is_ascii_digit) && rest.iter().all(allowed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_rotated_files_are_known_and_no_others() {
+        for name in [
+            "x.log.1",
+            "x.log.10.gz",
+            "x.log-20260131",
+            "x.log-20260131.gz",
+            "x.log-20260131-1700000000.zst",
+            "x-20260131.log",
+            "x.1.log",
+            "x.1.log.gz",
+            "x.log.old",
+            "x.log.gz",
+            "x.log.2026-01-31T10:00:00",
+        ] {
+            assert!(is_rotated(b"x.log", name.as_bytes()), "{name}");
+        }
+        for name in [
+            "x.log",
+            "x.logs",
+            "x.log.d",
+            "x.audit.log",
+            "y.log.1",
+            "x",
+            "x.log.",
+            "x.log.1.tmp",
+            "x.log1",
+        ] {
+            assert!(!is_rotated(b"x.log", name.as_bytes()), "{name}");
+        }
+        assert!(is_rotated(b"messages", b"messages.1") && !is_rotated(b"messages", b"messagesx"));
+    }
+}

@@ -1,0 +1,231 @@
+//! Sees to it that rotation of any kind loses and doubles nothing. Which file is which is
+//! decided by number (inode) and by what was read before the place, see `print`:
+//!
+//! - renamed: the same number elsewhere, read on where it is;
+//! - copied and cut off, or the number given to a new file: what was read is not before the
+//!   place any more; it is looked for among the files that it became, packed or not, and the
+//!   one that holds it is read on from there;
+//! - rotated several times while nobody looked: what became of it since is read whole.
+//!
+//! What is found out is noted in one batch: after a crash it is all known or all found out anew.
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::content::{holds, is_packed_path, is_unreadable};
+use super::family::{Member, family};
+use super::files::{FileSource, MAX_ROTATED};
+use super::print::{FileId, HowFar};
+use super::tracked::{Rest, Standing, Tracked};
+
+/// A rotated file is given back to the system after this long without a change.
+const SETTLED: Duration = Duration::from_secs(10);
+/// So many first bytes tell whether two files begin alike: some lines with their times.
+const BEGINNING: u64 = 512;
+
+impl FileSource {
+    /// It is no longer where it was, or was not found since the start.
+    pub(super) fn leave(&mut self, id: FileId) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        file.standing = Standing::Rotated;
+        file.dirty = true;
+        let followed = file.followed || file.file.is_some();
+        let (base, members, at) = match self.became(id, true) {
+            Ok(found) => found,
+            Err((base, why)) => return self.miss(&base, &why),
+        };
+        let Some(file) = self.files.get_mut(&id) else { return };
+        match at.map(|at| &members[at]) {
+            Some(member) if member.id == id => {
+                file.path.clone_from(&member.path);
+                if let Err(error) = file.begin() {
+                    self.miss(&base, &error.to_string());
+                }
+            }
+            // What is open gives all of it.
+            Some(_) | None if file.file.is_some() => {}
+            Some(member) => {
+                let how_far = file.how_far.clone();
+                self.files.remove(&id);
+                self.changed.insert(id);
+                self.go_on(&base, member, how_far);
+            }
+            None if file.how_far.offset == 0 => {}
+            None => self.miss(&base, "what it became is nowhere any more"),
+        }
+        self.take_between(&base, &members, at, followed);
+    }
+
+    /// What was read of it is gone from it: it is a new one, at this path.
+    pub(super) fn change(&mut self, id: FileId, path: PathBuf) {
+        let found = self.became(id, false);
+        let Some(file) = self.files.get_mut(&id) else { return };
+        let (how_far, followed) = (file.how_far.clone(), file.followed);
+        file.set_path(path, &self.root);
+        file.standing = Standing::Live;
+        file.begin_anew();
+        self.changed.insert(id);
+        match found {
+            Ok((base, members, at)) => {
+                // Else nothing was left unread, or it is lost: nobody can tell.
+                if let Some(member) = at.map(|at| &members[at]) {
+                    self.go_on(&base, member, how_far);
+                }
+                self.take_between(&base, &members, at, followed);
+            }
+            Err((base, why)) => self.miss(&base, &why),
+        }
+    }
+
+    /// The family of a file since it was read last, the oldest first, and which of them holds
+    /// what was read of it: itself only where `whole`, else a copy.
+    #[allow(clippy::type_complexity)]
+    fn became(
+        &self,
+        id: FileId,
+        whole: bool,
+    ) -> Result<(PathBuf, Vec<Member>, Option<usize>), (PathBuf, String)> {
+        let how_far = self.files.get(&id).map(|file| file.how_far.clone()).unwrap_or_default();
+        let base = self.root.join(OsStr::from_bytes(&how_far.path));
+        let mut members = match family(&base) {
+            Ok(members) => members,
+            // The directory went with it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err((base, error.to_string())),
+        };
+        members.retain(|member| member.written_us >= how_far.written_us);
+        let itself = |member: &Member| {
+            whole && member.id == id && (how_far.offset == 0 || is_one(&member.path, &how_far))
+        };
+        let copy = |member: &Member| member.id != id && is_one(&member.path, &how_far);
+        let at = members.iter().position(itself).or_else(|| members.iter().rposition(copy));
+        Ok((base, members, at))
+    }
+
+    /// Reads this one on from a place to which it was read under another number.
+    fn go_on(&mut self, base: &Path, member: &Member, how_far: HowFar) {
+        let is_known = |known: &&mut Tracked| {
+            // Else the number was that of another file.
+            known.how_far.offset == 0 || is_one(&member.path, &known.how_far)
+        };
+        if let Some(known) = self.files.get_mut(&member.id).filter(is_known) {
+            if known.how_far.offset < how_far.offset {
+                let path = known.how_far.path.clone();
+                known.how_far = HowFar { path, ..how_far };
+            }
+            if known.standing == Standing::Copy {
+                known.standing = Standing::Live;
+            }
+            known.dirty = true;
+            self.changed.insert(member.id);
+            return;
+        }
+        self.track(member.id, member.path.clone(), base, how_far, Standing::Rotated);
+    }
+
+    /// Files that became of a log while nobody looked, and of which nothing was read: those
+    /// behind the one that holds what was. Of one that was followed until now, and of which no
+    /// copy holds all that was read, there are none.
+    fn take_between(&mut self, base: &Path, all: &[Member], at: Option<usize>, followed: bool) {
+        let from = match at {
+            Some(at) => at + 1,
+            None if followed => return,
+            None => 0,
+        };
+        for member in &all[from..] {
+            let unread = |known: &Tracked| known.how_far.offset == 0;
+            if self.files.get(&member.id).is_some_and(unread) {
+                continue;
+            }
+            if is_unreadable(member.path.as_os_str().as_bytes()) {
+                self.miss(&member.path, "it is packed in a way that is not read here");
+                continue;
+            }
+            let known: Vec<&HowFar> = self.files.values().map(|file| &file.how_far).collect();
+            match holds(&member.path, &known) {
+                Ok(held) if held.contains(&true) => continue,
+                Ok(_) => {}
+                Err(error) => {
+                    self.miss(&member.path, &error.to_string());
+                    continue;
+                }
+            }
+            if !begin_alike(base, &member.path) {
+                let how_far = HowFar { written_us: member.written_us, ..HowFar::default() };
+                self.track(member.id, member.path.clone(), base, how_far, Standing::Rotated);
+            }
+        }
+    }
+
+    pub(super) fn miss(&mut self, path: &Path, why: &str) {
+        self.missed += 1;
+        eprintln!("twinwall agent: logs: {}: {}: {why}", self.name, path.display());
+        self.trouble = Some(format!("the end of {} could not be read: {why}", path.display()));
+    }
+
+    /// Rotated files are given up from the oldest on: a younger one that is not known while
+    /// an older one is would be taken for one of which nothing was read.
+    pub(super) fn forget(&mut self) {
+        let mut rotated: Vec<(u64, FileId)> = Vec::new();
+        for file in self.files.values_mut().filter(|file| file.standing == Standing::Rotated) {
+            rotated.push((file.how_far.written_us, file.id));
+            // Somebody may still write to one that was renamed.
+            let seen = match &file.file {
+                Some(open) => open.metadata(),
+                None => file.path.metadata(),
+            };
+            file.dirty |= seen.is_ok_and(|seen| {
+                FileId::of(&seen) == file.id
+                    && seen.len() > file.how_far.offset
+                    && !is_packed_path(&file.path)
+            });
+            if is_settled(file) {
+                file.file = None;
+            }
+        }
+        rotated.sort_unstable();
+        for (_, id) in rotated.iter().take(rotated.len().saturating_sub(MAX_ROTATED)) {
+            if self.files.get(id).is_some_and(|file| !is_settled(file)) {
+                return;
+            }
+            self.files.remove(id);
+            self.changed.insert(*id);
+        }
+    }
+}
+
+impl Tracked {
+    /// Opens it, plain or packed.
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        if is_packed_path(&self.path) {
+            self.rest = Some(Rest::open(&self.path, &self.how_far)?);
+            return Ok(());
+        }
+        self.open()
+    }
+}
+
+fn is_settled(file: &Tracked) -> bool {
+    file.rest.is_none() && !file.dirty && file.grew.elapsed() > SETTLED
+}
+
+fn is_one(path: &Path, how_far: &HowFar) -> bool {
+    // One that cannot be read is none.
+    holds(path, &[how_far]).is_ok_and(|held| held[0])
+}
+
+/// Whether one is a copy of what the other still is: it was not cut off yet.
+fn begin_alike(live: &Path, copy: &Path) -> bool {
+    let first = |path: &Path| -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)?.take(BEGINNING).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    match (first(live), first(copy)) {
+        (Ok(live), Ok(copy)) => !copy.is_empty() && live.starts_with(&copy),
+        (Err(_), _) | (_, Err(_)) => false,
+    }
+}

@@ -1,0 +1,62 @@
+//! How the replication of logs is, as one value: the API, the command, the console and the
+//! metrics are views of it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// All of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogsView {
+    /// Whether logs are kept and exchanged: `sync.logs`.
+    pub on: bool,
+    /// Whether the other node is connected for them.
+    pub connected: bool,
+    /// This node's own logs.
+    pub here: OriginView,
+    /// The other node's.
+    pub there: OriginView,
+    /// What is wrong, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+/// The lines of one node on this node's disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OriginView {
+    /// Number of the oldest line kept.
+    pub first: u64,
+    /// Number of the newest line; less than `first` where there is none.
+    pub last: u64,
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// How far the other copy is behind, in milliseconds: of this node's lines the one there, of
+    /// the other's the one here. None while nobody is connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag_ms: Option<u64>,
+    /// Lines that are not on the other copy yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<u64>,
+    /// Places where lines are missing: dropped before they were copied.
+    pub gaps: u64,
+    /// Lines missing there.
+    pub missing: u64,
+    /// Lines removed by the limits since the agent was started.
+    pub dropped: u64,
+    /// The sources as this node reads them; of the other node's nothing is told.
+    #[serde(default)]
+    pub sources: Vec<SourceView>,
+}
+
+/// One source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceView {
+    /// Its name in the profile.
+    pub name: String,
+    /// Lines read since the agent was started.
+    pub lines: u64,
+    /// Ends of rotated files that could not be read.
+    pub missed: u64,
+    /// What is wrong with it, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
