@@ -6,6 +6,7 @@ pub mod agent;
 pub mod engine;
 pub mod flows;
 pub mod kernel;
+pub mod logs;
 pub mod pairing;
 pub mod recording;
 pub mod texts;
@@ -33,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("finder_announcement", agent::announcement),
     ("flows_message", flows::message),
     ("flows_talk", flows::talk),
+    ("logs_message", logs::message),
     ("manifest", engine::manifest),
     ("manifest_delta", engine::delta),
     ("neighbour", kernel::neighbour),
