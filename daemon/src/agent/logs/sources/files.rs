@@ -111,8 +111,12 @@ impl FileSource {
                 self.change(id, path);
                 return Ok(());
             }
-            file.set_path(path, &self.root);
-            self.changed.insert(id);
+            // What it became by rotation is of the same log.
+            let base = self.root.join(OsStr::from_bytes(&file.how_far.path));
+            if !is_of(&base, &path) {
+                file.set_path(path, &self.root);
+                self.changed.insert(id);
+            }
         }
         let was = self.files.get(&id).map(|file| file.standing);
         let is_copy =
@@ -133,11 +137,7 @@ impl FileSource {
     /// The file of which this one is a copy: it became of it by its name, and holds what was
     /// read of it.
     fn copied_from(&self, id: FileId, path: &Path) -> io::Result<Option<&HowFar>> {
-        let name = path.file_name().unwrap_or_default().as_bytes();
-        let became = |file: &&Tracked| {
-            let base = file.path.file_name().unwrap_or_default().as_bytes();
-            file.id != id && file.path.parent() == path.parent() && is_rotated(base, name)
-        };
+        let became = |file: &&Tracked| file.id != id && is_of(&file.path, path);
         let before: Vec<&HowFar> =
             self.files.values().filter(became).map(|file| &file.how_far).collect();
         if before.is_empty() {
@@ -150,14 +150,18 @@ impl FileSource {
     /// A file of which nothing is known.
     fn discover(&mut self, id: FileId, path: PathBuf, seen: &Metadata) -> io::Result<()> {
         if let Some(how_far) = self.copied_from(id, &path)?.cloned() {
-            self.track(id, path.clone(), &path, how_far, Standing::Copy);
+            let base = self.root.join(OsStr::from_bytes(&how_far.path));
+            self.track(id, path, &base, how_far, Standing::Copy);
             return Ok(());
         }
         let mut how_far = HowFar { written_us: written_us(seen), ..HowFar::default() };
         if self.is_new && seen.len() > FIRST_BYTES {
             how_far.offset = start_of_line(&path, seen.len() - FIRST_BYTES)?;
         }
-        self.track(id, path.clone(), &path, how_far, Standing::Live);
+        let bases = self.files.values().map(|file| &file.how_far.path);
+        let mut bases = bases.map(|base| self.root.join(OsStr::from_bytes(base)));
+        let base = bases.find(|base| is_of(base, &path)).unwrap_or_else(|| path.clone());
+        self.track(id, path, &base, how_far, Standing::Live);
         Ok(())
     }
 
@@ -269,6 +273,12 @@ impl FileSource {
             self.trouble = Some(format!("{}: {error}", path.display()));
         }
     }
+}
+
+/// Whether a file became of another one by rotation, by their names.
+fn is_of(base: &Path, path: &Path) -> bool {
+    let name = |path: &Path| path.file_name().unwrap_or_default().as_bytes().to_vec();
+    base.parent() == path.parent() && is_rotated(&name(base), &name(path))
 }
 
 /// The beginning of the first line behind this place.

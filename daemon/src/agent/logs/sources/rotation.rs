@@ -188,12 +188,25 @@ impl FileSource {
         }
         rotated.sort_unstable();
         for (_, id) in rotated.iter().take(rotated.len().saturating_sub(MAX_ROTATED)) {
-            if self.files.get(id).is_some_and(|file| !is_settled(file)) {
+            let blocked =
+                |file: &Tracked| !is_settled(file) || self.is_younger_than_a_live_one(file);
+            if self.files.get(id).is_some_and(blocked) {
                 return;
             }
             self.files.remove(id);
             self.changed.insert(*id);
         }
+    }
+
+    /// Whether one that a pattern still matches became of the same log, and earlier.
+    fn is_younger_than_a_live_one(&self, file: &Tracked) -> bool {
+        let (base, written_us) = (&file.how_far.path, file.how_far.written_us);
+        self.files.values().any(|other| {
+            other.standing != Standing::Rotated
+                && other.how_far.path == *base
+                && other.path != self.root.join(OsStr::from_bytes(base))
+                && other.how_far.written_us <= written_us
+        })
     }
 }
 

@@ -218,8 +218,7 @@ impl Writer {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let full = self.segments.last().is_none_or(|(_, length)| *length >= self.limits.segment());
-        if full || self.file.is_none() || self.begun.elapsed() >= SEGMENT_AGE {
+        if self.file.is_none() {
             self.begin_segment()?;
         }
         let (Some(file), Some((_, length))) = (&mut self.file, self.segments.last_mut()) else {
@@ -235,10 +234,16 @@ impl Writer {
         // Room of a burst is not kept for ever.
         self.pending.shrink_to(4 * MAX_RAW);
         self.written = self.next;
+        let full = *length >= self.limits.segment();
+        if full || self.begun.elapsed() >= SEGMENT_AGE {
+            self.begin_segment()?;
+            // Now that nothing is pending the marks are those of what is written.
+            self.add_state();
+        }
         Ok(())
     }
 
-    /// A file that begins with the marks of all sources, before anything that is pending.
+    /// The file of what is written next.
     fn begin_segment(&mut self) -> io::Result<()> {
         self.sync()?;
         let path = path_of(&self.directory, self.written);
@@ -252,12 +257,6 @@ impl Writer {
         File::open(&self.directory)?.sync_all()?;
         self.segments.push((Segment { first: self.written, path }, 0));
         (self.file, self.begun) = (Some(file), Instant::now());
-        let pending = std::mem::take(&mut self.pending);
-        let (next, first) = (self.next, self.written);
-        self.next = first;
-        self.add_state();
-        self.pending.extend(pending);
-        self.next = next;
         Ok(())
     }
 
