@@ -26,6 +26,10 @@ const SETTLED: Duration = Duration::from_secs(10);
 /// So many first bytes tell whether two files begin alike: some lines with their times.
 const BEGINNING: u64 = 512;
 
+/// Where a file was live, what it and others became since it was read last, and which of these
+/// holds what was read of it.
+type Became = (PathBuf, Vec<Member>, Option<usize>);
+
 impl FileSource {
     /// It is no longer where it was, or was not found since the start.
     pub(super) fn leave(&mut self, id: FileId) {
@@ -82,12 +86,7 @@ impl FileSource {
 
     /// The family of a file since it was read last, the oldest first, and which of them holds
     /// what was read of it: itself only where `whole`, else a copy.
-    #[allow(clippy::type_complexity)]
-    fn became(
-        &self,
-        id: FileId,
-        whole: bool,
-    ) -> Result<(PathBuf, Vec<Member>, Option<usize>), (PathBuf, String)> {
+    fn became(&self, id: FileId, whole: bool) -> Result<Became, (PathBuf, String)> {
         let how_far = self.files.get(&id).map(|file| file.how_far.clone()).unwrap_or_default();
         let base = self.root.join(OsStr::from_bytes(&how_far.path));
         let mut members = match family(&base) {

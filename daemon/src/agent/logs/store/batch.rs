@@ -181,11 +181,14 @@ pub(in crate::agent::logs) fn batch(bytes: &[u8]) -> Result<Batch<'_>, BatchErro
     if is_whole(&head, bytes) { Ok(Batch { head, bytes }) } else { Err(BatchError::Damaged) }
 }
 
+/// Lines without their line feeds, with their numbers.
+pub type Numbered = Vec<(u64, Vec<u8>)>;
+
 /// The batch that `bytes` begin with: how long it is, and its lines with their numbers.
 ///
 /// # Errors
 /// When it is none, or does not hold what it says.
-pub fn decode_batch(bytes: &[u8]) -> Result<(usize, Vec<(u64, Vec<u8>)>), BatchError> {
+pub fn decode_batch(bytes: &[u8]) -> Result<(usize, Numbered), BatchError> {
     let batch = batch(bytes)?;
     Ok((batch.head.length(), batch.lines()?))
 }
@@ -231,7 +234,7 @@ impl<'b> Batch<'b> {
     }
 
     /// Its lines with their numbers, without their line feeds.
-    pub(in crate::agent::logs) fn lines(&self) -> Result<Vec<(u64, Vec<u8>)>, BatchError> {
+    pub(in crate::agent::logs) fn lines(&self) -> Result<Numbered, BatchError> {
         if self.head.kind != Kind::Lines {
             return Ok(Vec::new());
         }
