@@ -14,7 +14,7 @@ mod writer;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use batch::{BatchError, MAX_NAME, MAX_PATH, MAX_RAW, decode_batch};
+pub use batch::{BatchError, MAX_NAME, MAX_PATH, MAX_RAW, Numbered, decode_batch};
 pub(in crate::agent::logs) use batch::{Content, Kind, MAX_BATCH, Packer, batch};
 pub use marks::MAX_MARKS;
 pub(in crate::agent::logs) use marks::{Marks, encode as encode_mark};
