@@ -183,6 +183,11 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// Whether the file has this key here.
+    pub fn has(&self, name: &str) -> bool {
+        self.table.is_some_and(|table| find(table, name).is_some())
+    }
+
     /// Where `name` would stand in this section.
     pub fn place(&self, name: &str) -> Place {
         Place { line: self.line, key: self.key(name), value: None }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::ids::{Designation, MAX_TARGETS};
 
+use super::alerts::keys as alerts;
 use super::flows::{MAX_FLOWS, MAX_IGNORED, Ports, Protocols};
 use super::kinds::{
     Addresses, CheckNames, Choice, InterfaceName, Kind, Listens, PathBelowRoot, Prefixes, Seconds,
@@ -377,6 +378,19 @@ pub(super) static PAIR: &[&dyn Described] = &[
     &logs::KEEP_DAYS,
     &logs::RATE,
     &OVERRIDE,
+    &alerts::KIND,
+    &alerts::ENABLED,
+    &alerts::URL,
+    &alerts::SERVER,
+    &alerts::TRANSPORT,
+    &alerts::USER,
+    &alerts::FROM,
+    &alerts::TO,
+    &alerts::FACILITY,
+    &alerts::SEVERITY,
+    &alerts::CONDITIONS,
+    &alerts::PER_HOUR,
+    &alerts::CA_FILE,
     &INTERFACE_NAME,
     &WATCH,
     &PRIMARY,

@@ -1,6 +1,7 @@
 //! `node.toml` and `pair.toml`, parsed into meaning. A value of these types has
 //! passed every check of SPEC R3 to R5: code that holds one need not check again.
 
+mod alerts;
 mod digest;
 mod document;
 mod errors;
@@ -37,6 +38,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::Designation;
 
+pub use alerts::{
+    AlertChannel, AlertSeverity, AlertTarget, MAX_ALERT_TARGETS, MailTransport, Server,
+    SyslogTransport, Url, facility_name,
+};
 pub use digest::{Change, Changed};
 pub use document::MAX_FILE;
 pub use errors::{Errors, MAX_PROBLEMS, Problem};
@@ -116,6 +121,9 @@ pub struct Pair {
     /// How logs of both nodes are kept.
     #[serde(default)]
     pub logs: Logs,
+    /// Whom the pair tells when something happens, and how.
+    #[serde(default)]
+    pub alerts: Vec<AlertTarget>,
     /// Prerequisites that need not be met.
     #[serde(default)]
     pub overridden: Vec<Prerequisite>,

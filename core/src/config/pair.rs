@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::alerts;
 use super::document::{Section, parse};
 use super::errors::{Errors, Found, Report};
 use super::flows;
 use super::interfaces::{self, Draft};
 use super::keys::{self, FailbackWord};
 use super::logs;
-use super::{Damping, Failback, HaLink, Pair, Sync};
+use super::{AlertTarget, Damping, Failback, Flows, HaLink, Logs, Pair, Prerequisite, Sync};
 
 /// Least time between the first missed heartbeat and the verdict: what a lease
 /// needs to be renewed by one beat and to end 10 ms before the peer may claim.
@@ -41,11 +42,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let required_checks = readiness.get(&keys::REQUIRE, report);
     let ping = known_section(&top, "ping", report);
     let targets = ping.get(&keys::TARGETS, report);
-    let sync = read_sync(&top, report);
-    let flows = flows::read(&known_section(&top, "flows", report), report);
-    let logs = logs::read(&known_section(&top, "logs", report), report);
-    let preflight = known_section(&top, "preflight", report);
-    let overridden = preflight.get(&keys::OVERRIDE, report);
+    let for_agents = read_for_agents(&top, report);
     let off = enabled.as_ref().is_some_and(|enabled| !enabled.value);
     let drafts = read_interfaces(&top, off, report);
 
@@ -57,6 +54,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let mut required_checks = required_checks?.value;
     required_checks.sort();
     required_checks.dedup();
+    let ForAgents { sync, flows, logs, alerts, overridden } = for_agents?;
     Some(Pair {
         pair_id: pair_id?.value,
         enabled: enabled?.value,
@@ -69,9 +67,35 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
         boot_hold: boot_hold?.value.max(interval * u32::from(threshold)),
         damping: damping?,
         required_checks,
+        sync,
+        flows,
+        logs,
+        alerts,
+        overridden,
+    })
+}
+
+/// What no guard heeds.
+struct ForAgents {
+    sync: Sync,
+    flows: Flows,
+    logs: Logs,
+    alerts: Vec<AlertTarget>,
+    overridden: Vec<Prerequisite>,
+}
+
+fn read_for_agents(top: &Section<'_>, report: &mut Report<'_>) -> Option<ForAgents> {
+    let sync = read_sync(top, report);
+    let flows = flows::read(&known_section(top, "flows", report), report);
+    let logs = logs::read(&known_section(top, "logs", report), report);
+    let alerts = alerts::read(top, report);
+    let preflight = known_section(top, "preflight", report);
+    let overridden = preflight.get(&keys::OVERRIDE, report);
+    Some(ForAgents {
         sync: sync?,
         flows: flows?,
         logs: logs?,
+        alerts,
         overridden: overridden?.value,
     })
 }

@@ -25,9 +25,10 @@ pub fn reference() -> String {
 
 fn file(page: &mut String, name: &str, about: &str, keys: &[&dyn Described]) {
     let _ = write!(page, "\n## {name}\n\n{about}\n");
-    tables(page, keys, |section| match section.starts_with('[') {
-        true => ", once for each interface with addresses of the pair",
-        false => "",
+    tables(page, keys, |section| match section {
+        "[interface]" => ", once for each interface with addresses of the pair",
+        "alerts.NAME" => ", once for each target, at most 16",
+        _ => "",
     });
 }
 

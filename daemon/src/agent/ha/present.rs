@@ -18,7 +18,10 @@ pub(in crate::agent) fn is_named(changes: &[Change]) -> bool {
     changes.iter().any(|change| match change {
         Change::Set { value: Value::List(entries), .. } => entries.iter().any(|it| it == PRESENT),
         Change::Add { value, .. } => value == PRESENT,
-        Change::Set { .. } | Change::Remove { .. } | Change::RemoveInterface { .. } => false,
+        Change::Set { .. }
+        | Change::Remove { .. }
+        | Change::RemoveInterface { .. }
+        | Change::RemoveAlert { .. } => false,
     })
 }
 
@@ -100,7 +103,7 @@ fn owned(key: &str, name: &str, changes: &[Change], settings: &HaSettings) -> Ve
             Change::Add { key: at, value } if at == key => list.push(value.clone()),
             Change::Remove { key: at, value } if at == key => list.retain(|it| it != value),
             Change::Set { .. } | Change::Add { .. } | Change::Remove { .. } => {}
-            Change::RemoveInterface { .. } => {}
+            Change::RemoveInterface { .. } | Change::RemoveAlert { .. } => {}
         }
     }
     list

@@ -40,6 +40,11 @@ pub enum Change {
         /// Its name.
         name: String,
     },
+    /// A target of alerts is told nothing any more.
+    RemoveAlert {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// What a key can hold.
@@ -65,10 +70,12 @@ pub(super) enum At<'k> {
     Section(&'k str, &'k str),
     /// In the section of the interface of this name.
     Interface(&'k str, &'k str),
+    /// In the section of the alert target of this name.
+    Alert(&'k str, &'k str),
 }
 
 /// Keys whose value is a list, written with commas on the command line.
-const LISTS: [&str; 9] = [
+const LISTS: [&str; 11] = [
     "primary",
     "secondary",
     "virtual",
@@ -78,9 +85,24 @@ const LISTS: [&str; 9] = [
     "protocols",
     "ignore_addresses",
     "ignore_ports",
+    "to",
+    "conditions",
 ];
 /// Keys whose value is a text whatever it looks like.
-const TEXTS: [&str; 3] = ["interface", "cable", "policy"];
+const TEXTS: [&str; 12] = [
+    "interface",
+    "cable",
+    "policy",
+    "kind",
+    "url",
+    "server",
+    "transport",
+    "user",
+    "from",
+    "facility",
+    "severity",
+    "ca_file",
+];
 
 /// A change that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,7 +159,9 @@ impl std::str::FromStr for Change {
 impl<'k> At<'k> {
     pub(super) fn name(self) -> &'k str {
         match self {
-            At::Top(name) | At::Section(_, name) | At::Interface(_, name) => name,
+            At::Top(name) | At::Section(_, name) | At::Interface(_, name) | At::Alert(_, name) => {
+                name
+            }
         }
     }
 }
@@ -148,6 +172,11 @@ pub(super) fn at(key: &str) -> Option<At<'_>> {
     if let Some(rest) = key.strip_prefix("interface.") {
         let (name, field) = rest.rsplit_once('.')?;
         return (whole(name) && whole(field)).then_some(At::Interface(name, field));
+    }
+    if let Some(rest) = key.strip_prefix("alerts.") {
+        let (name, field) = rest.split_once('.')?;
+        let good = whole(name) && whole(field) && !field.contains('.');
+        return good.then_some(At::Alert(name, field));
     }
     match key.split_once('.') {
         None => whole(key).then_some(At::Top(key)),
@@ -226,6 +255,8 @@ mod tests {
     fn an_interface_may_have_dots_in_its_name() {
         assert_eq!(at("interface.eth0.10.watch"), Some(At::Interface("eth0.10", "watch")));
         assert_eq!(at("enabled"), Some(At::Top("enabled")));
+        assert_eq!(at("alerts.noc.url"), Some(At::Alert("noc", "url")));
+        assert_eq!((at("alerts.noc"), at("alerts.a.b.c")), (None, None));
         assert_eq!(at("boot.hold"), Some(At::Section("boot", "hold")));
     }
 }

@@ -17,19 +17,18 @@ pub fn read(text: &str) -> Result<Pair, Refusal> {
     parse_pair(PAIR, text).map_err(|errors| refuse(&errors, text))
 }
 
-/// Settings as a page sent them: each interface once.
+/// Settings as a page sent them: each interface and each target of alerts once.
 ///
 /// # Errors
 /// A refusal at the second one of a name.
 pub fn each_once(settings: &HaSettings) -> Result<(), Refusal> {
     let mut seen = BTreeSet::new();
-    let twice = settings.interfaces.iter().find(|one| !seen.insert(one.name.as_str()));
+    let interfaces = settings.interfaces.iter().map(|one| format!("interface.{}.name", one.name));
+    let targets = settings.alerts.iter().map(|one| format!("alerts.{}.name", one.name));
+    let twice = interfaces.chain(targets).find(|place| !seen.insert(place.clone()));
     match twice {
         None => Ok(()),
-        Some(one) => Err(at(
-            format!("interface.{}.name", one.name),
-            "listed twice; merge the two".to_owned(),
-        )),
+        Some(place) => Err(at(place, "listed twice; merge the two".to_owned())),
     }
 }
 

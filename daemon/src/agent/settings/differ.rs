@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use twinwall_core::config::Cable;
 use twinwall_core::explain::span;
 
+use super::alerts::AlertSetting;
 use super::view::{HaInterface, HaSettings, Policy};
 
 /// Settings that are kept and travel, and what is to be known about them: nothing acts on
@@ -105,6 +106,7 @@ fn values(settings: &HaSettings) -> Vec<(String, String)> {
     .map(|(key, value)| (key.to_owned(), value))
     .into();
     all.extend(settings.interfaces.iter().flat_map(interface));
+    all.extend(settings.alerts.iter().flat_map(AlertSetting::values));
     all
 }
 

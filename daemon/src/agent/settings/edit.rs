@@ -9,6 +9,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value as Toml};
 use twinwall_core::config::{nearest, pair_keys};
 
 use super::change::{At, Change, Value, at};
+use super::named;
 
 /// Why a change cannot be written into the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +67,7 @@ fn remedy(key: &str) -> String {
 fn general(key: &str) -> String {
     match at(key) {
         Some(At::Interface(_, name)) => format!("interface.NAME.{name}"),
+        Some(At::Alert(_, name)) => format!("alerts.NAME.{name}"),
         Some(At::Top(_) | At::Section(..)) | None => key.to_owned(),
     }
 }
@@ -108,6 +110,7 @@ fn make(document: &mut DocumentMut, change: &Change) -> Result<(), EditError> {
             all.remove(index.ok_or_else(absent)?);
             Ok(())
         }
+        Change::RemoveAlert { name } => named::remove(document, "alerts", name),
     }
 }
 
@@ -130,6 +133,7 @@ fn place<'d, 'k>(
             Ok((item.as_table_mut().ok_or_else(shape)?, name))
         }
         At::Interface(interface, name) => Ok((named(document, interface)?, name)),
+        At::Alert(target, name) => Ok((named::one(document, "alerts", target)?, name)),
     }
 }
 

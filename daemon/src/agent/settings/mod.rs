@@ -2,6 +2,7 @@
 //! as a document, whose comments stay, and as meaning, which every check of the parser has
 //! passed; keeps every version. It asks no peer and no guard.
 
+pub mod alerts;
 pub mod change;
 pub mod check;
 pub mod differ;
@@ -10,6 +11,7 @@ pub mod flows;
 pub mod history;
 mod journal;
 pub mod logs;
+mod named;
 pub mod revision;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use twinwall_core::config::{Cable, Failback, Interface, Pair};
 
+use super::alerts::{self, AlertSetting};
 use super::change::{Change, Value};
 use super::flows::FlowsSetting;
 use super::logs::LogsSetting;
@@ -42,6 +43,9 @@ pub struct HaSettings {
     /// How logs of both nodes are kept.
     #[serde(default)]
     pub logs: LogsSetting,
+    /// Whom the pair tells when something happens, by name.
+    #[serde(default)]
+    pub alerts: Vec<AlertSetting>,
     /// Addresses that answer a ping while a node is not cut off.
     #[serde(default)]
     pub ping_targets: Vec<String>,
@@ -166,6 +170,7 @@ impl From<&Pair> for HaSettings {
             },
             flows: FlowsSetting::from(&pair.flows),
             logs: LogsSetting::from(&pair.logs),
+            alerts: alerts_of(pair),
             ping_targets: texts(&pair.ping_targets),
             preflight_override: pair.overridden.iter().map(|one| one.name().to_owned()).collect(),
         }
@@ -182,6 +187,13 @@ impl From<&Interface> for HaInterface {
             virtual_ips: texts(&interface.virtual_ips),
         }
     }
+}
+
+/// By name, whatever their order in the file.
+fn alerts_of(pair: &Pair) -> Vec<AlertSetting> {
+    let mut all: Vec<AlertSetting> = pair.alerts.iter().map(AlertSetting::from).collect();
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all
 }
 
 fn texts<T: ToString>(all: &[T]) -> Vec<String> {
@@ -228,6 +240,7 @@ impl HaSettings {
         let differs = self.preflight_override != old.preflight_override;
         set("preflight.override", differs, overridden);
         self.interfaces_from(old, &mut all);
+        all.extend(alerts::changes_from(&self.alerts, &old.alerts));
         all
     }
 
@@ -340,6 +353,16 @@ mod tests {
             most: 5000,
         };
         new.logs = LogsSetting { keep_size_mib: 64, keep_days: 7, rate_mib: 5 };
+        new.alerts = vec![AlertSetting {
+            name: "noc".to_owned(),
+            kind: "webhook".to_owned(),
+            enabled: false,
+            url: Some("https://alerts.example.org/".to_owned()),
+            severity: "major".to_owned(),
+            conditions: vec!["failover".to_owned()],
+            per_hour: 9,
+            ..AlertSetting::default()
+        }];
         new.ping_targets = vec!["203.0.113.1".to_owned()];
         new.preflight_override = vec!["model".to_owned(), "clock".to_owned()];
         new.interfaces.remove(1);

@@ -29,7 +29,7 @@ pub(super) fn label(key: &str) -> String {
         "boot.hold" => "Wait after a start",
         "ping.targets" => "Ping targets",
         "preflight.override" => "Overridden prerequisites",
-        _ => return interface(key).unwrap_or_else(|| key.to_owned()),
+        _ => return interface(key).or_else(|| alert(key)).unwrap_or_else(|| key.to_owned()),
     };
     known.to_owned()
 }
@@ -45,6 +45,12 @@ fn interface(key: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{name}: {word}"))
+}
+
+/// A setting of an alert target.
+fn alert(key: &str) -> Option<String> {
+    let (name, field) = key.strip_prefix("alerts.")?.split_once('.')?;
+    Some(format!("Alerts, {name}: {}", field.replace('_', " ")))
 }
 
 /// The interface and the field of a key `interface.NAME.FIELD`; a name may have dots.
