@@ -72,6 +72,16 @@ impl Api {
         let _ = told;
     }
 
+    /// Replaces.
+    pub(crate) fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let body = serde_json::to_vec(body).map_err(|error| Failure::problem(error.to_string()))?;
+        self.ask("PUT", path, &body)
+    }
+
     /// Removes or ends.
     pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.ask("DELETE", path, &[])

@@ -2,6 +2,7 @@
 //! docs/reference/cli.md are made from here. It never does anything itself.
 
 mod account;
+mod alerts;
 mod ha;
 mod jobs;
 mod pair;
@@ -17,6 +18,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use account::{Account, AuditArgs, SupportBundleArgs, Token, WebArgs, WebOrder};
+pub(crate) use alerts::{AlertsArgs, AlertsOrder};
 pub(crate) use ha::{Ha, HaSetArgs};
 pub(crate) use jobs::{JobOrder, JobsArgs, TestFailoverArgs};
 pub(crate) use pair::{InviteArgs, JoinArgs, Pair};
@@ -93,6 +95,12 @@ pub(crate) enum Command {
     Failovers(FailoversArgs),
     /// Show how far the passive node's kernel has the active node's connections
     Flows(FlowsArgs),
+    /// Show whom the pair tells when something happens, try a target, set its secret
+    ///
+    /// Targets are settings: twinwall ha set alerts.NAME.kind=webhook alerts.NAME.url=URL
+    Alerts(AlertsArgs),
+    /// Print the state of both nodes as Prometheus reads it
+    Metrics,
     /// Move the active role to the other node, without losing a packet
     ///
     /// Give it on the active node. Waits until the other node serves. A node that lacks

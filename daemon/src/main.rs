@@ -4,6 +4,7 @@ mod api_client;
 mod cli;
 mod commands;
 mod pages;
+mod secret;
 mod show;
 mod system;
 

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use twinwall::agent::api;
 use twinwall::agent::conditions::catalogue;
 use twinwall::agent::failovers::Report;
+use twinwall::agent::metrics;
 use twinwall::agent::preflight::Preflight;
 use twinwall::agent::profile;
 use twinwall::agent::readiness::Readiness;
@@ -63,6 +64,7 @@ pub(crate) fn reference() -> Vec<Page> {
         Page { name: "cli.md".to_owned(), text: cli_reference() },
         Page { name: "api.md".to_owned(), text: api::reference() },
         Page { name: "configuration.md".to_owned(), text: config::reference() },
+        Page { name: "metrics.md".to_owned(), text: metrics::table::page() },
         Page { name: "profile.md".to_owned(), text: profile::reference() },
         Page { name: "conditions.md".to_owned(), text: catalogue::page() },
         schema::<Status>("status"),

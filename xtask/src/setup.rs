@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome, fail};
 use crate::shell;
 
 /// A program that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 37] = [
+const NEEDED: [(&str, &str); 39] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("ping", "iputils-ping"),
@@ -46,6 +46,9 @@ const NEEDED: [(&str, &str); 37] = [
     ("sshd", "openssh-server"),
     ("ifquery", "ifupdown"),
     ("suricata", "suricata"),
+    // What alerts and metrics are read by.
+    ("rsyslogd", "rsyslog"),
+    ("promtool", "prometheus"),
     // A person's browser for the console, what drives it, and another visitor.
     ("chromium", "chromium"),
     ("node", "nodejs"),

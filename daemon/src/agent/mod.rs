@@ -2,6 +2,7 @@
 //! It may fail and start again at any moment; the role does not move.
 
 pub mod accounts;
+pub mod alerts;
 pub mod api;
 pub mod apply;
 pub mod audit;
@@ -26,6 +27,8 @@ pub mod jobs;
 pub mod logs;
 pub mod machine;
 pub mod manifest;
+pub mod metrics;
+pub mod moment;
 pub mod netconf;
 pub mod node;
 pub mod pairing;

@@ -1,7 +1,6 @@
 //! `twinwall account`: who may sign in to the console. A password is asked for on a terminal,
 //! twice and unseen, and is else the first line of standard input.
 
-use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 
 use twinwall::agent::accounts::{AccountView, Made, NewAccount, NewToken};
@@ -13,7 +12,7 @@ use twinwall::failure::Failure;
 use crate::api_client::Api;
 use crate::cli::{Account, Token};
 use crate::show::{print, print_json};
-use crate::system;
+use crate::{secret, system};
 
 pub(super) fn account(root: &Path, order: &Account) -> Result<(), Failure> {
     let api = Api::of(root);
@@ -58,18 +57,8 @@ pub(super) fn account(root: &Path, order: &Account) -> Result<(), Failure> {
     }
 }
 
-/// A name that cannot be one is refused by the agent, so only its way there must hold.
 fn at(name: &str, more: &str) -> String {
-    let name: String = name
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
-                char::from(byte).to_string()
-            }
-            other => format!("%{other:02X}"),
-        })
-        .collect();
-    format!("/api/v1/accounts/{name}{more}")
+    format!("/api/v1/accounts/{}{more}", secret::in_path(name))
 }
 
 fn list(api: &Api, json: bool) -> Result<(), Failure> {
@@ -96,40 +85,5 @@ fn list(api: &Api, json: bool) -> Result<(), Failure> {
 }
 
 fn password() -> Result<String, Failure> {
-    let broken = |error: io::Error| Failure::machine("reading the password", &error);
-    if !io::stdin().is_terminal() {
-        return line().map_err(broken);
-    }
-    let first = unseen("Password (12 characters at least): ").map_err(broken)?;
-    let second = unseen("The same again: ").map_err(broken)?;
-    if first != second {
-        return Err(Failure::problem("the two passwords differ; nothing was changed"));
-    }
-    Ok(first)
-}
-
-fn unseen(prompt: &str) -> io::Result<String> {
-    io::stderr().write_all(prompt.as_bytes())?;
-    let quiet = system::Unseen::begin()?;
-    let read = line();
-    drop(quiet);
-    io::stderr().write_all(b"\n")?;
-    read
-}
-
-fn line() -> io::Result<String> {
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_stays_one_part_of_the_path() {
-        assert_eq!(at("anna", "/role"), "/api/v1/accounts/anna/role");
-        assert_eq!(at("a/b?c", ""), "/api/v1/accounts/a%2Fb%3Fc");
-    }
+    secret::ask("Password (12 characters at least)", "password")
 }

@@ -3,6 +3,7 @@
 mod access;
 mod account;
 mod agent;
+mod alerts;
 mod ask;
 mod audit;
 mod bundle;
@@ -14,6 +15,7 @@ mod ha;
 mod ha_look;
 mod jobs;
 mod keygen;
+mod metrics;
 mod pair;
 mod preflight;
 mod profile;
@@ -59,6 +61,8 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Events(args) => events::events(root, args),
         Command::Failovers(args) => failovers::failovers(root, args),
         Command::Flows(args) => flows::flows(root, args),
+        Command::Alerts(args) => alerts::alerts(root, args),
+        Command::Metrics => metrics::metrics(root),
         Command::Switchover(args) => switchover::switchover(root, args),
         Command::TestFailover(args) => test_failover::test_failover(root, args),
         Command::Maintenance(order) => ask::maintenance(root, order),

@@ -2,7 +2,7 @@
 //! whoever may. The table of routes says the least role; what is not in it is not here.
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
@@ -21,10 +21,13 @@ use crate::agent::api::{DOCUMENT, access, route};
 pub(super) fn router() -> Router<Shared> {
     let document = (route::Method::Get, DOCUMENT, Role::Viewer);
     let all = access().into_iter().chain([document]);
+    let metrics = on(MethodFilter::GET, async |State(console): State<Shared>, request: Request| {
+        metrics(&console, request).await.unwrap_or_else(IntoResponse::into_response)
+    });
     let router = all.fold(Router::new(), |router, (method, path, least)| {
         router.route(path, forward(method, least))
     });
-    router.route("/api/v1/{*rest}", axum::routing::any(unknown))
+    router.route("/metrics", metrics).route("/api/v1/{*rest}", axum::routing::any(unknown))
 }
 
 fn forward(method: route::Method, least: Role) -> MethodRouter<Shared> {
@@ -37,6 +40,16 @@ fn forward(method: route::Method, least: Role) -> MethodRouter<Shared> {
     on(filter, async move |State(console): State<Shared>, request: Request| {
         ask(&console, request, least).await.unwrap_or_else(IntoResponse::into_response)
     })
+}
+
+/// Where Prometheus looks by itself; the same as the agent's route, for whoever may see it.
+async fn metrics(console: &Shared, request: Request) -> Result<Response, Refusal> {
+    let (parts, _) = request.into_parts();
+    let person = Person::of(console, &parts, true)?;
+    person.must_be(Role::Viewer)?;
+    let path = crate::agent::api::metrics::PATH;
+    let answer = console.agent.ask(Method::GET, path, Bytes::new(), &person.name()).await?;
+    Ok(told(answer))
 }
 
 async fn unknown(State(console): State<Shared>, request: Request) -> Refusal {

@@ -2,6 +2,7 @@
 //! between them: what an administrator types, and what lies on the disks afterwards. All of it
 //! is inside namespaces of the program's own, see `isolated`.
 
+mod alerts;
 mod api;
 mod attack;
 mod big;

@@ -3,6 +3,7 @@
 //! of the agent that does.
 
 pub mod accounts;
+pub mod alerts;
 pub mod audit;
 pub mod bundle;
 pub mod caller;
@@ -16,6 +17,7 @@ mod follow;
 pub mod guard;
 pub mod ha;
 pub mod jobs;
+pub mod metrics;
 pub mod pairing;
 pub mod preflight;
 pub mod readiness;
@@ -79,6 +81,7 @@ pub struct Shared {
 fn routes() -> Vec<Route> {
     let all = [
         accounts::routes(),
+        alerts::routes(),
         audit::routes(),
         bundle::routes(),
         console::routes(),
@@ -91,6 +94,7 @@ fn routes() -> Vec<Route> {
         settings::routes(),
         sync::routes(),
         jobs::routes(),
+        metrics::routes(),
         pairing::routes(),
         preflight::routes(),
         readiness::routes(),

@@ -28,6 +28,7 @@ use tokio::time::{Instant, sleep};
 use twinwall_core::api::Request;
 
 use super::accounts::Setup;
+use super::alerts;
 use super::api::error::Refusal;
 use super::apply::{Journal, Services};
 use super::audit::Audit;
@@ -164,6 +165,7 @@ impl Node {
         self.runtime.spawn(flows::keep(Arc::downgrade(self)));
         self.runtime.spawn(conditions::keep(Arc::downgrade(self)));
         self.runtime.spawn(logs::keep(Arc::downgrade(self)));
+        self.runtime.spawn(alerts::keep(Arc::downgrade(self)));
     }
 
     /// Below which everything lies.

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::{Node, Settings};
 use crate::agent::accounts::Setup;
+use crate::agent::alerts::Alerts;
 use crate::agent::audit::Audit;
 use crate::agent::conditions::Conditions;
 use crate::agent::failovers::Failovers;
@@ -15,6 +16,7 @@ use crate::agent::ha::Ha;
 use crate::agent::jobs::Jobs;
 use crate::agent::logs::Logs;
 use crate::agent::machine::Machine;
+use crate::agent::metrics::Metrics;
 use crate::agent::preflight;
 use crate::agent::services::Bound;
 
@@ -22,13 +24,19 @@ use crate::agent::services::Bound;
 pub(super) struct Parts {
     conditions: Conditions,
     logs: Logs,
+    alerts: Alerts,
+    metrics: Metrics,
 }
 
 impl Parts {
     /// As they lie below the root.
     pub(super) fn open(root: &Path, settings: &watch::Sender<Arc<Settings>>) -> Parts {
-        let conditions = Conditions::open(root, &settings.borrow().name);
-        Parts { conditions, logs: Logs::below(root) }
+        Parts {
+            conditions: Conditions::open(root, &settings.borrow().name),
+            alerts: Alerts::open(root),
+            metrics: Metrics::default(),
+            logs: Logs::below(root),
+        }
     }
 }
 
@@ -86,5 +94,15 @@ impl Node {
     /// Logs of both nodes.
     pub fn logs(&self) -> &Logs {
         &self.parts.logs
+    }
+
+    /// Whom the pair tells.
+    pub fn alerts(&self) -> &Alerts {
+        &self.parts.alerts
+    }
+
+    /// What Prometheus is told.
+    pub fn metrics(&self) -> &Metrics {
+        &self.parts.metrics
     }
 }

@@ -5,6 +5,7 @@
 mod access;
 mod account;
 mod advice;
+mod alerts;
 mod audit;
 mod availability;
 pub(super) mod dashboard;
@@ -17,7 +18,6 @@ mod flows;
 mod frame;
 mod jobs;
 mod live;
-mod moment;
 mod pairing;
 mod paths;
 mod picture;
@@ -40,6 +40,7 @@ use super::state::{Console, Shared};
 use super::{body, packed};
 use crate::agent::accounts::Role;
 use crate::agent::api::error::Refusal;
+use crate::agent::moment;
 
 use frame::Frame;
 pub(super) use frame::{Notice, Place};
@@ -112,7 +113,8 @@ pub(super) fn table() -> Vec<Page> {
         of(viewer, "/jobs/{id}/live", get(jobs::follow)),
         of(viewer, "/jobs/{id}/cancel", post(jobs::cancel)),
     ];
-    let more = [availability::pages(), sync::pages(), events::pages(), pairing::pages()];
+    let more =
+        [alerts::pages(), availability::pages(), sync::pages(), events::pages(), pairing::pages()];
     own.into_iter().chain(more.into_iter().flatten()).collect()
 }
 

@@ -61,6 +61,9 @@ const CONFIGURING: [&str; 18] = [
     "high-availability-progress-enabled",
 ];
 
+/// The same of alert targets.
+const ALERTS: [&str; 4] = ["alerts-none", "alerts-wrong", "alerts-one", "alerts"];
+
 /// Runs the steps of a script on both consoles, all of them where none is named; it gets these
 /// tokens, and leaves pictures of these pages.
 fn drive(two: &Two, (script, steps): (&str, &str), tokens: &[String], pages: &[&str]) {
@@ -118,6 +121,12 @@ fn a_person_changes_the_pair_and_synchronises_it_by_its_consoles_alone() {
     let two = with_consoles();
     let _switch = with_networks(&two);
     drive(&two, ("console.mjs", "availability,sync"), &[token(&two.a)], &CONFIGURING);
+}
+
+#[test]
+fn a_person_adds_tries_and_removes_an_alert_target_whose_secret_is_never_shown() {
+    let two = with_consoles();
+    drive(&two, ("console.mjs", "alerts"), &[token(&two.a)], &ALERTS);
 }
 
 #[test]
