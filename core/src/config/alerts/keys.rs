@@ -1,9 +1,10 @@
 //! The keys of `[alerts.NAME]`: type, range, default and meaning, each said once.
 
 use super::address::{HostAndPort, Mailbox, Mailboxes, WebAddress};
-use super::{AlertSeverity, MAX_CONDITIONS, SECTION};
+use super::names::ConditionNames;
+use super::{AlertSeverity, SECTION};
 use crate::config::keys::{Absent, Key};
-use crate::config::kinds::{CheckNames, Choice, PathBelowRoot, Text, Toggle, Whole};
+use crate::config::kinds::{Choice, PathBelowRoot, Text, Toggle, Whole};
 
 /// What the operator wrote for `kind`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -128,10 +129,10 @@ pub(in crate::config) static SEVERITY: Key<Choice<AlertSeverity>> = Key {
     absent: Absent::Default("\"warning\""),
     about: "Only what is at least so severe is told.",
 };
-pub(in crate::config) static CONDITIONS: Key<CheckNames> = Key {
+pub(in crate::config) static CONDITIONS: Key<ConditionNames> = Key {
     section: SECTION,
     name: "conditions",
-    kind: CheckNames { max: MAX_CONDITIONS },
+    kind: ConditionNames,
     absent: Absent::Default("[]"),
     about: "Only these conditions are told, by name; with none named, all.",
 };

@@ -3,6 +3,7 @@
 
 mod address;
 pub(super) mod keys;
+mod names;
 
 use serde::{Deserialize, Serialize};
 

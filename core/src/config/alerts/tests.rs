@@ -84,6 +84,10 @@ fn each_wrong_value_is_told_at_its_place() {
         ("kind = \"syslog\"\nserver = \"a b\"".to_owned(), "not a server"),
         ("kind = \"syslog\"\nserver = \"a:\"".to_owned(), "not a server"),
         ("kind = \"syslog\"\nserver = \"[::1\"".to_owned(), "not a server"),
+        (
+            "kind = \"syslog\"\nserver = \"a\"\nconditions = \"Peer silent\"".to_owned(),
+            "not a name of a condition",
+        ),
         ("kind = \"syslog\"\nserver = \"a\"\nper_hour = 0".to_owned(), "out of range"),
         ("kind = \"syslog\"\nserver = \"a\"\nsevrity = \"info\"".to_owned(), "'severity'?"),
     ] {
