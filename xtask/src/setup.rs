@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome, fail};
 use crate::shell;
 
 /// A program that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 37] = [
+const NEEDED: [(&str, &str); 38] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("ping", "iputils-ping"),
@@ -51,6 +51,8 @@ const NEEDED: [(&str, &str); 37] = [
     ("node", "nodejs"),
     ("npm", "npm"),
     ("curl", "curl"),
+    // A client of DHCP.
+    ("udhcpc", "udhcpc"),
 ];
 
 /// What is there only to be compared with.

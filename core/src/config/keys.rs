@@ -12,7 +12,7 @@ use super::kinds::{
     Text, Toggle, Whole,
 };
 use super::preflight::Prerequisites;
-use super::{Cable, GateMode};
+use super::{Cable, GateMode, probe, reports};
 
 /// Checks that `readiness.require` may name.
 pub const MAX_REQUIRED: usize = 16;
@@ -372,6 +372,11 @@ pub(super) static PAIR: &[&dyn Described] = &[
     &FLOWS_IGNORE_PORTS,
     &FLOWS_LEAST_AGE,
     &FLOWS_MOST,
+    &reports::KEEP_SIZE,
+    &reports::KEEP_DAYS,
+    &probe::VIRTUAL_IPS,
+    &probe::TARGETS,
+    &probe::INTERVAL,
     &OVERRIDE,
     &INTERFACE_NAME,
     &WATCH,

@@ -8,7 +8,8 @@ use super::errors::{Errors, Found, Report};
 use super::flows;
 use super::interfaces::{self, Draft};
 use super::keys::{self, FailbackWord};
-use super::{Damping, Failback, HaLink, Pair, Sync};
+use super::{Damping, Failback, Flows, HaLink, Pair, Probe, Reports, Sync};
+use super::{probe, reports};
 
 /// Least time between the first missed heartbeat and the verdict: what a lease
 /// needs to be renewed by one beat and to end 10 ms before the peer may claim.
@@ -40,12 +41,11 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let required_checks = readiness.get(&keys::REQUIRE, report);
     let ping = known_section(&top, "ping", report);
     let targets = ping.get(&keys::TARGETS, report);
-    let sync = read_sync(&top, report);
-    let flows = flows::read(&known_section(&top, "flows", report), report);
     let preflight = known_section(&top, "preflight", report);
     let overridden = preflight.get(&keys::OVERRIDE, report);
     let off = enabled.as_ref().is_some_and(|enabled| !enabled.value);
     let drafts = read_interfaces(&top, off, report);
+    let agents = read_for_agents(&top, &drafts, report);
 
     interfaces::check(&drafts, ha_link.as_ref().map(|link| link.interface.as_str()), report);
     if let Some(targets) = &targets {
@@ -55,6 +55,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let mut required_checks = required_checks?.value;
     required_checks.sort();
     required_checks.dedup();
+    let agents = agents?;
     Some(Pair {
         pair_id: pair_id?.value,
         enabled: enabled?.value,
@@ -67,10 +68,32 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
         boot_hold: boot_hold?.value.max(interval * u32::from(threshold)),
         damping: damping?,
         required_checks,
-        sync: sync?,
-        flows: flows?,
+        sync: agents.sync,
+        flows: agents.flows,
+        reports: agents.reports,
+        probe: agents.probe,
         overridden: overridden?.value,
     })
+}
+
+/// What no guard heeds.
+struct ForAgents {
+    sync: Sync,
+    flows: Flows,
+    reports: Reports,
+    probe: Probe,
+}
+
+fn read_for_agents(
+    top: &Section<'_>,
+    drafts: &[Draft],
+    report: &mut Report<'_>,
+) -> Option<ForAgents> {
+    let sync = read_sync(top, report);
+    let flows = flows::read(&known_section(top, "flows", report), report);
+    let reports = reports::read(&known_section(top, "reports", report), report);
+    let probe = probe::read(&known_section(top, "probe", report), drafts, report);
+    Some(ForAgents { sync: sync?, flows: flows?, reports: reports?, probe: probe? })
 }
 
 fn known_section<'t>(top: &Section<'t>, name: &str, report: &mut Report<'_>) -> Section<'t> {

@@ -404,6 +404,8 @@ fn config() -> Config {
         enabled: true,
         sync: Default::default(),
         flows: Default::default(),
+        reports: Default::default(),
+        probe: Default::default(),
         overridden: Vec::new(),
         boot_hold: Duration::from_millis(DETECTION),
         damping: Damping {

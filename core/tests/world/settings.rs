@@ -175,6 +175,8 @@ fn pair(interval: Duration, threshold: u8) -> Pair {
         enabled: true,
         sync: Default::default(),
         flows: Default::default(),
+        reports: Default::default(),
+        probe: Default::default(),
         overridden: Vec::new(),
         boot_hold: (interval * u32::from(threshold)).max(Duration::from_secs(1)),
         damping: Damping {

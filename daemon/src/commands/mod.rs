@@ -14,11 +14,13 @@ mod ha;
 mod ha_look;
 mod jobs;
 mod keygen;
+mod leases;
 mod pair;
 mod preflight;
 mod profile;
 mod ready;
 mod record;
+mod reports;
 mod run;
 mod services;
 mod start;
@@ -59,6 +61,10 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Events(args) => events::events(root, args),
         Command::Failovers(args) => failovers::failovers(root, args),
         Command::Flows(args) => flows::flows(root, args),
+        Command::Reports(args) => reports::reports(root, args),
+        Command::Availability(args) => reports::availability(root, args),
+        Command::Leases(args) => leases::leases(root, args),
+        Command::Probe(args) => leases::probe(root, args),
         Command::Switchover(args) => switchover::switchover(root, args),
         Command::TestFailover(args) => test_failover::test_failover(root, args),
         Command::Maintenance(order) => ask::maintenance(root, order),

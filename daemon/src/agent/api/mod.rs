@@ -16,9 +16,11 @@ mod follow;
 pub mod guard;
 pub mod ha;
 pub mod jobs;
+mod leases;
 pub mod pairing;
 pub mod preflight;
 pub mod readiness;
+mod reports;
 mod request;
 pub mod route;
 pub mod server;
@@ -91,9 +93,11 @@ fn routes() -> Vec<Route> {
         settings::routes(),
         sync::routes(),
         jobs::routes(),
+        leases::routes(),
         pairing::routes(),
         preflight::routes(),
         readiness::routes(),
+        reports::routes(),
         services::routes(),
     ];
     all.into_iter().flatten().collect()

@@ -11,6 +11,7 @@ mod error;
 mod inside;
 mod kernel;
 mod looking;
+mod observed;
 mod opening;
 mod parts;
 pub mod settings;
@@ -50,6 +51,7 @@ pub use calling::Calling;
 use calling::number_of_run;
 pub use error::NodeError;
 use inside::Inside;
+use observed::Observed;
 use opening::open;
 pub use opening::{Found, recover_only};
 use parts::Parts;
@@ -88,6 +90,7 @@ pub struct Node {
     services: Bound,
     flows: Flows,
     failovers: Failovers,
+    observed: Observed,
     setup: Setup,
     audit: Arc<Audit>,
     /// Tells this run of the agent from others.
@@ -137,6 +140,7 @@ impl Node {
                 services: Bound::default(),
                 flows: Flows::default(),
                 failovers: Failovers::open(root),
+                observed: Observed::open(root),
                 setup: Setup::default(),
                 audit: Arc::new(Audit::below(root)),
                 run: number_of_run(),
@@ -162,6 +166,7 @@ impl Node {
         self.runtime.spawn(failovers::keep(Arc::downgrade(self)));
         self.runtime.spawn(flows::keep(Arc::downgrade(self)));
         self.runtime.spawn(conditions::keep(Arc::downgrade(self)));
+        self.keep_observing();
     }
 
     /// Below which everything lies.

@@ -5,6 +5,7 @@
 
 mod check;
 mod command;
+mod kept;
 mod keys;
 mod kinds;
 mod look;
@@ -22,6 +23,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use command::Task;
+pub use kept::{LeaseFile, ReportFiles};
 pub use look::{Covered, Look, Program};
 pub use mask::Secret;
 pub use owners::{Deviation, OwnerRule};
@@ -49,6 +51,10 @@ pub struct Profile {
     pub appliance: Appliance,
     /// The rules of every section; those of a section that the profile leaves out cover nothing.
     pub sections: BTreeMap<Section, Rules>,
+    /// Where the appliance's reports are.
+    pub reports: Vec<ReportFiles>,
+    /// Files of DHCP leases.
+    pub leases: Vec<LeaseFile>,
 }
 
 /// Where the appliance's identity comes from (SPEC R2).

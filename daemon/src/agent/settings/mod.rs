@@ -9,6 +9,7 @@ pub mod edit;
 pub mod flows;
 pub mod history;
 mod journal;
+pub mod observing;
 pub mod revision;
 #[cfg(test)]
 mod tests;

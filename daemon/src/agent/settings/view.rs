@@ -10,6 +10,7 @@ use twinwall_core::config::{Cable, Failback, Interface, Pair};
 
 use super::change::{Change, Value};
 use super::flows::FlowsSetting;
+use super::observing::{ProbeSetting, ReportsSetting};
 
 /// All HA settings. Addresses are texts, so that a wrong one is refused at its field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +39,12 @@ pub struct HaSettings {
     /// Which connections the passive is told of.
     #[serde(default)]
     pub flows: FlowsSetting,
+    /// How many of the other node's reports are kept.
+    #[serde(default)]
+    pub reports: ReportsSetting,
+    /// What is pinged to measure an outage.
+    #[serde(default)]
+    pub probe: ProbeSetting,
     /// Addresses that answer a ping while a node is not cut off.
     #[serde(default)]
     pub ping_targets: Vec<String>,
@@ -161,6 +168,8 @@ impl From<&Pair> for HaSettings {
                 snmp: pair.sync.snmp,
             },
             flows: FlowsSetting::from(&pair.flows),
+            reports: ReportsSetting::from(&pair.reports),
+            probe: ProbeSetting::from(&pair.probe),
             ping_targets: texts(&pair.ping_targets),
             preflight_override: pair.overridden.iter().map(|one| one.name().to_owned()).collect(),
         }
@@ -216,6 +225,8 @@ impl HaSettings {
         self.damping_from(old, &mut set);
         self.sync_from(old, &mut set);
         self.flows.changes_from(&old.flows, &mut set);
+        self.reports.changes_from(&old.reports, &mut set);
+        self.probe.changes_from(&old.probe, &mut set);
         let targets = Value::List(self.ping_targets.clone());
         set("ping.targets", self.ping_targets != old.ping_targets, targets);
         let overridden = Value::List(self.preflight_override.clone());
@@ -332,6 +343,12 @@ mod tests {
             ignore_ports: vec!["53".to_owned()],
             least_age_s: 1.5,
             most: 5000,
+        };
+        new.reports = ReportsSetting { keep_mib: 5, keep_days: 7 };
+        new.probe = ProbeSetting {
+            interval_s: 0.5,
+            virtual_ips: vec!["10.1.0.1".to_owned()],
+            targets: vec!["10.1.0.77".to_owned()],
         };
         new.ping_targets = vec!["203.0.113.1".to_owned()];
         new.preflight_override = vec!["model".to_owned(), "clock".to_owned()];

@@ -17,12 +17,12 @@ mod flows;
 mod frame;
 mod jobs;
 mod live;
-mod moment;
 mod pairing;
 mod paths;
 mod picture;
 mod plot;
 mod reference;
+mod reports;
 mod role;
 mod sync;
 mod tokens;
@@ -40,6 +40,7 @@ use super::state::{Console, Shared};
 use super::{body, packed};
 use crate::agent::accounts::Role;
 use crate::agent::api::error::Refusal;
+use crate::agent::moment;
 
 use frame::Frame;
 pub(super) use frame::{Notice, Place};
@@ -49,7 +50,7 @@ pub(super) struct Page {
     pub(super) path: &'static str,
     /// Who may; none for whoever comes.
     pub(super) least: Option<Least>,
-    /// Whether it shows a secret, and is not packed.
+    /// Whether it shows a secret or a file, and is not packed.
     pub(super) secret: bool,
     serve: MethodRouter<Shared>,
 }
@@ -71,7 +72,7 @@ impl Page {
         self
     }
 
-    /// It shows a secret.
+    /// It shows a secret, or hands on a file as it comes: not packed.
     fn shows_a_secret(mut self) -> Page {
         self.secret = true;
         self
@@ -112,7 +113,8 @@ pub(super) fn table() -> Vec<Page> {
         of(viewer, "/jobs/{id}/live", get(jobs::follow)),
         of(viewer, "/jobs/{id}/cancel", post(jobs::cancel)),
     ];
-    let more = [availability::pages(), sync::pages(), events::pages(), pairing::pages()];
+    let more =
+        [availability::pages(), sync::pages(), events::pages(), reports::pages(), pairing::pages()];
     own.into_iter().chain(more.into_iter().flatten()).collect()
 }
 

@@ -1,18 +1,19 @@
-//! Moments as pages show them: exact, in UTC, and marked so that the script puts them into
-//! the viewer's own time zone.
+//! Moments as people read them: exact and in UTC. Pages mark them, so that the script puts them
+//! into the viewer's own time zone; reports that leave the machine show them as they are. Called
+//! by whoever shows a moment; it never reads a clock.
 
 /// A moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
+pub struct Moment {
     /// For programs: 2026-11-29T16:12:29.250Z.
-    pub(super) iso: String,
+    pub iso: String,
     /// For people: 2026-11-29 16:12:29 UTC.
-    pub(super) text: String,
+    pub text: String,
 }
 
 impl Moment {
     /// From milliseconds since 1970 (UTC).
-    pub(super) fn of(unix_ms: u64) -> Moment {
+    pub fn of(unix_ms: u64) -> Moment {
         let (days, ms) = (unix_ms / 86_400_000, unix_ms % 86_400_000);
         let (year, month, day) = date(days);
         let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
@@ -25,7 +26,7 @@ impl Moment {
 
 /// The date of a day since 1970 in the Gregorian calendar, counted in eras of 400 years from
 /// a first of March.
-fn date(days: u64) -> (u64, u64, u64) {
+pub(in crate::agent) fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
