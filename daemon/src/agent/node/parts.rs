@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::observed::Observed;
 use super::{Node, Settings};
 use crate::agent::accounts::Setup;
 use crate::agent::audit::Audit;
@@ -20,12 +21,14 @@ use crate::agent::services::Bound;
 /// Parts that need nothing of the node but its root and name.
 pub(super) struct Parts {
     conditions: Conditions,
+    pub(super) observed: Observed,
 }
 
 impl Parts {
     /// As they lie below the root.
     pub(super) fn open(root: &Path, settings: &watch::Sender<Arc<Settings>>) -> Parts {
-        Parts { conditions: Conditions::open(root, &settings.borrow().name) }
+        let conditions = Conditions::open(root, &settings.borrow().name);
+        Parts { conditions, observed: Observed::open(root) }
     }
 }
 
