@@ -16,11 +16,13 @@ mod ha_look;
 mod jobs;
 mod keygen;
 mod metrics;
+mod leases;
 mod pair;
 mod preflight;
 mod profile;
 mod ready;
 mod record;
+mod reports;
 mod run;
 mod services;
 mod start;
@@ -63,6 +65,10 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Flows(args) => flows::flows(root, args),
         Command::Alerts(args) => alerts::alerts(root, args),
         Command::Metrics => metrics::metrics(root),
+        Command::Reports(args) => reports::reports(root, args),
+        Command::Availability(args) => reports::availability(root, args),
+        Command::Leases(args) => leases::leases(root, args),
+        Command::Probe(args) => leases::probe(root, args),
         Command::Switchover(args) => switchover::switchover(root, args),
         Command::TestFailover(args) => test_failover::test_failover(root, args),
         Command::Maintenance(order) => ask::maintenance(root, order),

@@ -14,9 +14,12 @@ mod health;
 mod isolated;
 #[path = "../shared/json_schema.rs"]
 mod json_schema;
+mod lan;
+mod leases;
 mod owners;
 mod pairing;
 mod preflight;
+mod reports;
 mod rotate;
 mod settings;
 mod support;

@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod engine;
 pub mod flows;
+pub mod kept;
 pub mod kernel;
 pub mod logs;
 pub mod pairing;
@@ -31,9 +32,11 @@ pub const TARGETS: &[Target] = &[
     ("echo", kernel::echo),
     ("engine_answer", engine::answer),
     ("engine_question", engine::question),
+    ("exchange_message", kept::message),
     ("finder_announcement", agent::announcement),
     ("flows_message", flows::message),
     ("flows_talk", flows::talk),
+    ("leases", kept::leases),
     ("logs_message", logs::message),
     ("manifest", engine::manifest),
     ("manifest_delta", engine::delta),

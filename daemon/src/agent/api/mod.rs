@@ -18,9 +18,11 @@ pub mod guard;
 pub mod ha;
 pub mod jobs;
 pub mod metrics;
+mod leases;
 pub mod pairing;
 pub mod preflight;
 pub mod readiness;
+mod reports;
 mod request;
 pub mod route;
 pub mod server;
@@ -95,9 +97,11 @@ fn routes() -> Vec<Route> {
         sync::routes(),
         jobs::routes(),
         metrics::routes(),
+        leases::routes(),
         pairing::routes(),
         preflight::routes(),
         readiness::routes(),
+        reports::routes(),
         services::routes(),
     ];
     all.into_iter().flatten().collect()

@@ -11,6 +11,7 @@ mod error;
 mod inside;
 mod kernel;
 mod looking;
+mod observed;
 mod opening;
 mod parts;
 pub mod settings;
@@ -166,6 +167,7 @@ impl Node {
         self.runtime.spawn(conditions::keep(Arc::downgrade(self)));
         self.runtime.spawn(logs::keep(Arc::downgrade(self)));
         self.runtime.spawn(alerts::keep(Arc::downgrade(self)));
+        self.keep_observing();
     }
 
     /// Below which everything lies.

@@ -20,6 +20,7 @@ pub(in crate::web) enum Place {
     Sync,
     Events,
     Alerts,
+    Reports,
     Pairing,
     Role,
     Diagnostics,
@@ -38,6 +39,7 @@ impl Place {
         Place::Sync,
         Place::Events,
         Place::Alerts,
+        Place::Reports,
         Place::Pairing,
         Place::Role,
         Place::Diagnostics,
@@ -52,6 +54,7 @@ impl Place {
             Place::Sync => "/sync",
             Place::Events => "/events",
             Place::Alerts => "/alerts",
+            Place::Reports => "/reports",
             Place::Pairing => "/pairing",
             Place::Role => "/role",
             Place::Diagnostics => "/diagnostics",
@@ -69,6 +72,7 @@ impl Place {
             Place::Sync => "Synchronisation",
             Place::Events => "Events",
             Place::Alerts => "Alerts",
+            Place::Reports => "Reports",
             Place::Pairing => "Pairing",
             Place::Role => "Role",
             Place::Diagnostics => "Diagnostics",
@@ -88,6 +92,7 @@ impl Place {
             Place::Sync => "at-sync",
             Place::Events => "at-events",
             Place::Alerts => "at-alerts",
+            Place::Reports => "at-reports",
             Place::Pairing => "at-pairing",
             Place::Role => "at-role",
             Place::Diagnostics => "at-diagnostics",
@@ -106,6 +111,7 @@ impl Place {
             | Place::Sync
             | Place::Events
             | Place::Alerts
+            | Place::Reports
             | Place::Pairing
             | Place::Diagnostics
             | Place::Api
