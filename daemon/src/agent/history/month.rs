@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::agent::moment::date;
+use crate::agent::clock::date;
 
 /// Milliseconds of a day.
 pub(super) const DAY_MS: u64 = 86_400_000;
