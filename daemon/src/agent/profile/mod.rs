@@ -23,7 +23,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use command::Task;
-pub use logs::{LogFormat, LogSource};
+pub use logs::LogSource;
 pub use look::{Covered, Look, Program};
 pub use mask::Secret;
 pub use owners::{Deviation, OwnerRule};
