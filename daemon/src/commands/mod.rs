@@ -16,6 +16,7 @@ mod ha_look;
 mod jobs;
 mod keygen;
 mod metrics;
+mod logs;
 mod pair;
 mod preflight;
 mod profile;
@@ -63,6 +64,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Flows(args) => flows::flows(root, args),
         Command::Alerts(args) => alerts::alerts(root, args),
         Command::Metrics => metrics::metrics(root),
+        Command::Logs(args) => logs::logs(root, args),
         Command::Switchover(args) => switchover::switchover(root, args),
         Command::TestFailover(args) => test_failover::test_failover(root, args),
         Command::Maintenance(order) => ask::maintenance(root, order),

@@ -14,6 +14,7 @@ mod health;
 mod isolated;
 #[path = "../shared/json_schema.rs"]
 mod json_schema;
+mod logview;
 mod owners;
 mod pairing;
 mod preflight;

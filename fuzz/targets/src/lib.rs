@@ -6,6 +6,7 @@ pub mod agent;
 pub mod engine;
 pub mod flows;
 pub mod kernel;
+pub mod lines;
 pub mod logs;
 pub mod pairing;
 pub mod recording;
@@ -35,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("flows_message", flows::message),
     ("flows_talk", flows::talk),
     ("logs_message", logs::message),
+    ("log_line", lines::line),
     ("manifest", engine::manifest),
     ("manifest_delta", engine::delta),
     ("neighbour", kernel::neighbour),

@@ -18,6 +18,7 @@ pub mod guard;
 pub mod ha;
 pub mod jobs;
 pub mod metrics;
+pub mod logs;
 pub mod pairing;
 pub mod preflight;
 pub mod readiness;
@@ -95,6 +96,7 @@ fn routes() -> Vec<Route> {
         sync::routes(),
         jobs::routes(),
         metrics::routes(),
+        logs::routes(),
         pairing::routes(),
         preflight::routes(),
         readiness::routes(),

@@ -5,6 +5,7 @@
 
 pub mod parse;
 mod replicate;
+pub mod search;
 mod sources;
 pub mod store;
 mod told;

@@ -20,6 +20,7 @@ pub(in crate::web) enum Place {
     Sync,
     Events,
     Alerts,
+    Logs,
     Pairing,
     Role,
     Diagnostics,
@@ -32,12 +33,13 @@ pub(in crate::web) enum Place {
 
 impl Place {
     /// In their order.
-    pub(in crate::web) const ALL: [Place; 11] = [
+    pub(in crate::web) const ALL: [Place; 12] = [
         Place::Dashboard,
         Place::HighAvailability,
         Place::Sync,
         Place::Events,
         Place::Alerts,
+        Place::Logs,
         Place::Pairing,
         Place::Role,
         Place::Diagnostics,
@@ -52,6 +54,7 @@ impl Place {
             Place::Sync => "/sync",
             Place::Events => "/events",
             Place::Alerts => "/alerts",
+            Place::Logs => "/logs",
             Place::Pairing => "/pairing",
             Place::Role => "/role",
             Place::Diagnostics => "/diagnostics",
@@ -69,6 +72,7 @@ impl Place {
             Place::Sync => "Synchronisation",
             Place::Events => "Events",
             Place::Alerts => "Alerts",
+            Place::Logs => "Logs",
             Place::Pairing => "Pairing",
             Place::Role => "Role",
             Place::Diagnostics => "Diagnostics",
@@ -88,6 +92,7 @@ impl Place {
             Place::Sync => "at-sync",
             Place::Events => "at-events",
             Place::Alerts => "at-alerts",
+            Place::Logs => "at-logs",
             Place::Pairing => "at-pairing",
             Place::Role => "at-role",
             Place::Diagnostics => "at-diagnostics",
@@ -110,7 +115,7 @@ impl Place {
             | Place::Diagnostics
             | Place::Api
             | Place::Account => Role::Viewer,
-            Place::Role => Role::Operator,
+            Place::Role | Place::Logs => Role::Operator,
             Place::Access | Place::Audit => Role::Administrator,
         }
     }

@@ -18,6 +18,7 @@ mod flows;
 mod frame;
 mod jobs;
 mod live;
+mod logs;
 mod pairing;
 mod paths;
 mod picture;
@@ -114,7 +115,7 @@ pub(super) fn table() -> Vec<Page> {
         of(viewer, "/jobs/{id}/cancel", post(jobs::cancel)),
     ];
     let more =
-        [alerts::pages(), availability::pages(), sync::pages(), events::pages(), pairing::pages()];
+        [alerts::pages(), availability::pages(), sync::pages(), events::pages(), logs::pages(), pairing::pages()];
     own.into_iter().chain(more.into_iter().flatten()).collect()
 }
 
