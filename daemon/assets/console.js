@@ -68,6 +68,10 @@ function follow(address) {
     const part = JSON.parse(event.data);
     swap(part.id, part.html);
   });
+  source.addEventListener("prepend", (event) => {
+    const part = JSON.parse(event.data);
+    prepend(part.id, part.html, part.most);
+  });
   source.addEventListener("end", () => {
     source.close();
     location.reload();

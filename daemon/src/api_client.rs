@@ -2,7 +2,7 @@
 //! Every command that asks the agent goes through here. It bounds what it reads and how
 //! long it waits, and turns each way to fail into words.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +21,11 @@ use crate::system;
 
 /// Longest answer in bytes: a difference of thousands of lines.
 const MAX_ANSWER: u64 = 64 << 20;
+
+/// Longest line of a stream in bytes: one event.
+const MAX_EVENT: u64 = 8 << 20;
+/// A stream that says nothing for this long has ended: each says something every five seconds.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// How long something takes at the most that is only told.
 const TELLS: Duration = Duration::from_secs(1);
@@ -85,6 +90,71 @@ impl Api {
     /// Removes or ends.
     pub(crate) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.ask("DELETE", path, &[])
+    }
+
+    /// Follows a stream of values until the agent ends it; `take` gets each of them.
+    pub(crate) fn stream<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        mut take: impl FnMut(T) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut stream =
+            UnixStream::connect(&self.socket).map_err(|error| self.not_connected(&error))?;
+        // In HTTP/1.0 a body ends with its connection, and comes in no other parts than events.
+        let head = format!("GET {path} HTTP/1.0\r\nhost: agent\r\n\r\n");
+        let asked = stream
+            .set_write_timeout(Some(WONDER))
+            .and_then(|()| stream.write_all(head.as_bytes()))
+            .and_then(|()| stream.set_read_timeout(Some(SILENCE)));
+        asked.map_err(|error| self.broken(&error))?;
+        let mut stream = BufReader::new(stream);
+        let status = self.head_of(&mut stream)?;
+        if status != 200 {
+            let mut answer = Vec::new();
+            let read = stream.take(MAX_ANSWER).read_to_end(&mut answer);
+            read.map_err(|error| self.broken(&error))?;
+            return match serde_json::from_slice::<Refusal>(&answer) {
+                Ok(refusal) => Err(refused(&refusal)),
+                Err(_) => Err(self.nonsense(&format!("with status {status}"))),
+            };
+        }
+        while let Some(line) = self.line_of(&mut stream)? {
+            let Some(value) = line.strip_prefix("data:") else { continue };
+            let value = serde_json::from_str(value)
+                .map_err(|error| self.nonsense(&format!("what cannot be read ({error})")))?;
+            take(value)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the head of an answer; its status.
+    fn head_of(&self, stream: &mut impl BufRead) -> Result<u16, Failure> {
+        let mut status = None;
+        while let Some(line) = self.line_of(stream)? {
+            if line.is_empty() {
+                return status.ok_or_else(|| self.nonsense("what is no HTTP"));
+            }
+            if status.is_none() {
+                status = line.get(9..12).and_then(|digits| digits.parse().ok());
+            }
+        }
+        Err(Failure::unreachable(format!(
+            "the agent ended before it answered; {START}, and ask again"
+        )))
+    }
+
+    /// The next line of a stream, without its end; none at the end of it.
+    fn line_of(&self, stream: &mut impl BufRead) -> Result<Option<String>, Failure> {
+        let mut line = Vec::new();
+        let read = stream.by_ref().take(MAX_EVENT).read_until(b'\n', &mut line);
+        match read.map_err(|error| self.broken(&error))? {
+            0 => Ok(None),
+            _ if line.last() != Some(&b'\n') => Err(self.nonsense("half a line")),
+            _ => {
+                let text = String::from_utf8_lossy(&line);
+                Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+            }
+        }
     }
 
     /// Follows a long operation to its end; each step is printed as it begins.

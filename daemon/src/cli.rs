@@ -5,6 +5,7 @@ mod account;
 mod alerts;
 mod ha;
 mod jobs;
+mod logs;
 mod pair;
 mod profile;
 mod reports;
@@ -22,6 +23,7 @@ pub(crate) use account::{Account, AuditArgs, SupportBundleArgs, Token, WebArgs, 
 pub(crate) use alerts::{AlertsArgs, AlertsOrder};
 pub(crate) use ha::{Ha, HaSetArgs};
 pub(crate) use jobs::{JobOrder, JobsArgs, TestFailoverArgs};
+pub(crate) use logs::LogsArgs;
 pub(crate) use pair::{InviteArgs, JoinArgs, Pair};
 pub(crate) use profile::{Profile, ProfileCheckArgs, ProfileNetworkdArgs, ProfileShowArgs};
 pub(crate) use reports::{AvailabilityArgs, LeasesArgs, ProbeArgs, ReportsArgs, ReportsOrder};
@@ -111,6 +113,11 @@ pub(crate) enum Command {
     Alerts(AlertsArgs),
     /// Print the state of both nodes as Prometheus reads it
     Metrics,
+    /// Show the logs of both nodes, merged by time
+    ///
+    /// Each line with its time, its node and its source. Controls and other characters that
+    /// nobody sees are written out.
+    Logs(LogsArgs),
     /// Move the active role to the other node, without losing a packet
     ///
     /// Give it on the active node. Waits until the other node serves. A node that lacks

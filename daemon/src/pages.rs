@@ -9,6 +9,7 @@ use twinwall::agent::api;
 use twinwall::agent::conditions::catalogue;
 use twinwall::agent::failovers::Report;
 use twinwall::agent::metrics;
+use twinwall::agent::logs::search::LogLine;
 use twinwall::agent::preflight::Preflight;
 use twinwall::agent::profile;
 use twinwall::agent::readiness::Readiness;
@@ -75,6 +76,7 @@ pub(crate) fn reference() -> Vec<Page> {
         schema::<Readiness>("ready"),
         schema::<Preflight>("preflight"),
         schema::<Vec<Report>>("failovers"),
+        schema::<LogLine>("logs"),
     ]
 }
 

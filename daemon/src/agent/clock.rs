@@ -44,9 +44,28 @@ pub fn difference(asked_ms: u64, took: Duration, said_ms: u64) -> Duration {
     Duration::from_millis(before.max(said_ms.saturating_sub(answered_ms)))
 }
 
+/// By how many seconds this machine's local time was, or will be, ahead of UTC at a second since
+/// 1970; 0 where nobody knows.
+pub fn local_offset_s(unix_s: u64) -> i32 {
+    let seconds = libc::time_t::try_from(unix_s).unwrap_or_default();
+    // SAFETY: both pointers are to locals; a failed call leaves the zeroed value.
+    let offset = unsafe {
+        let mut time: libc::tm = std::mem::zeroed();
+        libc::localtime_r(&raw const seconds, &raw mut time);
+        time.tm_gmtoff
+    };
+    i32::try_from(offset).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zone_is_within_a_day_and_in_full_minutes() {
+        let offset = local_offset_s(1_796_032_800);
+        assert!(offset.abs() <= 14 * 3_600 && offset % 60 == 0, "{offset}");
+    }
 
     #[test]
     fn a_clock_differs_only_by_what_the_way_of_the_question_cannot_explain() {

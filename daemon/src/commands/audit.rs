@@ -44,7 +44,8 @@ fn line(entry: &Entry) -> String {
     format!("{at}  {number:>5}  {user} from {from}: {text}: {outcome}{job}{why}\n")
 }
 
-fn escaped(text: &str) -> String {
+/// For a query.
+pub(super) fn escaped(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     text.bytes()
         .map(|byte| match plain(byte) {

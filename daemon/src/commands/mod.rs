@@ -17,6 +17,7 @@ mod jobs;
 mod keygen;
 mod metrics;
 mod leases;
+mod logs;
 mod pair;
 mod preflight;
 mod profile;
@@ -69,6 +70,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Availability(args) => reports::availability(root, args),
         Command::Leases(args) => leases::leases(root, args),
         Command::Probe(args) => leases::probe(root, args),
+        Command::Logs(args) => logs::logs(root, args),
         Command::Switchover(args) => switchover::switchover(root, args),
         Command::TestFailover(args) => test_failover::test_failover(root, args),
         Command::Maintenance(order) => ask::maintenance(root, order),

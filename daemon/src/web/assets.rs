@@ -29,6 +29,7 @@ static ALL: [Asset; 3] = [
             include_str!("../../assets/css/picture.css"),
             include_str!("../../assets/css/sync.css"),
             include_str!("../../assets/css/events.css"),
+            include_str!("../../assets/css/logs.css"),
             include_str!("../../assets/css/pairing.css"),
             include_str!("../../assets/css/access.css"),
             include_str!("../../assets/css/availability.css"),
@@ -42,6 +43,7 @@ static ALL: [Asset; 3] = [
         content: concat!(
             include_str!("../../assets/console.js"),
             include_str!("../../assets/availability.js"),
+            include_str!("../../assets/logs.js"),
         ),
     },
     Asset {
@@ -109,6 +111,7 @@ mod tests {
     const OF_PAGES: [&str; 6] = [
         include_str!("../../assets/css/sync.css"),
         include_str!("../../assets/css/events.css"),
+        include_str!("../../assets/css/logs.css"),
         include_str!("../../assets/css/pairing.css"),
         include_str!("../../assets/css/access.css"),
         include_str!("../../assets/css/availability.css"),

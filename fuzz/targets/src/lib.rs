@@ -7,6 +7,7 @@ pub mod engine;
 pub mod flows;
 pub mod kept;
 pub mod kernel;
+pub mod lines;
 pub mod logs;
 pub mod pairing;
 pub mod recording;
@@ -38,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     ("flows_talk", flows::talk),
     ("leases", kept::leases),
     ("logs_message", logs::message),
+    ("log_line", lines::line),
     ("manifest", engine::manifest),
     ("manifest_delta", engine::delta),
     ("neighbour", kernel::neighbour),

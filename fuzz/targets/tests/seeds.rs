@@ -11,6 +11,7 @@ use twinwall::agent::engine::delta;
 use twinwall::agent::exchange::message::Message;
 use twinwall::agent::finder::decode_announcement;
 use twinwall::agent::identity::Certificate;
+use twinwall::agent::logs::parse::{Format, parse_line};
 use twinwall::agent::manifest::Manifest;
 use twinwall::agent::pairing::message::{decode_clear, decode_sealed};
 use twinwall_flows::message::decode_message;
@@ -46,6 +47,13 @@ fn good_seeds_are_taken() {
     }
     assert!(Certificate::decode(&seed("pairing_certificate", "of_a_node")).is_ok());
     assert_eq!(Manifest::decode(&seed("manifest", "four_entries")), Ok(known()));
+    for name in ["dnsmasq", "kea", "isc_dhcp", "strongswan", "openvpn", "wireguard"] {
+        let line = seed("log_line", name);
+        let text = std::str::from_utf8(&line[13..]).expect("text");
+        let hint = Format::ALL.get(usize::from(line[0])).copied();
+        let parsed = parse_line(text, hint, 1_796_032_805_000_000, 3_600);
+        assert!(parsed.fields.is_some(), "{name}");
+    }
     let empty = Manifest::default();
     let gone = delta::apply(&known(), &seed("manifest_delta", "all_gone"), empty.digest());
     assert_eq!(gone, Ok(empty));

@@ -19,6 +19,7 @@ pub mod ha;
 pub mod jobs;
 pub mod metrics;
 mod leases;
+pub mod logs;
 pub mod pairing;
 pub mod preflight;
 pub mod readiness;
@@ -98,6 +99,7 @@ fn routes() -> Vec<Route> {
         jobs::routes(),
         metrics::routes(),
         leases::routes(),
+        logs::routes(),
         pairing::routes(),
         preflight::routes(),
         readiness::routes(),

@@ -3,11 +3,14 @@
 //! thread for the sources and one for the exchange; without an agent, and whatever fails here,
 //! the role stays as it is, and so does everything else.
 
+pub mod parse;
 mod replicate;
+pub mod search;
 mod sources;
 pub mod store;
 mod told;
 pub mod view;
+pub mod visible;
 
 use std::io;
 use std::path::Path;

@@ -9,8 +9,9 @@ use super::kept;
 use super::kinds::{
     AbsolutePath, AbsolutePaths, Expression, Mode, Name, Names, PathPatterns, Words,
 };
-use super::logs::{LogFormat, Units};
+use super::logs::{FORMATS, Units};
 use super::source::DmiField;
+use crate::agent::logs::parse::Format;
 
 /// Longest name of a profile in bytes.
 const MAX_NAME: usize = 64;
@@ -310,10 +311,10 @@ pub(super) static LOG_UNITS: Key<Units> = Key {
     absent: Absent::Default("[]"),
     about: "Units whose messages in the system's journal belong to it.",
 };
-pub(super) static LOG_FORMAT: Key<Choice<LogFormat>> = Key {
+pub(super) static LOG_FORMAT: Key<Choice<Option<Format>>> = Key {
     section: LOG_SOURCE,
     name: "format",
-    kind: Choice(LogFormat::ALL),
+    kind: Choice(&FORMATS),
     absent: Absent::Default("\"lines\""),
     about: "How its lines are read: what is recognised in them is shown and searched by field.",
 };

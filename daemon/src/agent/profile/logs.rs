@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::DeValue;
 use twinwall_core::config::form::{Found, Kind, Place, Report, Section as Form, each, limit};
@@ -12,6 +11,7 @@ use super::keys;
 use super::overlap::examples;
 use super::pattern::{Pattern, Patterns};
 use crate::agent::logs::KERNEL;
+use crate::agent::logs::parse::Format;
 
 /// Sources of one profile, at the most: each takes some memory and a row on the page.
 const MAX_SOURCES: usize = 64;
@@ -37,42 +37,20 @@ pub struct LogSource {
     pub files: Patterns,
     /// Units of the system's journal; [`KERNEL`] for the kernel's messages.
     pub units: Vec<String>,
-    /// How its lines are read.
-    pub format: LogFormat,
+    /// How its lines are read; as lines where nothing is said.
+    pub format: Option<Format>,
 }
 
-/// How lines are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogFormat {
-    /// As lines.
-    Lines,
-    /// DHCP and DNS of dnsmasq.
-    Dnsmasq,
-    /// DHCP of Kea.
-    Kea,
-    /// DHCP of ISC dhcpd.
-    IscDhcp,
-    /// VPN of strongSwan.
-    Strongswan,
-    /// VPN of OpenVPN.
-    Openvpn,
-    /// VPN of WireGuard.
-    Wireguard,
-}
-
-impl LogFormat {
-    /// All of them with their names in a profile.
-    pub const ALL: &'static [(&'static str, LogFormat)] = &[
-        ("lines", LogFormat::Lines),
-        ("dnsmasq", LogFormat::Dnsmasq),
-        ("kea", LogFormat::Kea),
-        ("isc-dhcp", LogFormat::IscDhcp),
-        ("strongswan", LogFormat::Strongswan),
-        ("openvpn", LogFormat::Openvpn),
-        ("wireguard", LogFormat::Wireguard),
-    ];
-}
+/// How lines may be read, as a profile says it; as lines where nobody knows more.
+pub(super) static FORMATS: [(&str, Option<Format>); 7] = [
+    ("lines", None),
+    (Format::Dnsmasq.id(), Some(Format::Dnsmasq)),
+    (Format::Kea.id(), Some(Format::Kea)),
+    (Format::IscDhcp.id(), Some(Format::IscDhcp)),
+    (Format::Strongswan.id(), Some(Format::Strongswan)),
+    (Format::Openvpn.id(), Some(Format::Openvpn)),
+    (Format::Wireguard.id(), Some(Format::Wireguard)),
+];
 
 /// Reads every `[[logs.source]]`.
 pub(super) fn read(top: &Form<'_>, report: &mut Report<'_>) -> Vec<LogSource> {

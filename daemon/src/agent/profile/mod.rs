@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 
 pub use command::Task;
 pub use kept::{LeaseFile, ReportFiles};
-pub use logs::{LogFormat, LogSource};
+pub use logs::LogSource;
 pub use look::{Covered, Look, Program};
 pub use mask::Secret;
 pub use owners::{Deviation, OwnerRule};

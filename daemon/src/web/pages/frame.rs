@@ -21,6 +21,7 @@ pub(in crate::web) enum Place {
     Events,
     Alerts,
     Reports,
+    Logs,
     Pairing,
     Role,
     Diagnostics,
@@ -33,13 +34,14 @@ pub(in crate::web) enum Place {
 
 impl Place {
     /// In their order.
-    pub(in crate::web) const ALL: [Place; 11] = [
+    pub(in crate::web) const ALL: [Place; 12] = [
         Place::Dashboard,
         Place::HighAvailability,
         Place::Sync,
         Place::Events,
         Place::Alerts,
         Place::Reports,
+        Place::Logs,
         Place::Pairing,
         Place::Role,
         Place::Diagnostics,
@@ -55,6 +57,7 @@ impl Place {
             Place::Events => "/events",
             Place::Alerts => "/alerts",
             Place::Reports => "/reports",
+            Place::Logs => "/logs",
             Place::Pairing => "/pairing",
             Place::Role => "/role",
             Place::Diagnostics => "/diagnostics",
@@ -73,6 +76,7 @@ impl Place {
             Place::Events => "Events",
             Place::Alerts => "Alerts",
             Place::Reports => "Reports",
+            Place::Logs => "Logs",
             Place::Pairing => "Pairing",
             Place::Role => "Role",
             Place::Diagnostics => "Diagnostics",
@@ -93,6 +97,7 @@ impl Place {
             Place::Events => "at-events",
             Place::Alerts => "at-alerts",
             Place::Reports => "at-reports",
+            Place::Logs => "at-logs",
             Place::Pairing => "at-pairing",
             Place::Role => "at-role",
             Place::Diagnostics => "at-diagnostics",
@@ -116,7 +121,7 @@ impl Place {
             | Place::Diagnostics
             | Place::Api
             | Place::Account => Role::Viewer,
-            Place::Role => Role::Operator,
+            Place::Role | Place::Logs => Role::Operator,
             Place::Access | Place::Audit => Role::Administrator,
         }
     }

@@ -18,6 +18,7 @@ mod flows;
 mod frame;
 mod jobs;
 mod live;
+mod logs;
 mod pairing;
 mod paths;
 mod picture;
@@ -119,6 +120,7 @@ pub(super) fn table() -> Vec<Page> {
         availability::pages(),
         sync::pages(),
         events::pages(),
+        logs::pages(),
         reports::pages(),
         pairing::pages(),
     ];

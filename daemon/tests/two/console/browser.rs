@@ -91,6 +91,7 @@ fn drive(two: &Two, (script, steps): (&str, &str), tokens: &[String], pages: &[&
     }
     command.env("PASSIVE_FILE", two.b.path("etc/ethers"));
     command.env("SLOW_FILE", two.b.path("slow"));
+    command.env("LOG_FILE", two.a.path("var/log/gateway.log"));
     command.env("NAMESPACE_A", two.a.namespace());
     // What the browser keeps goes with the test.
     command.env("TMPDIR", TREES);
@@ -135,6 +136,14 @@ fn a_person_changes_the_pair_and_synchronises_it_by_its_consoles_alone() {
 fn a_person_adds_tries_and_removes_an_alert_target_whose_secret_is_never_shown() {
     let two = with_consoles();
     drive(&two, ("console.mjs", "alerts"), &[token(&two.a)], &ALERTS);
+}
+
+#[test]
+fn a_person_searches_and_follows_the_logs_of_both_nodes() {
+    let two = with_consoles();
+    two.a.write("var/log/gateway.log", "");
+    two.a.good(&["ha", "set", "sync.logs=true"]);
+    drive(&two, ("console.mjs", "logs"), &[token(&two.a)], &["logs", "logs-wrong"]);
 }
 
 #[test]

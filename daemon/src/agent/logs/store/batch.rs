@@ -92,6 +92,11 @@ impl Head {
         HEADER + self.name + self.mark + self.body
     }
 
+    /// Bytes of its lines before they were packed.
+    pub(super) fn raw_length(&self) -> u64 {
+        self.raw as u64
+    }
+
     /// Bytes up to its body.
     pub(super) fn before_body(&self) -> usize {
         HEADER + self.name + self.mark

@@ -18,7 +18,7 @@ pub use batch::{BatchError, MAX_NAME, MAX_PATH, MAX_RAW, Numbered, decode_batch}
 pub(in crate::agent::logs) use batch::{Content, Kind, MAX_BATCH, Packer, batch};
 pub use marks::MAX_MARKS;
 pub(in crate::agent::logs) use marks::{Marks, encode as encode_mark};
-pub use reader::{Gap, Line, Reader};
+pub use reader::{Chunk, Gap, Line, Reader};
 pub(in crate::agent::logs) use segment::{Walk, holding, list};
 pub use writer::Limits;
 pub(in crate::agent::logs) use writer::Writer;

@@ -12,8 +12,12 @@ use super::segment::{Segment, Walk, holding, list};
 use super::{DIRECTORY, Origin};
 
 /// Between two places of a file that are remembered: so much is walked over at most to find a
-/// line, and so much of it is kept in memory while lines are read backwards.
+/// line.
 const CHUNK: u64 = 256 << 10;
+/// So many lines, and bytes of lines, are between them at the most, and one batch: they are kept
+/// in memory while a part is read, and may have been packed to next to nothing.
+const CHUNK_LINES: u64 = 16 << 10;
+const CHUNK_RAW: u64 = 4 << 20;
 /// Files of which places are remembered; when there are more, all are forgotten and found again.
 const MAX_INDEXED: usize = 512;
 
@@ -41,6 +45,17 @@ pub struct Gap {
     pub next: u64,
 }
 
+/// A part of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// Its lines of the sources that were asked for, the newest first; there may be none.
+    pub lines: Vec<Line>,
+    /// Number of its first line: what comes before the part is below it.
+    pub first: u64,
+    /// What is missing right before a line of it.
+    pub gaps: Vec<Gap>,
+}
+
 /// See the module. Clones share what was found out about the files.
 #[derive(Clone, Debug)]
 pub struct Reader {
@@ -58,6 +73,9 @@ struct Index {
     /// Number of the line after its last.
     next: u64,
     gaps: Vec<Gap>,
+    /// Lines, and bytes of them, behind the last place.
+    lines: u64,
+    raw: u64,
 }
 
 impl Reader {
@@ -120,32 +138,50 @@ impl Reader {
         limit: usize,
         sources: &[String],
     ) -> io::Result<Vec<Line>> {
-        let segments = self.segments(origin)?;
-        let until = holding(&segments, before.saturating_sub(1)).map_or(0, |last| last + 1);
-        let mut lines = Vec::new();
-        for segment in segments[..until].iter().rev() {
-            let Some(index) = there(self.index(segment))? else { continue };
-            for (place, (first, at)) in index.places.iter().enumerate().rev() {
-                if *first >= before {
-                    continue;
-                }
-                let Some(mut walk) = there(Walk::open(&segment.path, *at))? else { continue };
-                let end = index.places.get(place + 1).map_or(index.end, |(_, at)| *at);
-                let mut chunk = Vec::new();
-                while walk.at() < end
-                    && let Some(batch) =
-                        next_of(&mut walk, origin, sources, |first, _| first < before)?
-                {
-                    chunk.extend(batch);
-                }
-                chunk.retain(|line| line.number < before);
-                lines.extend(chunk.into_iter().rev().take(limit - lines.len()));
-                if lines.len() >= limit {
-                    return Ok(lines);
-                }
-            }
+        let (mut lines, mut before) = (Vec::new(), before);
+        while lines.len() < limit
+            && let Some(chunk) = self.chunk_before(origin, before, sources)?
+        {
+            lines.extend(chunk.lines.into_iter().take(limit - lines.len()));
+            before = chunk.first;
         }
         Ok(lines)
+    }
+
+    /// The part of the log that ends before this number, with its lines of these sources (empty:
+    /// of all); none where the log begins. Its memory is bounded, and so is the time that it
+    /// takes: for those who may want to end before a line is found.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn chunk_before(
+        &self,
+        origin: Origin,
+        before: u64,
+        sources: &[String],
+    ) -> io::Result<Option<Chunk>> {
+        let segments = self.segments(origin)?;
+        let until = holding(&segments, before.saturating_sub(1)).map_or(0, |last| last + 1);
+        for segment in segments[..until].iter().rev() {
+            let Some(index) = there(self.index(segment))? else { continue };
+            let place = index.places.partition_point(|(first, _)| *first < before);
+            let Some(place) = place.checked_sub(1) else { continue };
+            let (first, at) = index.places[place];
+            let Some(mut walk) = there(Walk::open(&segment.path, at))? else { continue };
+            let end = index.places.get(place + 1).map_or(index.end, |(_, at)| *at);
+            let mut lines = Vec::new();
+            while walk.at() < end
+                && let Some(batch) = next_of(&mut walk, origin, sources, |first, _| first < before)?
+            {
+                lines.extend(batch);
+            }
+            lines.retain(|line| line.number < before);
+            lines.reverse();
+            let is_here = |gap: &Gap| (first..before).contains(&gap.next);
+            let gaps = index.gaps.into_iter().filter(is_here).collect();
+            return Ok(Some(Chunk { lines, first, gaps }));
+        }
+        Ok(None)
     }
 
     /// What is missing, the oldest first, as far back as lines are kept.
@@ -153,9 +189,18 @@ impl Reader {
     /// # Errors
     /// The disk's.
     pub fn gaps(&self, origin: Origin) -> io::Result<Vec<Gap>> {
+        self.gaps_from(origin, 0)
+    }
+
+    /// The same, of the files that have this line and newer ones.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn gaps_from(&self, origin: Origin, number: u64) -> io::Result<Vec<Gap>> {
+        let segments = self.segments(origin)?;
         let mut all = Vec::new();
-        for segment in self.segments(origin)? {
-            all.extend(there(self.index(&segment))?.map(|index| index.gaps).unwrap_or_default());
+        for segment in &segments[holding(&segments, number).unwrap_or(0)..] {
+            all.extend(there(self.index(segment))?.map(|index| index.gaps).unwrap_or_default());
         }
         Ok(all)
     }
@@ -170,9 +215,13 @@ impl Reader {
         let mut index = known.unwrap_or_default();
         let mut walk = Walk::open(&segment.path, index.end)?;
         while let Some(head) = walk.peek()? {
-            let last = index.places.last().map(|(_, at)| *at);
-            if last.is_none_or(|last| walk.at() - last >= CHUNK) {
+            if index.is_far(walk.at()) {
                 index.places.push((head.first, walk.at()));
+                (index.lines, index.raw) = (0, 0);
+            }
+            if head.kind == Kind::Lines {
+                index.lines += head.next - head.first;
+                index.raw += head.raw_length();
             }
             if head.kind == Kind::Gap {
                 index.gaps.push(Gap { first: head.first, next: head.next });
@@ -190,6 +239,16 @@ impl Reader {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Index>> {
         self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Index {
+    /// Whether this place of the file is so far from the last one that it is to be remembered.
+    fn is_far(&self, at: u64) -> bool {
+        let last = self.places.last();
+        last.is_none_or(|(_, last)| at - last >= CHUNK)
+            || self.lines >= CHUNK_LINES
+            || self.raw >= CHUNK_RAW
     }
 }
 

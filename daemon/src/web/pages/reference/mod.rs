@@ -53,6 +53,7 @@ const GROUPS: [(&str, &str, &[&str]); 9] = [
     ("dashboard", "Dashboard", &["dashboard", "stream"]),
     ("events", "Events", &["events", "failovers"]),
     ("reports", "Reports", &["reports", "availability", "leases", "probe"]),
+    ("logs", "Logs", &["logs"]),
     ("settings", "High availability", &["ha", "preflight"]),
     ("synchronisation", "Synchronisation", &["sync"]),
     ("pairing", "Pairing and long operations", &["pair", "jobs"]),

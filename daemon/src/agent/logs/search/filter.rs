@@ -1,0 +1,107 @@
+//! Which lines are wanted: of which node and sources, with which text, of which time. Made from a
+//! question, which it refuses when that is wrong; asked for every line that is looked at.
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::when::Placed;
+use super::{Names, Wanted};
+use crate::agent::api::error::{Code, Detail, Refusal};
+use crate::agent::logs::store::{MAX_NAME, Origin};
+
+/// Longest text or expression in bytes: longer than anybody types.
+pub const MAX_PATTERN: usize = 256;
+/// Most sources that are named at a time.
+pub const MAX_SOURCES: usize = 64;
+/// Memory of a compiled expression in bytes. Its run time grows with the text alone.
+const MAX_COMPILED: usize = 1 << 20;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(super) struct Filter {
+    pub(super) origins: Vec<Origin>,
+    /// Of these; of all where there are none.
+    pub(super) sources: Vec<String>,
+    patterns: Vec<Regex>,
+    pub(super) since_us: Option<u64>,
+    pub(super) until_us: Option<u64>,
+}
+
+impl Filter {
+    pub(super) fn of(wanted: &Wanted<'_>, names: &Names) -> Result<Filter, Refusal> {
+        let literal = wanted.text.map(|text| pattern("text", text, true)).transpose()?;
+        let expression = wanted.regex.map(|text| pattern("regex", text, false)).transpose()?;
+        let (since_us, until_us) = (us(wanted.since_ms), us(wanted.until_ms));
+        if since_us.zip(until_us).is_some_and(|(since, until)| since > until) {
+            return Err(wrong("since_ms", "it is after until_ms; exchange the two"));
+        }
+        Ok(Filter {
+            origins: origins(wanted.node, names)?,
+            sources: sources(wanted.source)?,
+            patterns: literal.into_iter().chain(expression).collect(),
+            since_us,
+            until_us,
+        })
+    }
+
+    /// Whether this line is wanted, as far as its text and its time say. Node and source were
+    /// asked for when it was read.
+    pub(super) fn takes(&self, placed: &Placed) -> bool {
+        self.since_us.is_none_or(|since| placed.at_us >= since)
+            && self.until_us.is_none_or(|until| placed.at_us <= until)
+            && self.patterns.iter().all(|it| it.is_match(&placed.line.text))
+    }
+}
+
+fn us(ms: Option<u64>) -> Option<u64> {
+    ms.map(|ms| ms.saturating_mul(1_000))
+}
+
+fn origins(node: Option<&str>, names: &Names) -> Result<Vec<Origin>, Refusal> {
+    let Some(node) = node else { return Ok(Origin::ALL.to_vec()) };
+    if node == "here" || node == names.here {
+        return Ok(vec![Origin::Here]);
+    }
+    if node == "there" || names.there.as_deref() == Some(node) {
+        return Ok(vec![Origin::There]);
+    }
+    let there = names.there.as_deref().map(|it| format!(", {it}")).unwrap_or_default();
+    Err(wrong("node", format!("'{node}' is none of here, there, {}{there}", names.here)))
+}
+
+fn sources(text: Option<&str>) -> Result<Vec<String>, Refusal> {
+    let names = text.into_iter().flat_map(|text| text.split(',')).map(str::trim);
+    let names: Vec<String> = names.filter(|it| !it.is_empty()).map(str::to_owned).collect();
+    if names.len() > MAX_SOURCES {
+        return Err(wrong("source", format!("at most {MAX_SOURCES} at a time")));
+    }
+    match names.iter().find(|name| name.len() > MAX_NAME) {
+        Some(_) => Err(wrong("source", format!("a name has at most {MAX_NAME} bytes"))),
+        None => Ok(names),
+    }
+}
+
+fn pattern(place: &str, text: &str, literal: bool) -> Result<Regex, Refusal> {
+    if text.len() > MAX_PATTERN {
+        return Err(wrong(place, format!("at most {MAX_PATTERN} bytes")));
+    }
+    let escaped = if literal { regex::escape(text) } else { text.to_owned() };
+    let mut builder = RegexBuilder::new(&escaped);
+    builder.case_insensitive(literal).size_limit(MAX_COMPILED).dfa_size_limit(MAX_COMPILED);
+    builder.build().map_err(|error| {
+        let why = match error {
+            regex::Error::CompiledTooBig(_) => "it is too large; make it simpler".to_owned(),
+            error => {
+                let text = error.to_string();
+                text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+            }
+        };
+        wrong(place, why)
+    })
+}
+
+/// A mistake in a question, at its place.
+pub(super) fn wrong(place: &str, message: impl Into<String>) -> Refusal {
+    let message = message.into();
+    let details = vec![Detail { place: place.to_owned(), message: message.clone() }];
+    Refusal { code: Code::Invalid, message: format!("{place}: {message}"), details }
+}

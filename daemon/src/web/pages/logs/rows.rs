@@ -1,0 +1,109 @@
+//! Lines of logs as rows of a table: for the page, and for each of those that come.
+
+use askama::Template;
+
+use crate::agent::logs::search::LogLine;
+use crate::agent::logs::visible::visible;
+use crate::web::pages::moment::Moment;
+
+/// Some rows, the newest first.
+#[derive(Template)]
+#[template(path = "logs/rows.html")]
+pub(super) struct Rows {
+    /// What is said above them.
+    note: Option<String>,
+    rows: Vec<Row>,
+}
+
+/// A line.
+struct Row {
+    at: Moment,
+    node: String,
+    source: String,
+    event: Option<&'static str>,
+    fields: Vec<(&'static str, String)>,
+    text: String,
+    missing: Option<String>,
+}
+
+impl Rows {
+    /// Of these lines, which are the newest first.
+    pub(super) fn of<'l>(lines: impl IntoIterator<Item = &'l LogLine>) -> Rows {
+        Rows { note: None, rows: lines.into_iter().map(row).collect() }
+    }
+
+    /// With the word that so many lines before them were left out.
+    pub(super) fn left_out(mut self, count: u64) -> Rows {
+        let text = || format!("{count} more lines came than can be shown; filter for fewer.");
+        self.note = (count > 0).then(text);
+        self
+    }
+
+    /// As HTML.
+    pub(super) fn draw(&self) -> String {
+        self.render().unwrap_or_default()
+    }
+}
+
+fn row(line: &LogLine) -> Row {
+    let fields = line.fields.as_ref();
+    let shown = fields.map(|it| it.shown()).unwrap_or_default().into_iter();
+    Row {
+        at: Moment::of(line.at_us / 1_000),
+        node: line.node.clone(),
+        source: visible(&line.source).into_owned(),
+        event: fields.map(|fields| fields.event.words()),
+        fields: shown.map(|(name, value)| (name, visible(&value).into_owned())).collect(),
+        text: visible(line.said()).into_owned(),
+        missing: match line.missing {
+            0 => None,
+            1 => Some(format!("A line of {} is missing before this one.", line.node)),
+            many => Some(format!("{many} lines of {} are missing before this one.", line.node)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::logs::parse::{Event, Format, parse_line};
+    use crate::agent::logs::store::Origin;
+
+    fn line(text: &str, hint: Option<Format>) -> LogLine {
+        LogLine {
+            origin: Origin::Here,
+            node: "gw-a".to_owned(),
+            number: 1,
+            at_us: 1_796_032_800_000_000,
+            read_us: 1_796_032_800_000_000,
+            source: "vpn".to_owned(),
+            text: text.to_owned(),
+            stamp_bytes: 0,
+            fields: parse_line(text, hint, 1_796_032_800_000_000, 0).fields,
+            missing: 0,
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_line_holds_becomes_a_part_of_the_page() {
+        let hostile = "198.51.100.7:5 [<img src=x onerror=alert(1)>] Peer Connection Initiated with \
+                       [AF_INET]\"'><script>alert(1)</script>&amp;\u{1b}[2J\u{202e}";
+        let line = line(hostile, Some(Format::Openvpn));
+        assert_eq!(line.fields.as_ref().map(|it| it.event), Some(Event::TunnelUp));
+        let html = Rows::of([&line]).draw();
+        for wrong in ["<img", "<script", "'>", "\u{1b}", "\u{202e}"] {
+            assert!(!html.contains(wrong), "{wrong}: {html}");
+        }
+        assert!(html.contains("\\x1b[2J\\u{202e}") && html.contains("tunnel up"), "{html}");
+        assert_eq!(html.matches("<tr").count(), 1, "{html}");
+    }
+
+    #[test]
+    fn what_is_missing_and_what_was_left_out_is_told() {
+        let missing = LogLine { missing: 3, ..line("a", None) };
+        let html = Rows::of([&missing]).left_out(12).draw();
+        assert!(html.contains("3 lines of gw-a are missing"), "{html}");
+        assert!(html.contains("12 more lines came") && html.matches("<tr").count() == 2, "{html}");
+        assert!(Rows::of([]).left_out(0).draw().trim().is_empty());
+    }
+}
