@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome, fail};
 use crate::shell;
 
 /// A program that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 37] = [
+const NEEDED: [(&str, &str); 40] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("ping", "iputils-ping"),
@@ -34,6 +34,9 @@ const NEEDED: [(&str, &str); 37] = [
     ("squid", "squid"),
     ("chronyd", "chrony"),
     ("snmpd", "snmpd"),
+    ("snmpwalk", "snmp"),
+    ("snmptrapd", "snmptrapd"),
+    ("smilint", "smitools"),
     ("logrotate", "logrotate"),
     ("freeradius", "freeradius"),
     ("postfix", "postfix"),

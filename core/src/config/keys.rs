@@ -12,6 +12,7 @@ use super::kinds::{
     Text, Toggle, Whole,
 };
 use super::preflight::Prerequisites;
+use super::snmp;
 use super::{Cable, GateMode};
 
 /// Checks that `readiness.require` may name.
@@ -255,7 +256,7 @@ pub(super) static SYNC_SNMP: Key<Toggle> = Key {
     name: "snmp",
     kind: Toggle,
     absent: Absent::Default("false"),
-    about: "SNMP data from both appliances: who polls one node gets the data of both. Kept on both nodes, without effect in this release.",
+    about: "SNMP data from both appliances: who polls one node, or a virtual IP, gets the data of both. twinwall adds a file of its own to snmpd's configuration, and takes it back when this is turned off.",
 };
 pub(super) static FLOWS_REPLICATE: Key<Toggle> = Key {
     section: "flows",
@@ -372,6 +373,8 @@ pub(super) static PAIR: &[&dyn Described] = &[
     &FLOWS_IGNORE_PORTS,
     &FLOWS_LEAST_AGE,
     &FLOWS_MOST,
+    &snmp::TRAPS,
+    &snmp::INFORMS,
     &OVERRIDE,
     &INTERFACE_NAME,
     &WATCH,

@@ -15,6 +15,7 @@ mod pair;
 mod prefix;
 mod preflight;
 mod reference;
+mod snmp;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +49,7 @@ pub use pair::parse_pair;
 pub use prefix::{Prefix, PrefixError};
 pub use preflight::Prerequisite;
 pub use reference::reference;
+pub use snmp::Snmp;
 
 /// What only this node knows (`node.toml`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +113,9 @@ pub struct Pair {
     /// Which connections the passive is told of.
     #[serde(default)]
     pub flows: Flows,
+    /// Who is told of what happens by SNMP.
+    #[serde(default)]
+    pub snmp: Snmp,
     /// Prerequisites that need not be met.
     #[serde(default)]
     pub overridden: Vec<Prerequisite>,

@@ -8,6 +8,7 @@ use super::errors::{Errors, Found, Report};
 use super::flows;
 use super::interfaces::{self, Draft};
 use super::keys::{self, FailbackWord};
+use super::snmp;
 use super::{Damping, Failback, HaLink, Pair, Sync};
 
 /// Least time between the first missed heartbeat and the verdict: what a lease
@@ -42,6 +43,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let targets = ping.get(&keys::TARGETS, report);
     let sync = read_sync(&top, report);
     let flows = flows::read(&known_section(&top, "flows", report), report);
+    let snmp = snmp::read(&known_section(&top, "snmp", report), report);
     let preflight = known_section(&top, "preflight", report);
     let overridden = preflight.get(&keys::OVERRIDE, report);
     let off = enabled.as_ref().is_some_and(|enabled| !enabled.value);
@@ -69,6 +71,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
         required_checks,
         sync: sync?,
         flows: flows?,
+        snmp: snmp?,
         overridden: overridden?.value,
     })
 }

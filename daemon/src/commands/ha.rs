@@ -84,7 +84,7 @@ fn text(view: &HaView) -> String {
         yes(settings.sync.snmp),
         yes(settings.flows.replicate),
     );
-    let on = [("sync.logs", settings.sync.logs), ("sync.snmp", settings.sync.snmp)];
+    let on = [("sync.logs", settings.sync.logs)];
     let is_on = |it: &&Detail| on.contains(&(it.place.as_str(), true));
     let noted = view.without_effect.iter().filter(is_on);
     text.extend(noted.map(|it| format!("{}: {}\n\n", it.place, it.message)));

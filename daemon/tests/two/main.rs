@@ -18,6 +18,7 @@ mod pairing;
 mod preflight;
 mod rotate;
 mod settings;
+mod snmp;
 mod support;
 mod sync;
 mod torment;

@@ -12,6 +12,8 @@ use twinwall::agent::finder::decode_announcement;
 use twinwall::agent::identity::Certificate;
 use twinwall::agent::manifest::Manifest;
 use twinwall::agent::pairing::message::{decode_clear, decode_sealed};
+use twinwall::agent::snmp::ber::decode_answer;
+use twinwall::snmp::agentx::{decode_header, decode_pdu};
 use twinwall_flows::message::decode_message;
 use twinwall_fuzz::engine::known;
 use twinwall_fuzz::pairing::agreed_after;
@@ -38,6 +40,13 @@ fn good_seeds_are_taken() {
     assert!(decode_greeting(&seed("channel_greeting", "flows")).is_ok());
     for name in ["hello", "batch", "ack", "digests", "compared", "sweep_begin", "expectations"] {
         assert!(decode_message(&seed("flows_message", name)).is_ok(), "{name}");
+    }
+    assert!(decode_answer(&seed("snmp_answer", "every_kind")).is_some());
+    for name in ["get_next_in_context", "get_bulk", "response", "little_endian"] {
+        let seed = seed("snmp_agentx", name);
+        let (header, content) = seed.split_first_chunk().expect("a header");
+        let header = decode_header(header).expect("a header");
+        assert!(decode_pdu(&header, content).is_ok(), "{name}");
     }
     assert!(Certificate::decode(&seed("pairing_certificate", "of_a_node")).is_ok());
     assert_eq!(Manifest::decode(&seed("manifest", "four_entries")), Ok(known()));

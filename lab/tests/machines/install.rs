@@ -81,7 +81,7 @@ fn console(site: &Site, node: usize) {
 
 /// The units are sound, and as closed as they are meant to be.
 fn hardened(site: &Site) {
-    let said = site.run(0, "systemd-analyze verify --man=no twinwall-guard.service twinwall-agent.service twinwall-recover.service twinwall-web.service 2>&1");
+    let said = site.run(0, "systemd-analyze verify --man=no twinwall-guard.service twinwall-agent.service twinwall-recover.service twinwall-web.service twinwall-snmp.service 2>&1");
     assert_eq!(said, "");
     for (unit, exposure) in EXPOSURE {
         site.run(0, &format!("systemd-analyze security --threshold={exposure} {unit}.service"));

@@ -12,6 +12,7 @@ use crate::agent::ha::{Draft, NodePreview, Said};
 use crate::agent::pairing::rotate;
 use crate::agent::preflight::Facts;
 use crate::agent::settings::Version;
+use crate::agent::snmp::view::{Answered, Ask, NodeFacts};
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,13 @@ pub enum Call {
     Switchover {},
     /// Which interfaces do you have, and how do they stand?
     Interfaces {},
+    /// What does your machine say of itself, for SNMP?
+    SnmpFacts {},
+    /// What does your own SNMP agent say?
+    Snmp {
+        /// Of what.
+        ask: Ask,
+    },
     /// Forget this node and the common key.
     Unpair {},
     /// A step of changing the pair's keys.
@@ -68,6 +76,8 @@ impl Call {
             | Call::SettingsText {}
             | Call::Facts {}
             | Call::Interfaces {}
+            | Call::SnmpFacts {}
+            | Call::Snmp { .. }
             // Who has forgotten this node takes no further connection of it.
             | Call::Unpair {}
             | Call::Rotate { .. } => true,
@@ -116,6 +126,10 @@ pub enum Reply {
     Facts(Box<Facts>),
     /// To [`Call::Interfaces`].
     Interfaces(Box<NodePorts>),
+    /// To [`Call::SnmpFacts`].
+    SnmpFacts(Box<NodeFacts>),
+    /// To [`Call::Snmp`].
+    Snmp(Box<Answered>),
     /// To a change of keys: this node's next certificate (PEM).
     Certificate {
         /// The text.

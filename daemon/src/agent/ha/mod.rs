@@ -165,6 +165,8 @@ fn state(reply: Reply) -> Result<Said, Refusal> {
         Reply::About(_)
         | Reply::Facts(_)
         | Reply::Interfaces(_)
+        | Reply::Snmp(_)
+        | Reply::SnmpFacts(_)
         | Reply::Certificate { .. }
         | Reply::Clock { .. }
         | Reply::Events { .. }

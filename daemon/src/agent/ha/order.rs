@@ -185,6 +185,8 @@ pub(super) async fn check_there(node: &Node, draft: &Draft) -> Result<Checked, R
             | Reply::Events { .. }
             | Reply::Facts(_)
             | Reply::Interfaces(_)
+            | Reply::Snmp(_)
+            | Reply::SnmpFacts(_)
             | Reply::SettingsState(_)
             | Reply::SettingsText { .. },
         ) => Err(nonsense()),
@@ -258,6 +260,8 @@ pub(super) async fn take_there(node: &Node, draft: &Draft) -> Result<Vec<String>
                 | Reply::Done
                 | Reply::Facts(_)
                 | Reply::Interfaces(_)
+                | Reply::Snmp(_)
+                | Reply::SnmpFacts(_)
                 | Reply::SettingsState(_)
                 | Reply::SettingsText { .. },
             ) => return Err(nonsense()),

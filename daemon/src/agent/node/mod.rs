@@ -45,6 +45,7 @@ use super::machine::Machine;
 use super::pairing::rotate;
 use super::preflight;
 use super::services::{self, Bound};
+use super::snmp::{self, Snmp};
 use super::store::Store;
 pub use calling::Calling;
 use calling::number_of_run;
@@ -87,6 +88,7 @@ pub struct Node {
     preflight: preflight::Kept,
     services: Bound,
     flows: Flows,
+    snmp: Snmp,
     failovers: Failovers,
     setup: Setup,
     audit: Arc<Audit>,
@@ -136,6 +138,7 @@ impl Node {
                 preflight: preflight::Kept::default(),
                 services: Bound::default(),
                 flows: Flows::default(),
+                snmp: Snmp::default(),
                 failovers: Failovers::open(root),
                 setup: Setup::default(),
                 audit: Arc::new(Audit::below(root)),
@@ -162,6 +165,8 @@ impl Node {
         self.runtime.spawn(failovers::keep(Arc::downgrade(self)));
         self.runtime.spawn(flows::keep(Arc::downgrade(self)));
         self.runtime.spawn(conditions::keep(Arc::downgrade(self)));
+        self.runtime.spawn(snmp::keep(Arc::downgrade(self)));
+        self.runtime.spawn(snmp::follow(Arc::downgrade(self)));
     }
 
     /// Below which everything lies.

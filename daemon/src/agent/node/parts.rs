@@ -16,6 +16,7 @@ use crate::agent::jobs::Jobs;
 use crate::agent::machine::Machine;
 use crate::agent::preflight;
 use crate::agent::services::Bound;
+use crate::agent::snmp::Snmp;
 
 /// Parts that need nothing of the node but its root and name.
 pub(super) struct Parts {
@@ -78,5 +79,10 @@ impl Node {
     /// What is the matter with the pair, and what was told of it.
     pub fn conditions(&self) -> &Conditions {
         &self.parts.conditions
+    }
+
+    /// SNMP of both appliances.
+    pub fn snmp(&self) -> &Snmp {
+        &self.snmp
     }
 }

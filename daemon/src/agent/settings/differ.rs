@@ -12,14 +12,8 @@ use super::view::{HaInterface, HaSettings, Policy};
 
 /// Settings that are kept and travel, and what is to be known about them: nothing acts on
 /// them yet.
-pub const WITHOUT_EFFECT: [(&str, &str); 2] = [
-    ("sync.logs", "kept on both nodes, without effect in this release: it exchanges no logs yet"),
-    (
-        "sync.snmp",
-        "kept on both nodes, without effect in this release: each node's SNMP agent tells of that \
-         node alone",
-    ),
-];
+pub const WITHOUT_EFFECT: [(&str, &str); 1] =
+    [("sync.logs", "kept on both nodes, without effect in this release: it exchanges no logs yet")];
 
 /// One setting that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -94,6 +88,8 @@ fn values(settings: &HaSettings) -> Vec<(String, String)> {
         ("flows.ignore_ports", list(&flows.ignore_ports)),
         ("flows.least_age", seconds(flows.least_age_s)),
         ("flows.most", flows.most.to_string()),
+        ("snmp.traps", list(&settings.snmp.traps)),
+        ("snmp.informs", list(&settings.snmp.informs)),
         ("failback", failback),
         ("damping.flaps", damping.flaps.to_string()),
         ("damping.window", seconds(damping.window_s)),

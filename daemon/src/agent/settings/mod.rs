@@ -10,6 +10,7 @@ pub mod flows;
 pub mod history;
 mod journal;
 pub mod revision;
+pub mod snmp;
 #[cfg(test)]
 mod tests;
 pub mod view;

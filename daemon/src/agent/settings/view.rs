@@ -10,6 +10,7 @@ use twinwall_core::config::{Cable, Failback, Interface, Pair};
 
 use super::change::{Change, Value};
 use super::flows::FlowsSetting;
+use super::snmp::SnmpSetting;
 
 /// All HA settings. Addresses are texts, so that a wrong one is refused at its field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +39,9 @@ pub struct HaSettings {
     /// Which connections the passive is told of.
     #[serde(default)]
     pub flows: FlowsSetting,
+    /// Who is told of what happens by SNMP.
+    #[serde(default)]
+    pub snmp: SnmpSetting,
     /// Addresses that answer a ping while a node is not cut off.
     #[serde(default)]
     pub ping_targets: Vec<String>,
@@ -161,6 +165,7 @@ impl From<&Pair> for HaSettings {
                 snmp: pair.sync.snmp,
             },
             flows: FlowsSetting::from(&pair.flows),
+            snmp: SnmpSetting::from(&pair.snmp),
             ping_targets: texts(&pair.ping_targets),
             preflight_override: pair.overridden.iter().map(|one| one.name().to_owned()).collect(),
         }
@@ -216,6 +221,7 @@ impl HaSettings {
         self.damping_from(old, &mut set);
         self.sync_from(old, &mut set);
         self.flows.changes_from(&old.flows, &mut set);
+        self.snmp.changes_from(&old.snmp, &mut set);
         let targets = Value::List(self.ping_targets.clone());
         set("ping.targets", self.ping_targets != old.ping_targets, targets);
         let overridden = Value::List(self.preflight_override.clone());
@@ -332,6 +338,10 @@ mod tests {
             ignore_ports: vec!["53".to_owned()],
             least_age_s: 1.5,
             most: 5000,
+        };
+        new.snmp = SnmpSetting {
+            traps: vec!["192.0.2.9:162".to_owned()],
+            informs: vec!["192.0.2.9:1162".to_owned()],
         };
         new.ping_targets = vec!["203.0.113.1".to_owned()];
         new.preflight_override = vec!["model".to_owned(), "clock".to_owned()];

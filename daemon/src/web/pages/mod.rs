@@ -24,6 +24,7 @@ mod picture;
 mod plot;
 mod reference;
 mod role;
+mod snmp;
 mod sync;
 mod tokens;
 mod words;

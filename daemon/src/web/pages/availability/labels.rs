@@ -18,6 +18,8 @@ pub(super) fn label(key: &str) -> String {
         "flows.ignore_ports" => "Connections: ports left out",
         "flows.least_age" => "Connections: least age",
         "flows.most" => "Connections: most",
+        "snmp.traps" => "SNMP: managers that get traps",
+        "snmp.informs" => "SNMP: managers that get informs",
         "failback" | "failback.policy" => "Failback",
         "failback.hold" => "Failback: hold time",
         "damping.flaps" => "Damping: losses of carrier",

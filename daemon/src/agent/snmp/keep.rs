@@ -1,0 +1,164 @@
+//! What goes on as long as the node is there: the file beside snmpd's configuration follows the
+//! settings and the administrator's lines; while somebody asks, the dashboard and the other
+//! machine's facts are kept fresh.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::time::{sleep, timeout};
+use twinwall_core::ids::Designation;
+
+use super::memory::Memory;
+use super::snmpd::{self, Wanted};
+use super::{Access, Snmp, contexts};
+use crate::agent::calls::{Call, Reply};
+use crate::agent::conditions::ConditionId;
+use crate::agent::dashboard::Stream;
+use crate::agent::node::{Node, Settings};
+
+/// Between two looks at the administrator's lines: some small files.
+const LOOK: Duration = Duration::from_secs(5);
+/// Nobody asks any more after so long: managers ask every few minutes, most every one.
+const LINGER: Duration = Duration::from_secs(60);
+/// Between two questions to the other machine.
+const ASK: Duration = Duration::from_secs(2);
+/// How long it may take: its profile's sources may be commands.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// When all places for listeners are taken.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Keeps snmpd's configuration until the node is gone.
+pub(in crate::agent) async fn keep(node: Weak<Node>) {
+    let Some(mut settings) = node.upgrade().map(|node| node.watch_settings()) else { return };
+    loop {
+        settings.mark_unchanged();
+        let Some(strong) = node.upgrade() else { return };
+        let done = tokio::task::spawn_blocking(move || {
+            strong.snmp().renew(&strong);
+            let matter = strong.snmp().matter();
+            strong.conditions().report(ConditionId::SnmpAway, None, matter);
+        });
+        // A look that failed is made again.
+        let _ = done.await;
+        if let Ok(Err(_)) = timeout(LOOK, settings.changed()).await {
+            return;
+        }
+    }
+}
+
+impl Snmp {
+    /// Makes the file as the settings want it. Waits for the disk and for snmpd.
+    fn renew(&self, node: &Node) {
+        let settings = node.settings();
+        let (root, control) = (node.root(), node.guard_control());
+        let paired = settings.node.is_some() && settings.peer.is_some();
+        let pair = settings.pair.as_ref().filter(|pair| pair.sync.snmp && paired);
+        let Some(pair) = pair else {
+            let outcome = snmpd::remove(root, control);
+            if self.inside().state.wanted || outcome.changed {
+                Memory::remove(root);
+            }
+            let mut inside = self.inside();
+            let changed = outcome.changed;
+            if std::mem::replace(&mut inside.state.wanted, false) {
+                control.look();
+            }
+            (inside.access, inside.state.file) = (None, None);
+            (inside.state.notes, inside.state.contexts) = (outcome.notes, Vec::new());
+            if changed {
+                inside.untold = outcome.untold;
+            }
+            return;
+        };
+        let memory = match self.memory(node) {
+            Ok(memory) => memory,
+            Err(error) => {
+                let note = format!("keeping what SNMP needs below var/lib/twinwall: {error}");
+                self.inside().state.notes = vec![note];
+                return;
+            }
+        };
+        let contexts = all_contexts(&settings, memory.peer.as_deref());
+        let community = memory.community();
+        let wanted = Wanted { contexts: &contexts, settings: &pair.snmp, community: &community.0 };
+        let outcome = snmpd::renew(root, control, Some(&wanted));
+        let mut inside = self.inside();
+        inside.access = outcome.at.map(|at| Access { at, community });
+        let is_there = root.join(snmpd::FILE).exists();
+        if !std::mem::replace(&mut inside.state.wanted, true) {
+            control.look();
+        }
+        inside.state.file = is_there.then(|| format!("/{}", snmpd::FILE));
+        inside.state.contexts = contexts;
+        inside.state.notes = outcome.notes;
+        if outcome.changed {
+            inside.untold = outcome.untold;
+        }
+    }
+
+    /// What is kept, with the other node's name as it is now.
+    fn memory(&self, node: &Node) -> std::io::Result<Memory> {
+        let mut memory = Memory::open(node.root())?;
+        let name = node.engine().ok().and_then(|engine| engine.overview().peer.name);
+        if name.is_some() && name != memory.peer {
+            memory.peer = name;
+            memory.keep(node.root())?;
+        }
+        Ok(memory)
+    }
+}
+
+fn all_contexts(settings: &Settings, peer: Option<&str>) -> Vec<super::Context> {
+    let word = |part: Designation| match part {
+        Designation::Primary => "primary",
+        Designation::Secondary => "secondary",
+    };
+    let own = settings.designation().unwrap_or(Designation::Primary);
+    let other = (peer.unwrap_or_default(), word(own.other()));
+    contexts((settings.name.as_str(), word(own)), Some(other))
+}
+
+/// Follows the dashboard while somebody asks, until the node is gone.
+pub(in crate::agent) async fn follow(node: Weak<Node>) {
+    let Some(mut asked) = node.upgrade().map(|node| node.snmp().asked.subscribe()) else { return };
+    loop {
+        if asked.changed().await.is_err() {
+            return;
+        }
+        let Some(strong) = node.upgrade() else { return };
+        match Stream::open(Arc::clone(&strong)) {
+            Ok(stream) => listen(&strong, stream).await,
+            Err(_) => sleep(AGAIN).await,
+        }
+        strong.snmp().shown.send_replace(None);
+    }
+}
+
+async fn listen(node: &Arc<Node>, mut stream: Stream) {
+    let asking = tokio::spawn(ask_on(Arc::downgrade(node)));
+    while node.snmp().is_asked() {
+        let dashboard = stream.next().await;
+        node.snmp().shown.send_replace(Some(Arc::new(dashboard)));
+    }
+    asking.abort();
+}
+
+/// Asks the other machine what it says of itself, again and again, while somebody asks here.
+async fn ask_on(node: Weak<Node>) {
+    loop {
+        let Some(node) = node.upgrade().filter(|node| node.snmp().is_asked()) else { return };
+        if node.settings().peer.is_none() {
+            node.snmp().inside().there = None;
+        } else if let Ok(Reply::SnmpFacts(facts)) = node.look(Call::SnmpFacts {}, PATIENCE).await {
+            node.snmp().inside().there = Some((Instant::now(), facts.bounded()));
+        }
+        drop(node);
+        sleep(ASK).await;
+    }
+}
+
+impl Snmp {
+    fn is_asked(&self) -> bool {
+        self.asked.borrow().is_some_and(|at| at.elapsed() < LINGER)
+    }
+}
