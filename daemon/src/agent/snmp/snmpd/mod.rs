@@ -139,18 +139,16 @@ fn write(root: &Path, path: &Path, text: &str) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Has snmpd read its files: a restart, since it turns AgentX on only when it starts. Where no
-/// systemd runs it, it is told to read them again.
+/// Has snmpd read its files.
 fn tell(root: &Path, control: Control) -> Result<(), String> {
-    if root == Path::new("/")
-        && control != Control::Run
-        && Path::new("/run/systemd/system").exists()
-    {
-        let step = Step::new(&["systemctl", "try-restart", "snmpd.service"], LIMIT);
+    let systemd = control != Control::Run && Path::new("/run/systemd/system").exists();
+    if root == Path::new("/") && systemd {
+        let verb = if may_reload(root) { "try-reload-or-restart" } else { "try-restart" };
+        let step = Step::new(&["systemctl", verb, "snmpd.service"], LIMIT);
         return step
             .run(Path::new("/"), Leftovers::Stay)
             .map(drop)
-            .map_err(|failure| format!("snmpd was not restarted: {failure}; restart it by hand"));
+            .map_err(|failure| format!("snmpd was not told: {failure}; restart it by hand"));
     }
     let number = fs::read_to_string(root.join(PID)).ok();
     let process = number.and_then(|text| Pid::from_raw(text.trim().parse().ok()?));
@@ -159,4 +157,13 @@ fn tell(root: &Path, control: Control) -> Result<(), String> {
     };
     kill_process(process, Signal::HUP)
         .map_err(|error| format!("snmpd was not told to read its files again: {error}"))
+}
+
+/// Whether snmpd can go on: it has AgentX by the administrator's own lines, and its own user may
+/// read them again. One that cannot would go on without any line.
+fn may_reload(root: &Path) -> bool {
+    const GROUP_READS: u32 = 0o040;
+    let readable = fs::metadata(root.join(MAIN)).is_ok_and(|it| it.mode() & GROUP_READS != 0);
+    let found = lines::read(root, &root.join(FILE)).unwrap_or_default();
+    readable && text::has_agentx(&found.lines)
 }

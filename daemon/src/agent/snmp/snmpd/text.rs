@@ -63,7 +63,7 @@ fn text(lines: &[Line], grants: &[Grant], at: Option<SocketAddr>, wishes: &Wishe
          # after a change of snmpd.conf, and removed when that is turned off. See docs/snmp.md.\n",
     );
     // Once is enough; twice would be one more line in the log.
-    if !has(lines, "master", "agentx") {
+    if !has_agentx(lines) {
         out += "master agentx\n";
     }
     if let Some(at) = at {
@@ -87,10 +87,12 @@ fn text(lines: &[Line], grants: &[Grant], at: Option<SocketAddr>, wishes: &Wishe
 /// itself, which lie below snmpModules.
 const READ: [&str; 2] = [".1.3.6.1.2.1", ".1.3.6.1.4.1"];
 
-fn has(lines: &[Line], word: &str, value: &str) -> bool {
+/// Whether the administrator has turned AgentX on.
+pub(super) fn has_agentx(lines: &[Line]) -> bool {
     lines.iter().any(|line| match line.as_slice() {
-        [first, second, ..] => {
-            first.eq_ignore_ascii_case(word) && second.eq_ignore_ascii_case(value)
+        [word, value, ..] => {
+            word.eq_ignore_ascii_case("master")
+                && ["agentx", "yes", "on", "all"].iter().any(|it| value.eq_ignore_ascii_case(it))
         }
         _ => false,
     })
