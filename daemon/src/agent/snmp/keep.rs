@@ -1,9 +1,8 @@
 //! What goes on as long as the node is there: the file beside snmpd's configuration follows the
-//! settings and the administrator's lines; while somebody asks, the dashboard and the other
-//! machine's facts are kept fresh.
+//! settings and the administrator's lines; while somebody asks, the dashboard is kept fresh.
 
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 use twinwall_core::ids::Designation;
@@ -11,19 +10,14 @@ use twinwall_core::ids::Designation;
 use super::memory::Memory;
 use super::snmpd::{self, Wanted};
 use super::{Access, Snmp, contexts};
-use crate::agent::calls::{Call, Reply};
 use crate::agent::conditions::ConditionId;
 use crate::agent::dashboard::Stream;
 use crate::agent::node::{Node, Settings};
 
 /// Between two looks at the administrator's lines: some small files.
 const LOOK: Duration = Duration::from_secs(5);
-/// Nobody asks any more after so long: managers ask every few minutes, most every one.
-const LINGER: Duration = Duration::from_secs(60);
-/// Between two questions to the other machine.
-const ASK: Duration = Duration::from_secs(2);
-/// How long it may take: its profile's sources may be commands.
-const PATIENCE: Duration = Duration::from_secs(6);
+/// Nobody asks any more after so long: a walk is over, and the next one is a minute away.
+const LINGER: Duration = Duration::from_secs(15);
 /// When all places for listeners are taken.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -135,25 +129,9 @@ pub(in crate::agent) async fn follow(node: Weak<Node>) {
 }
 
 async fn listen(node: &Arc<Node>, mut stream: Stream) {
-    let asking = tokio::spawn(ask_on(Arc::downgrade(node)));
     while node.snmp().is_asked() {
         let dashboard = stream.next().await;
         node.snmp().shown.send_replace(Some(Arc::new(dashboard)));
-    }
-    asking.abort();
-}
-
-/// Asks the other machine what it says of itself, again and again, while somebody asks here.
-async fn ask_on(node: Weak<Node>) {
-    loop {
-        let Some(node) = node.upgrade().filter(|node| node.snmp().is_asked()) else { return };
-        if node.settings().peer.is_none() {
-            node.snmp().inside().there = None;
-        } else if let Ok(Reply::SnmpFacts(facts)) = node.look(Call::SnmpFacts {}, PATIENCE).await {
-            node.snmp().inside().there = Some((Instant::now(), facts.bounded()));
-        }
-        drop(node);
-        sleep(ASK).await;
     }
 }
 

@@ -37,6 +37,10 @@ const TURN: Duration = Duration::from_millis(500);
 const SILENT: Duration = Duration::from_secs(10);
 /// Notices in one answer.
 const MAX_NOTICES: usize = 100;
+/// So old what the other machine said is as good as new.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long it may take to say it: it reads some small files.
+const FACTS: Duration = Duration::from_millis(800);
 /// How long the first question waits for a dashboard.
 const FIRST: Duration = Duration::from_secs(2);
 
@@ -113,7 +117,7 @@ impl Inside {
 /// All that the objects are made of.
 pub async fn values(node: &Arc<Node>) -> SnmpView {
     let snmp = node.snmp();
-    let (dashboard, here) = tokio::join!(shown(node), here(node));
+    let (dashboard, here, ()) = tokio::join!(shown(node), here(node), ask_there(node));
     let there = snmp.inside().there.clone().filter(|_| dashboard.there.is_some());
     let there = there.map(|(at, facts)| PeerFacts { facts, age_s: at.elapsed().as_secs() });
     SnmpView {
@@ -158,6 +162,20 @@ async fn shown(node: &Arc<Node>) -> Arc<Dashboard> {
         return dashboard;
     }
     Arc::new(dashboard::of(node).await)
+}
+
+/// Has the other machine say what it is and does, unless it has said so just now. What it said
+/// before is kept, with its age.
+async fn ask_there(node: &Arc<Node>) {
+    let snmp = node.snmp();
+    let is_fresh = snmp.inside().there.as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH);
+    if node.settings().peer.is_none() {
+        snmp.inside().there = None;
+    } else if !is_fresh
+        && let Ok(Reply::SnmpFacts(facts)) = node.look(Call::SnmpFacts {}, FACTS).await
+    {
+        snmp.inside().there = Some((Instant::now(), facts.bounded()));
+    }
 }
 
 /// What this machine says of itself.

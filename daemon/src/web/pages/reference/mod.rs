@@ -44,7 +44,7 @@ struct RouteView {
 }
 
 /// The groups by the first part of the path below /api/v1; what is in none is in the last.
-const GROUPS: [(&str, &str, &[&str]); 8] = [
+const GROUPS: [(&str, &str, &[&str]); 9] = [
     (
         "state",
         "State and role",
@@ -56,6 +56,7 @@ const GROUPS: [(&str, &str, &[&str]); 8] = [
     ("synchronisation", "Synchronisation", &["sync"]),
     ("pairing", "Pairing and long operations", &["pair", "jobs"]),
     ("access", "Access and audit", &["accounts", "audit", "setup-token", "first-account"]),
+    ("snmp", "SNMP", &["snmp"]),
     ("more", "More", &[]),
 ];
 
