@@ -26,17 +26,20 @@ fn node(name: &str, designation: Designation, role: Option<&str>) -> NodeView {
     }
 }
 
-/// A pair of which this node, the secondary, is passive.
-fn view() -> SnmpView {
-    let path = PathView {
+/// The HA link, heard.
+fn path() -> PathView {
+    PathView {
         interface: "ha0".to_owned(),
         carrier: true,
         peer_carrier: true,
         alive: true,
         silent_since_ms: None,
         heard: 5_000_000_000,
-    };
-    let lan = InterfaceView {
+    }
+}
+
+fn lan() -> InterfaceView {
+    InterfaceView {
         name: "lan".to_owned(),
         watch: true,
         here: Some(true),
@@ -45,9 +48,12 @@ fn view() -> SnmpView {
         virtual_ips: vec!["10.1.0.1/24".to_owned(), "2001:db8::1/64".to_owned()],
         own_here: vec!["10.1.0.3".to_owned()],
         own_there: vec!["10.1.0.2".to_owned()],
-    };
+    }
+}
+
+fn standing() -> Standing {
     let condition = ConditionId::PeerSilent;
-    let standing = Standing {
+    Standing {
         condition,
         node: "pair".to_owned(),
         subject: Some("lan".to_owned()),
@@ -56,34 +62,40 @@ fn view() -> SnmpView {
         known: true,
         text: "so it is".to_owned(),
         what_now: "mend it".to_owned(),
-    };
+    }
+}
+
+/// A pair of which this node, the secondary, is passive.
+fn dashboard() -> Dashboard {
+    Dashboard {
+        at_ms: 1_709_251_200_000,
+        paired: true,
+        enabled: true,
+        here: node("gw-b", Designation::Secondary, Some("passive")),
+        there: Some(node("gw-a", Designation::Primary, Some("active"))),
+        ha_link: None,
+        heartbeat: None,
+        paths: vec![path()],
+        interfaces: vec![lan()],
+        alarms: Vec::new(),
+        readiness: None,
+        sync: None,
+        flows: None,
+        events: Vec::new(),
+        last_move: None,
+        last_failover: None,
+        jobs: Vec::new(),
+    }
+}
+
+fn view() -> SnmpView {
+    let there = NodeFacts { sessions: Some(12), ..NodeFacts::default() };
     SnmpView {
-        dashboard: Dashboard {
-            at_ms: 1_709_251_200_000,
-            paired: true,
-            enabled: true,
-            here: node("gw-b", Designation::Secondary, Some("passive")),
-            there: Some(node("gw-a", Designation::Primary, Some("active"))),
-            ha_link: None,
-            heartbeat: None,
-            paths: vec![path],
-            interfaces: vec![lan],
-            alarms: Vec::new(),
-            readiness: None,
-            sync: None,
-            flows: None,
-            events: Vec::new(),
-            last_move: None,
-            last_failover: None,
-            jobs: Vec::new(),
-        },
+        dashboard: dashboard(),
         here: NodeFacts { name: "gw-b".to_owned(), memory_kib: 8_000_000, ..NodeFacts::default() },
-        there: Some(PeerFacts {
-            facts: NodeFacts { sessions: Some(12), ..NodeFacts::default() },
-            age_s: 3,
-        }),
+        there: Some(PeerFacts { facts: there, age_s: 3 }),
         failovers: 2,
-        conditions: vec![standing],
+        conditions: vec![standing()],
     }
 }
 
