@@ -19,7 +19,7 @@ use super::mib;
 use super::notify::{Waiting, varbinds};
 use crate::agent::api::snmp::NEWS;
 use crate::agent::snmp::value::Oid;
-use crate::agent::snmp::view::{Context, Done, News};
+use crate::agent::snmp::view::{Context, News};
 use crate::web::agent::Agent;
 
 /// How long snmpd waits for an answer: the other node's snmpd may have to read a large table.

@@ -22,7 +22,7 @@ const LEAST: Duration = Duration::from_millis(900);
 
 /// What was read before.
 #[derive(Debug, Default)]
-pub struct Kept(Mutex<Before>);
+pub(super) struct Kept(Mutex<Before>);
 
 #[derive(Debug, Default)]
 struct Before {

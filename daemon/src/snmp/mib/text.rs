@@ -38,15 +38,16 @@ fn head() -> String {
          ORGANIZATION \"The twinwall authors\"\n    \
          CONTACT-INFO \"twinwall@example.org\"\n    DESCRIPTION\n{}\n    \
          REVISION \"{REVISION}\"\n    DESCRIPTION\n{}\n    \
-         ::= {{ enterprises {ENTERPRISE} {MODULE} }}\n\n\
+         ::= {{ twinwall {MODULE} }}\n\n\
+         twinwall        OBJECT IDENTIFIER ::= {{ enterprises {ENTERPRISE} }}\n\
          twNotifications OBJECT IDENTIFIER ::= {{ twinwallMIB {NOTICES} }}\n\
          twObjects       OBJECT IDENTIFIER ::= {{ twinwallMIB {OBJECTS} }}\n\
          twConformance   OBJECT IDENTIFIER ::= {{ twinwallMIB {CONFORMANCE} }}\n\n\
          TwText ::= TEXTUAL-CONVENTION\n    DISPLAY-HINT \"255t\"\n    STATUS current\n    \
          DESCRIPTION\n{}\n    SYNTAX OCTET STRING (SIZE (0..255))\n\n\
-         TwAddress ::= TEXTUAL-CONVENTION\n    STATUS current\n    \
+         TwAddress ::= TEXTUAL-CONVENTION\n    DISPLAY-HINT \"1x:\"\n    STATUS current\n    \
          DESCRIPTION\n{}\n    SYNTAX OCTET STRING (SIZE (0 | 4 | 16))\n\n\
-         TwConditionId ::= TEXTUAL-CONVENTION\n    STATUS current\n    DESCRIPTION\n{}\n    \
+         TwConditionName ::= TEXTUAL-CONVENTION\n    STATUS current\n    DESCRIPTION\n{}\n    \
          SYNTAX INTEGER {{\n{}\n    }}\n\n",
         quoted(
             "A pair of gateways that act as one, as twinwall shows it: both nodes, their \
@@ -154,7 +155,7 @@ fn plain(syntax: Syntax) -> &'static str {
         Syntax::Ticks => "TimeTicks",
         Syntax::Address => "TwAddress",
         Syntax::Words(_) => "INTEGER",
-        Syntax::Condition => "TwConditionId",
+        Syntax::Condition => "TwConditionName",
     }
 }
 
@@ -209,10 +210,12 @@ fn lines(names: &[&str]) -> String {
     names.iter().map(|name| format!("        {name}")).collect::<Vec<_>>().join(",\n")
 }
 
-/// A description in quotes, cut into lines between words.
+/// A description in quotes, cut into lines between words. A module is ASCII (RFC 2578).
 fn quoted(text: &str) -> String {
+    let text = text.replace('"', "'").replace('…', "...");
+    let text: String = text.chars().map(|one| if one.is_ascii() { one } else { '?' }).collect();
     let mut lines = vec![String::new()];
-    for word in text.replace('"', "'").split_whitespace() {
+    for word in text.split_whitespace() {
         let full = lines.last().is_some_and(|line| line.len() + word.len() >= WIDTH);
         if full {
             lines.push(String::new());
