@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn each_node_has_a_context_that_every_manager_can_write() {
-        let names = |own, other| -> Vec<String> {
+        let names = |own: &str, other: &str| -> Vec<String> {
             contexts((own, "primary"), Some((other, "secondary")))
                 .into_iter()
                 .map(|context| context.name)

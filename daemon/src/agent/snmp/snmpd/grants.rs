@@ -200,8 +200,8 @@ mod tests {
     use super::*;
 
     fn lines(text: &str) -> Vec<Line> {
-        let words = |line: &str| line.split(' ').map(|word| word.trim_matches('"').to_owned());
-        text.lines().map(|line| words(line).collect()).collect()
+        let word = |word: &str| word.trim_matches('"').to_owned();
+        text.lines().map(|line| line.split(' ').map(word).collect()).collect()
     }
 
     #[test]
