@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_load_is_that_since_the_look_before() {
         let mut before =
-            Before { processors: Some((Instant::now() - LEAST, 150, 1000)), ..Before::default() };
+            Before { processors: Some((Instant::now() - LEAST, 200, 1000)), ..Before::default() };
         before.weigh("cpu  175 0 50 825 50 0 0 0\n");
         assert_eq!(before.load_percent, Some(25));
         // Right after it nothing is weighed anew.
