@@ -201,7 +201,7 @@ fn what_is_turned_off_is_taken_back_and_what_is_disabled_says_so() {
     let site = Site::serving();
     assert!(is_there(&site.two.b.path(FILE)));
     let own = site.two.b.text("etc/snmp/snmpd.conf");
-    site.two.a.good(&["ha", "disable"]);
+    site.two.a.good(&["ha", "disable", "--addresses-by-hand"]);
     site.wait("it is called disabled on both nodes", |site| {
         OWN.iter().all(|at| {
             let told = |place: &str| site.get(at, "public", &format!("{MIB}.1.{place}"));

@@ -95,8 +95,12 @@ impl Site {
     pub(super) fn start_snmpd(&mut self, node: usize) {
         let root = self.node(node).root.clone();
         let log = fs::File::create(root.join("snmpd.log")).expect("a log");
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", self.node(node).namespace(), "snmpd", "-f", "-C", "-Le"]);
+        // Among the node's own processes, where the agent can tell it of a change; it dies with
+        // them.
+        let mut command = Command::new("nsenter");
+        let processes = format!("/proc/{}/ns/pid_for_children", self.node(node).agent_id());
+        command.arg(format!("--pid={processes}")).args(["ip", "netns", "exec"]);
+        command.args([self.node(node).namespace(), "snmpd", "-f", "-C", "-Le"]);
         command.args(["-I", "-smux,mteTrigger,mteTriggerConf", "-c"]);
         command.arg(root.join("etc/snmp/snmpd.conf")).arg("-p").arg(root.join("run/snmpd.pid"));
         command.env("SNMP_PERSISTENT_DIR", root.join("var/lib/snmp")).env("MIBS", "");

@@ -152,7 +152,12 @@ fn tell(root: &Path, control: Control) -> Result<(), String> {
     }
     let number = fs::read_to_string(root.join(PID)).ok();
     let process = number.and_then(|text| Pid::from_raw(text.trim().parse().ok()?));
-    let Some(process) = process else {
+    let is_snmpd = |process: &Pid| {
+        let name = fs::read_to_string(format!("/proc/{}/comm", process.as_raw_nonzero()));
+        name.is_ok_and(|name| name.trim() == "snmpd")
+    };
+    // A number that is left over may be another process's by now.
+    let Some(process) = process.filter(is_snmpd) else {
         return Err("snmpd does not run here; it reads the new file when it starts".to_owned());
     };
     kill_process(process, Signal::HUP)
