@@ -123,10 +123,8 @@ fn users_of_snmpv3(site: &Site) {
     assert_eq!(ask(&[VIP, SYS_NAME]), "\"gw-a\"");
     assert_eq!(ask(&["-n", "gw-b", VIP, SYS_NAME]), "\"gw-b\"");
     assert_eq!(ask(&["-n", "gw-a", VIP, SYS_NAME]), "\"gw-a\"");
-    assert!(
-        ask(&["-n", "elsewhere", VIP, SYS_NAME]).contains("Unknown context")
-            || ask(&["-n", "elsewhere", VIP, SYS_NAME]).contains("authorizationError")
-    );
+    let elsewhere = ask(&["-n", "elsewhere", "-r0", VIP, SYS_NAME]);
+    assert!(!elsewhere.is_empty() && !elsewhere.contains("gw-"), "{elsewhere}");
     assert_eq!(site.get(VIP, "wrong@gw-b", SYS_NAME), None);
     // Users and keys of SNMP itself stay where they are.
     let users = ["-v2c", "-c", "public@gw-b", "-On", VIP, "1.3.6.1.6.3.15"];
