@@ -9,7 +9,7 @@ use twinwall_core::ids::Designation;
 
 use super::memory::Memory;
 use super::snmpd::{self, Wanted};
-use super::{Access, Snmp, contexts};
+use super::{Access, Snmp, ask_there, contexts};
 use crate::agent::conditions::ConditionId;
 use crate::agent::dashboard::Stream;
 use crate::agent::node::{Node, Settings};
@@ -18,6 +18,8 @@ use crate::agent::node::{Node, Settings};
 const LOOK: Duration = Duration::from_secs(5);
 /// Nobody asks any more after so long: a walk is over, and the next one is a minute away.
 const LINGER: Duration = Duration::from_secs(15);
+/// So old what the other machine said is good enough while nobody asks.
+const KNOWN: Duration = Duration::from_secs(60);
 /// When all places for listeners are taken.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -27,13 +29,19 @@ pub(in crate::agent) async fn keep(node: Weak<Node>) {
     loop {
         settings.mark_unchanged();
         let Some(strong) = node.upgrade() else { return };
+        let blocking = Arc::clone(&strong);
         let done = tokio::task::spawn_blocking(move || {
-            strong.snmp().renew(&strong);
-            let matter = strong.snmp().matter();
-            strong.conditions().report(ConditionId::SnmpAway, None, matter);
+            blocking.snmp().renew(&blocking);
+            let matter = blocking.snmp().matter();
+            blocking.conditions().report(ConditionId::SnmpAway, None, matter);
         });
         // A look that failed is made again.
         let _ = done.await;
+        // Who asks about a node that has died wants to know what it was.
+        if strong.snmp().is_due() {
+            ask_there(&strong).await;
+        }
+        drop(strong);
         if let Ok(Err(_)) = timeout(LOOK, settings.changed()).await {
             return;
         }
@@ -88,6 +96,13 @@ impl Snmp {
         if outcome.changed {
             inside.untold = outcome.untold;
         }
+    }
+
+    /// Whether the other machine is to be asked although nobody wants to know.
+    fn is_due(&self) -> bool {
+        let inside = self.inside();
+        let is_recent = inside.there.as_ref().is_some_and(|(at, _)| at.elapsed() < KNOWN);
+        inside.state.wanted && !is_recent
     }
 
     /// What is kept, with the other node's name as it is now.

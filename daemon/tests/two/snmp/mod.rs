@@ -44,6 +44,9 @@ fn one_manager_gets_both_appliances_through_a_failover() {
     each_node_by_its_name(&site, VIP);
     users_of_snmpv3(&site);
     values_are_the_kernels(&site);
+    site.wait("each knows what the other one is", |site| {
+        site.get(OWN[1], "public", &format!("{MIB}.1.2.1.13.1")).as_deref() == Some("SN-gw-a")
+    });
     let begun = Instant::now();
     site.two.a.kill();
     site.stop_snmpd(0);
