@@ -6,8 +6,8 @@ use sd_notify::NotifyState;
 use twinwall::agent::flows;
 use twinwall::agent::machine::Machine;
 use twinwall::agent::node;
-use twinwall::agent::snmp;
 use twinwall::agent::serve::{self, Pulse, ServeError};
+use twinwall::agent::snmp;
 use twinwall::failure::{Exit, Failure};
 
 use crate::cli::{AgentArgs, AgentOrder};

@@ -149,8 +149,7 @@ impl Node {
             return Err(NodeError::Io("starting a thread", error));
         }
         node.calls.answer_by(answering::by(Arc::downgrade(&node)));
-        let inside = Inside::make(&node, &node.settings(), node.calls.clone())?;
-        node.take_in(inside);
+        node.take_in(Inside::make(&node, &node.settings(), node.calls.clone())?);
         node.keep_up();
         Ok((node, found))
     }
