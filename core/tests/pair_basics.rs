@@ -41,6 +41,7 @@ fn settings(interval: Duration) -> Pair {
         alerts: Vec::new(),
         reports: Default::default(),
         probe: Default::default(),
+        snmp: Default::default(),
         overridden: Vec::new(),
         boot_hold: Duration::from_secs(5),
         damping: Damping {

@@ -10,6 +10,7 @@ mod pair;
 mod profile;
 mod reports;
 mod services;
+mod snmp;
 mod span;
 mod sync;
 
@@ -28,6 +29,7 @@ pub(crate) use pair::{InviteArgs, JoinArgs, Pair};
 pub(crate) use profile::{Profile, ProfileCheckArgs, ProfileNetworkdArgs, ProfileShowArgs};
 pub(crate) use reports::{AvailabilityArgs, LeasesArgs, ProbeArgs, ReportsArgs, ReportsOrder};
 pub(crate) use services::{ServicesArgs, ServicesOrder};
+pub(crate) use snmp::{SnmpArgs, SnmpOrder};
 pub(crate) use span::parse_span;
 pub(crate) use sync::{DiffArgs, ForceArgs, HistoryArgs, RestoreArgs, SyncArgs, SyncOrder};
 
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Pair(Pair),
     /// Serve the console: pages and the API over HTTPS; the role does not depend on it
     Web(WebArgs),
+    /// Serve snmpd of this node with both nodes' data; the role does not depend on it
+    Snmp(SnmpArgs),
     /// Who may sign in to the console, and what each may do
     #[command(subcommand)]
     Account(Account),
@@ -176,7 +180,8 @@ pub(crate) enum AgentOrder {
     /// Undo a change of the configuration that was interrupted, before services read their
     /// files, and end
     Recover,
-    /// Take away what connection replication keeps in the kernel: when the package is removed
+    /// Take away what connection replication keeps in the kernel, and what twinwall added to
+    /// snmpd's configuration: when the package is removed
     Clear,
 }
 

@@ -64,6 +64,11 @@ pub fn web_is_wanted(root: &Path) -> bool {
     read(&root.join(NODE), "", config::parse_node).is_ok_and(|node| !node.web_listen.is_empty())
 }
 
+/// Whether pair.toml wants SNMP data of both appliances.
+pub fn snmp_is_wanted(root: &Path) -> bool {
+    read(&root.join(PAIR), "", config::parse_pair).is_ok_and(|pair| pair.sync.snmp)
+}
+
 fn keep<T>(read: Result<T, Errors>, problems: &mut Vec<Problem>) -> Option<T> {
     read.map_err(|errors| problems.extend(errors.problems)).ok()
 }

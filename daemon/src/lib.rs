@@ -6,4 +6,6 @@ pub mod agent;
 pub mod client;
 pub mod failure;
 pub mod files;
+mod rights;
+pub mod snmp;
 pub mod web;

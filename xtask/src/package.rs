@@ -18,11 +18,13 @@ const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 const EMPTY: [(&str, u32); 3] =
     [("etc/twinwall", 0o750), ("etc/twinwall-web", 0o750), ("var/lib/twinwall", 0o700)];
 /// Files of the checkout and where they go.
-const FILES: [(&str, &str); 15] = [
+const FILES: [(&str, &str); 18] = [
     ("packaging/systemd/twinwall-guard.service", "lib/systemd/system"),
     ("packaging/systemd/twinwall-agent.service", "lib/systemd/system"),
     ("packaging/systemd/twinwall-recover.service", "lib/systemd/system"),
     ("packaging/systemd/twinwall-web.service", "lib/systemd/system"),
+    ("packaging/systemd/twinwall-snmp.service", "lib/systemd/system"),
+    ("packaging/mibs/TWINWALL-MIB.txt", "usr/share/snmp/mibs"),
     ("packaging/tmpfiles.d/twinwall.conf", "usr/lib/tmpfiles.d"),
     ("packaging/profiles/debian.toml", "usr/share/twinwall/profiles"),
     ("packaging/prometheus/twinwall.rules.yml", "usr/share/twinwall/prometheus"),
@@ -34,6 +36,7 @@ const FILES: [(&str, &str); 15] = [
     ("docs/alerts.md", "usr/share/doc/twinwall"),
     ("docs/metrics.md", "usr/share/doc/twinwall"),
     ("docs/install.md", "usr/share/doc/twinwall"),
+    ("docs/snmp.md", "usr/share/doc/twinwall"),
 ];
 /// What systemd runs at boot.
 const GENERATOR: (&str, &str) =

@@ -14,7 +14,7 @@ use super::kinds::{
 };
 use super::logs;
 use super::preflight::Prerequisites;
-use super::{Cable, GateMode, probe, reports};
+use super::{Cable, GateMode, probe, reports, snmp};
 
 /// Checks that `readiness.require` may name.
 pub const MAX_REQUIRED: usize = 16;
@@ -257,7 +257,7 @@ pub(super) static SYNC_SNMP: Key<Toggle> = Key {
     name: "snmp",
     kind: Toggle,
     absent: Absent::Default("false"),
-    about: "SNMP data from both appliances: who polls one node gets the data of both. Kept on both nodes, without effect in this release.",
+    about: "SNMP data from both appliances: who polls one node, or a virtual IP, gets the data of both. twinwall adds a file of its own to snmpd's configuration, and takes it back when this is turned off.",
 };
 pub(super) static FLOWS_REPLICATE: Key<Toggle> = Key {
     section: "flows",
@@ -382,6 +382,8 @@ pub(super) static PAIR: &[&dyn Described] = &[
     &probe::VIRTUAL_IPS,
     &probe::TARGETS,
     &probe::INTERVAL,
+    &snmp::TRAPS,
+    &snmp::INFORMS,
     &OVERRIDE,
     &alerts::KIND,
     &alerts::ENABLED,

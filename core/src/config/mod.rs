@@ -19,6 +19,7 @@ mod preflight;
 mod probe;
 mod reference;
 mod reports;
+mod snmp;
 #[cfg(test)]
 mod tests;
 
@@ -59,6 +60,7 @@ pub use preflight::Prerequisite;
 pub use probe::Probe;
 pub use reference::reference;
 pub use reports::Reports;
+pub use snmp::Snmp;
 
 /// What only this node knows (`node.toml`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,6 +136,9 @@ pub struct Pair {
     /// What is pinged to measure an outage.
     #[serde(default)]
     pub probe: Probe,
+    /// Who is told of what happens by SNMP.
+    #[serde(default)]
+    pub snmp: Snmp,
     /// Prerequisites that need not be met.
     #[serde(default)]
     pub overridden: Vec<Prerequisite>,

@@ -11,9 +11,10 @@ use super::interfaces::{self, Draft};
 use super::keys::{self, FailbackWord};
 use super::logs;
 use super::{
-    AlertTarget, Damping, Failback, Flows, HaLink, Logs, Pair, Prerequisite, Probe, Reports, Sync,
+    AlertTarget, Damping, Failback, Flows, HaLink, Logs, Pair, Prerequisite, Probe, Reports, Snmp,
+    Sync,
 };
-use super::{probe, reports};
+use super::{probe, reports, snmp};
 
 /// Least time between the first missed heartbeat and the verdict: what a lease
 /// needs to be renewed by one beat and to end 10 ms before the peer may claim.
@@ -75,6 +76,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
         logs: agents.logs,
         reports: agents.reports,
         probe: agents.probe,
+        snmp: agents.snmp,
         alerts: agents.alerts,
         overridden: agents.overridden,
     })
@@ -87,6 +89,7 @@ struct ForAgents {
     logs: Logs,
     reports: Reports,
     probe: Probe,
+    snmp: Snmp,
     alerts: Vec<AlertTarget>,
     overridden: Vec<Prerequisite>,
 }
@@ -101,6 +104,7 @@ fn read_for_agents(
     let logs = logs::read(&known_section(top, "logs", report), report);
     let reports = reports::read(&known_section(top, "reports", report), report);
     let probe = probe::read(&known_section(top, "probe", report), drafts, report);
+    let snmp = snmp::read(&known_section(top, "snmp", report), report);
     let alerts = alerts::read(top, report);
     let preflight = known_section(top, "preflight", report);
     let overridden = preflight.get(&keys::OVERRIDE, report);
@@ -110,6 +114,7 @@ fn read_for_agents(
         logs: logs?,
         reports: reports?,
         probe: probe?,
+        snmp: snmp?,
         alerts,
         overridden: overridden?.value,
     })

@@ -408,6 +408,7 @@ fn config() -> Config {
         alerts: Vec::new(),
         reports: Default::default(),
         probe: Default::default(),
+        snmp: Default::default(),
         overridden: Vec::new(),
         boot_hold: Duration::from_millis(DETECTION),
         damping: Damping {

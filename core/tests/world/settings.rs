@@ -179,6 +179,7 @@ fn pair(interval: Duration, threshold: u8) -> Pair {
         alerts: Vec::new(),
         reports: Default::default(),
         probe: Default::default(),
+        snmp: Default::default(),
         overridden: Vec::new(),
         boot_hold: (interval * u32::from(threshold)).max(Duration::from_secs(1)),
         damping: Damping {

@@ -46,6 +46,7 @@ pub mod section;
 pub mod serve;
 pub mod services;
 pub mod settings;
+pub mod snmp;
 pub mod step;
 pub mod store;
 pub mod sysctls;

@@ -7,6 +7,7 @@ use twinwall::agent::flows;
 use twinwall::agent::machine::Machine;
 use twinwall::agent::node;
 use twinwall::agent::serve::{self, Pulse, ServeError};
+use twinwall::agent::snmp;
 use twinwall::failure::{Exit, Failure};
 
 use crate::cli::{AgentArgs, AgentOrder};
@@ -17,6 +18,7 @@ pub(super) fn agent(root: &Path, args: &AgentArgs) -> Result<(), Failure> {
         None => serve(root, args.supervised),
         Some(AgentOrder::Recover) => recover(root),
         Some(AgentOrder::Clear) => flows::clear()
+            .and(snmp::clear(root))
             .map_err(|why| Failure { exit: Exit::Machine, message: format!("agent clear: {why}") }),
     }
 }

@@ -84,10 +84,6 @@ fn text(view: &HaView) -> String {
         yes(settings.sync.snmp),
         yes(settings.flows.replicate),
     );
-    let on = [("sync.logs", settings.sync.logs), ("sync.snmp", settings.sync.snmp)];
-    let is_on = |it: &&Detail| on.contains(&(it.place.as_str(), true));
-    let noted = view.without_effect.iter().filter(is_on);
-    text.extend(noted.map(|it| format!("{}: {}\n\n", it.place, it.message)));
     text.extend(settings.interfaces.iter().map(interface));
     text += "\nKernel settings of this node that a failover needs\n";
     text.extend(view.kernel.iter().map(sysctl));

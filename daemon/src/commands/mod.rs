@@ -26,6 +26,7 @@ mod record;
 mod reports;
 mod run;
 mod services;
+mod snmp;
 mod start;
 mod status;
 mod switchover;
@@ -51,6 +52,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Sync(args) => sync::sync(root, args),
         Command::Pair(order) => pair::pair(root, order),
         Command::Web(args) => web::web(root, args),
+        Command::Snmp(args) => snmp::snmp(root, args),
         Command::Account(order) => account::account(root, order),
         Command::Audit(args) => audit::audit(root, args),
         Command::SupportBundle(args) => bundle::support_bundle(root, args),

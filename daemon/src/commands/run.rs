@@ -1,5 +1,6 @@
-//! `twinwall run`: starts guard, agent and, where node.toml names it, the console, starts them again whenever they die, and passes
-//! on the order to stop. It holds no role: while it is away the guard goes on. The guard
+//! `twinwall run`: starts guard, agent and, where the settings want them, the console and the
+//! process that speaks with snmpd, starts them again whenever they die, and passes on the order
+//! to stop. It holds no role: while it is away the guard goes on. The guard
 //! runs while the settings want it; the agent tells when they changed.
 
 use std::path::Path;
@@ -35,19 +36,25 @@ pub(super) fn run(root: &Path) -> Result<(), Failure> {
         arguments.push("web".into());
         arguments
     });
-    look(root, &mut guard)?;
+    let mut snmp = Ward::new("SNMP subagent", start::own()?, {
+        let mut arguments = at_root();
+        arguments.push("snmp".into());
+        arguments
+    });
+    look(root, &mut guard, &mut snmp)?;
     agent.start()?;
     if files::web_is_wanted(root) {
         web.start()?;
     }
     loop {
         guard.tend()?;
-        agent.tend()?;
-        web.tend()?;
-        let due = [guard.due(), agent.due(), web.due()].into_iter().flatten().min();
-        match signals.wait(left(due)) {
-            Some(Signal::Stop(number)) => return stop(number, &signals, guard, [agent, web]),
-            Some(Signal::Look) => look(root, &mut guard)?,
+        [&mut agent, &mut web, &mut snmp].into_iter().try_for_each(|it| it.tend().map(drop))?;
+        let all = [guard.due(), agent.due(), web.due(), snmp.due()];
+        match signals.wait(left(all.into_iter().flatten().min())) {
+            Some(Signal::Stop(number)) => {
+                return stop(number, &signals, guard, [agent, web, snmp]);
+            }
+            Some(Signal::Look) => look(root, &mut guard, &mut snmp)?,
             Some(Signal::Child) | None => {}
         }
     }
@@ -66,8 +73,12 @@ fn refuse_wrong_settings(root: &Path) -> Result<(), Failure> {
     Err(Failure::problem(format!("not started:\n{}", lines.join("\n"))))
 }
 
-/// Makes the guard run, or not, as the settings say now.
-fn look(root: &Path, guard: &mut Ward) -> Result<(), Failure> {
+/// Makes guard and SNMP subagent run, or not, as the settings say now.
+fn look(root: &Path, guard: &mut Ward, snmp: &mut Ward) -> Result<(), Failure> {
+    match files::snmp_is_wanted(root) {
+        true => snmp.start()?,
+        false => snmp.stop(GOODBYE)?,
+    }
     if files::guard_is_wanted(root) {
         return guard.start();
     }
@@ -82,7 +93,7 @@ fn stop(
     number: i32,
     signals: &Signals,
     mut guard: Ward,
-    mut others: [Ward; 2],
+    mut others: [Ward; 3],
 ) -> Result<(), Failure> {
     guard.stop(number)?;
     others.iter_mut().try_for_each(|other| other.stop(number))?;

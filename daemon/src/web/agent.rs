@@ -25,7 +25,7 @@ const MAX_ANSWER: usize = 8 << 20;
 
 /// The agent below a root.
 #[derive(Clone)]
-pub(super) struct Agent {
+pub(crate) struct Agent {
     socket: PathBuf,
 }
 
@@ -49,12 +49,12 @@ impl Name {
 }
 
 impl Agent {
-    pub(super) fn below(root: &Path) -> Agent {
+    pub(crate) fn below(root: &Path) -> Agent {
         Agent { socket: root.join(AGENT_SOCKET) }
     }
 
     /// Reads.
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refusal> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Refusal> {
         self.read(Method::GET, path, Bytes::new(), &Name::console()).await
     }
 

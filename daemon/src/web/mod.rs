@@ -4,7 +4,7 @@
 
 mod access;
 mod accounts_file;
-mod agent;
+pub(crate) mod agent;
 mod api;
 mod assets;
 mod body;

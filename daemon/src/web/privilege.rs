@@ -9,6 +9,7 @@ use std::path::Path;
 use crate::agent::api::GROUP;
 use crate::agent::api::caller::CONSOLE_USER;
 use crate::agent::tree::{Root, group_number, user_number};
+use crate::rights::become_user;
 
 /// The console's own folder, relative to the root: its certificate.
 pub(super) const STATE: &str = "var/lib/twinwall-web";
@@ -40,24 +41,4 @@ pub(super) fn drop_to_own_user(root: &Path) -> io::Result<()> {
     own(&state)?;
     fs::read_dir(&state)?.try_for_each(|entry| own(&entry?.path()))?;
     become_user(user, group, group_number(&machine, GROUP)?)
-}
-
-fn become_user(user: u32, group: u32, more: Option<u32>) -> io::Result<()> {
-    let groups: Vec<libc::gid_t> = more.into_iter().collect();
-    let done = |result: libc::c_int| match result {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    };
-    // SAFETY: the list outlives the call, and its length is its own.
-    done(unsafe { libc::setgroups(groups.len(), groups.as_ptr()) })?;
-    // SAFETY: no memory is involved.
-    done(unsafe { libc::setresgid(group, group, group) })?;
-    // SAFETY: no memory is involved.
-    done(unsafe { libc::setresuid(user, user, user) })?;
-    rustix::thread::set_no_new_privs(true)?;
-    // SAFETY: no memory is involved.
-    match unsafe { libc::setuid(0) } {
-        0 => Err(io::Error::other("root's rights could not be given up")),
-        _ => Ok(()),
-    }
 }

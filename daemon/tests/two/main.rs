@@ -23,6 +23,7 @@ mod preflight;
 mod reports;
 mod rotate;
 mod settings;
+mod snmp;
 mod support;
 mod sync;
 mod torment;

@@ -11,6 +11,7 @@ pub mod lines;
 pub mod logs;
 pub mod pairing;
 pub mod recording;
+pub mod snmp;
 pub mod texts;
 pub mod wire;
 
@@ -50,6 +51,8 @@ pub const TARGETS: &[Target] = &[
     ("pairing_talk", pairing::talk),
     ("recording", recording::run),
     ("rtnetlink", kernel::rtnetlink),
+    ("snmp_agentx", snmp::agentx),
+    ("snmp_answer", snmp::answer),
     ("translate", agent::translated),
     ("wire_exchange", wire::exchange::run),
     ("wire_receive", wire::receive),

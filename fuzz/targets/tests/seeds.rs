@@ -14,6 +14,8 @@ use twinwall::agent::identity::Certificate;
 use twinwall::agent::logs::parse::{Format, parse_line};
 use twinwall::agent::manifest::Manifest;
 use twinwall::agent::pairing::message::{decode_clear, decode_sealed};
+use twinwall::agent::snmp::ber::decode_answer;
+use twinwall::snmp::agentx::{decode_header, decode_pdu};
 use twinwall_flows::message::decode_message;
 use twinwall_fuzz::engine::known;
 use twinwall_fuzz::pairing::agreed_after;
@@ -44,6 +46,13 @@ fn good_seeds_are_taken() {
     for name in ["leases_asked", "part_asked", "part", "reports", "history"] {
         let read = Message::decode(&seed("exchange_message", name));
         assert!(read.is_ok(), "{name}: {read:?}");
+    }
+    assert!(decode_answer(&seed("snmp_answer", "every_kind")).is_some());
+    for name in ["get_next_in_context", "get_bulk", "response", "little_endian"] {
+        let seed = seed("snmp_agentx", name);
+        let (header, content) = seed.split_first_chunk().expect("a header");
+        let header = decode_header(header).expect("a header");
+        assert!(decode_pdu(&header, content).is_ok(), "{name}");
     }
     assert!(Certificate::decode(&seed("pairing_certificate", "of_a_node")).is_ok());
     assert_eq!(Manifest::decode(&seed("manifest", "four_entries")), Ok(known()));

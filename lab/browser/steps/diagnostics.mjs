@@ -45,6 +45,7 @@ export async function diagnostics({ a, b }) {
   await a.goto(new URL("/diagnostics", a.url()).href);
   await a.getByText("What is true?").waitFor();
   await a.getByText("HA link", { exact: true }).first().waitFor();
+  await a.getByRole("heading", { name: "SNMP" }).waitFor();
   await look(a, "diagnostics");
   await bundle(a);
   await reference(a);

@@ -3,11 +3,12 @@
 use crate::support::{DEB, Site, in_lab};
 
 /// The highest exposure that `systemd-analyze security` may find, times ten.
-const EXPOSURE: [(&str, u32); 4] = [
+const EXPOSURE: [(&str, u32); 5] = [
     ("twinwall-guard", 29),
     ("twinwall-agent", 50),
     ("twinwall-recover", 25),
     ("twinwall-web", 15),
+    ("twinwall-snmp", 18),
 ];
 
 #[test]
@@ -48,9 +49,9 @@ fn a_guard_that_died_comes_back_although_its_settings_could_not_be_read_for_a_wh
 /// What is there before anybody configured anything.
 fn installed(site: &Site, node: usize) {
     let enabled = "systemctl is-enabled twinwall-agent twinwall-recover twinwall-web \
-                   twinwall-guard; true";
-    assert_eq!(site.run(node, enabled), "enabled\nenabled\nenabled\ndisabled\n");
-    site.run(node, "systemctl is-active twinwall-agent twinwall-web");
+                   twinwall-snmp twinwall-guard; true";
+    assert_eq!(site.run(node, enabled), "enabled\nenabled\nenabled\nenabled\ndisabled\n");
+    site.run(node, "systemctl is-active twinwall-agent twinwall-web twinwall-snmp");
     console(site, node);
     site.run(node, "systemctl start twinwall-guard");
     let guard = "systemctl show --value --property=ActiveState,ConditionResult twinwall-guard";
@@ -81,7 +82,7 @@ fn console(site: &Site, node: usize) {
 
 /// The units are sound, and as closed as they are meant to be.
 fn hardened(site: &Site) {
-    let said = site.run(0, "systemd-analyze verify --man=no twinwall-guard.service twinwall-agent.service twinwall-recover.service twinwall-web.service 2>&1");
+    let said = site.run(0, "systemd-analyze verify --man=no twinwall-guard.service twinwall-agent.service twinwall-recover.service twinwall-web.service twinwall-snmp.service 2>&1");
     assert_eq!(said, "");
     for (unit, exposure) in EXPOSURE {
         site.run(0, &format!("systemd-analyze security --threshold={exposure} {unit}.service"));

@@ -62,6 +62,13 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// Whether a user of this name opened it.
+    pub(super) fn is_of(&self, user: &str) -> bool {
+        self.who == user
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Refusal;
 

@@ -29,6 +29,7 @@ pub mod route;
 pub mod server;
 pub mod services;
 pub mod settings;
+pub mod snmp;
 pub mod sync;
 #[cfg(test)]
 mod tests;
@@ -105,6 +106,7 @@ fn routes() -> Vec<Route> {
         readiness::routes(),
         reports::routes(),
         services::routes(),
+        snmp::routes(),
     ];
     all.into_iter().flatten().collect()
 }
@@ -133,6 +135,7 @@ pub fn router(shared: Shared) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(shared.clone(), settled))
         .layer(middleware::from_fn_with_state(shared.clone(), audit::record))
+        .layer(middleware::from_fn(snmp::fence))
         .with_state(shared)
 }
 

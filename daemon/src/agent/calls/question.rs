@@ -13,6 +13,7 @@ use crate::agent::pairing::rotate;
 use crate::agent::preflight::Facts;
 use crate::agent::probe::Silence;
 use crate::agent::settings::Version;
+use crate::agent::snmp::view::{Answered, Ask, NodeFacts};
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,13 @@ pub enum Call {
     Switchover {},
     /// Which interfaces do you have, and how do they stand?
     Interfaces {},
+    /// What does your machine say of itself, for SNMP?
+    SnmpFacts {},
+    /// What does your own SNMP agent say?
+    Snmp {
+        /// Of what.
+        ask: Ask,
+    },
     /// Forget this node and the common key.
     Unpair {},
     /// A step of changing the pair's keys.
@@ -69,6 +77,8 @@ impl Call {
             | Call::SettingsText {}
             | Call::Facts {}
             | Call::Interfaces {}
+            | Call::SnmpFacts {}
+            | Call::Snmp { .. }
             // Who has forgotten this node takes no further connection of it.
             | Call::Unpair {}
             | Call::Rotate { .. } => true,
@@ -120,6 +130,10 @@ pub enum Reply {
     Facts(Box<Facts>),
     /// To [`Call::Interfaces`].
     Interfaces(Box<NodePorts>),
+    /// To [`Call::SnmpFacts`].
+    SnmpFacts(Box<NodeFacts>),
+    /// To [`Call::Snmp`].
+    Snmp(Box<Answered>),
     /// To a change of keys: this node's next certificate (PEM).
     Certificate {
         /// The text.

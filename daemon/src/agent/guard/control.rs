@@ -56,6 +56,17 @@ impl Control {
         ran.map(drop).map_err(|failure| failure.to_string())
     }
 
+    /// Has who supervises this agent look at the settings again: 'twinwall run' starts what they
+    /// want beside it.
+    pub fn look(self) {
+        if self == Control::Run
+            && let Some(parent) = getppid()
+        {
+            // One that has just ended needs to know nothing.
+            let _ = kill_process(parent, Signal::USR1);
+        }
+    }
+
     /// Makes the guard run, or not, from now on and after a reboot. pair.toml says so
     /// already; this only makes its supervisor look. May wait some seconds.
     ///

@@ -27,7 +27,6 @@ use super::api::error::{Code, Detail, Refusal};
 use super::calls::{Call, Reply};
 use super::clock::unix_ms;
 use super::node::Node;
-use super::settings::differ::WITHOUT_EFFECT;
 use super::settings::history::Current;
 use super::settings::revision::Standing;
 use super::settings::{HaSettings, History, HistoryError, Version, check};
@@ -75,8 +74,6 @@ pub struct HaView {
     pub version: Version,
     /// Seconds after which a silent peer counts as dead.
     pub detection_s: f64,
-    /// Settings that can be entered and travel, but on which nothing acts in this release.
-    pub without_effect: Vec<Detail>,
     /// Kernel settings of this node that a failover needs: set while high availability is
     /// on, the administrator's put back when it is turned off.
     pub kernel: Vec<SysctlView>,
@@ -130,16 +127,10 @@ pub async fn view(node: &Node) -> Result<HaView, Refusal> {
         designation: node.settings().designation(),
         detection_s: settings.detection().as_secs_f64(),
         kernel: node.sysctls().look(&pair),
-        without_effect: without_effect(),
         settings,
         version: current.version,
         peer,
     })
-}
-
-fn without_effect() -> Vec<Detail> {
-    let all = WITHOUT_EFFECT.iter().map(|(key, note)| ((*key).to_owned(), (*note).to_owned()));
-    all.map(|(place, message)| Detail { place, message }).collect()
 }
 
 fn current(node: &Node) -> Result<Current, Refusal> {
@@ -165,6 +156,8 @@ fn state(reply: Reply) -> Result<Said, Refusal> {
         Reply::About(_)
         | Reply::Facts(_)
         | Reply::Interfaces(_)
+        | Reply::Snmp(_)
+        | Reply::SnmpFacts(_)
         | Reply::Certificate { .. }
         | Reply::Clock { .. }
         | Reply::Events { .. }

@@ -64,10 +64,7 @@ pub async fn change(
         let revision = current.version.revision;
         return Ok(Done { revision, changed: false, on_both: true, notes: Vec::new() });
     };
-    let (_, notes) = preview::changed(&current.text, &ready.draft.text);
-    let mut done = carry_out(node, ready.draft, ready.there, ready.away).await?;
-    done.notes.extend(notes);
-    Ok(done)
+    carry_out(node, ready.draft, ready.there, ready.away).await
 }
 
 /// What the same change would come to. It is refused as the change would be.
@@ -84,12 +81,11 @@ pub async fn look(
     let current = current(node)?;
     let seen = current.version.revision;
     let Some(ready) = prepare(node, &current, basis, edit).await? else {
-        let (changed, nodes, notes) = (Vec::new(), Vec::new(), Vec::new());
-        return Ok(Preview { seen, changed, nodes, away: None, notes });
+        return Ok(Preview { seen, changed: Vec::new(), nodes: Vec::new(), away: None });
     };
-    let (changed, notes) = preview::changed(&current.text, &ready.draft.text);
+    let changed = preview::changed(&current.text, &ready.draft.text);
     let nodes = std::iter::once(ready.here).chain(ready.peer).collect();
-    Ok(Preview { seen, changed, nodes, away: ready.away, notes })
+    Ok(Preview { seen, changed, nodes, away: ready.away })
 }
 
 /// A change that was checked on both nodes.
@@ -185,6 +181,8 @@ pub(super) async fn check_there(node: &Node, draft: &Draft) -> Result<Checked, R
             | Reply::Events { .. }
             | Reply::Facts(_)
             | Reply::Interfaces(_)
+            | Reply::Snmp(_)
+            | Reply::SnmpFacts(_)
             | Reply::SettingsState(_)
             | Reply::SettingsText { .. },
         ) => Err(nonsense()),
@@ -258,6 +256,8 @@ pub(super) async fn take_there(node: &Node, draft: &Draft) -> Result<Vec<String>
                 | Reply::Done
                 | Reply::Facts(_)
                 | Reply::Interfaces(_)
+                | Reply::Snmp(_)
+                | Reply::SnmpFacts(_)
                 | Reply::SettingsState(_)
                 | Reply::SettingsText { .. },
             ) => return Err(nonsense()),

@@ -157,6 +157,8 @@ async fn ask(node: &Node) -> Result<NodePorts, Refusal> {
         | Reply::Done
         | Reply::Events { .. }
         | Reply::Facts(_)
+        | Reply::Snmp(_)
+        | Reply::SnmpFacts(_)
         | Reply::SettingsDone { .. }
         | Reply::SettingsState(_)
         | Reply::SettingsText { .. } => Err(super::nonsense()),

@@ -37,8 +37,6 @@ pub struct Preview {
     pub nodes: Vec<NodePreview>,
     /// Why the other node could not be asked: it gets the settings when it is back.
     pub away: Option<String>,
-    /// What is to be known before, for people.
-    pub notes: Vec<String>,
 }
 
 /// What would happen on a node.
@@ -107,19 +105,11 @@ impl GuardStep {
 }
 
 /// The settings that differ, and what is to be known of them.
-pub(super) fn changed(old: &str, new: &str) -> (Vec<Setting>, Vec<String>) {
+pub(super) fn changed(old: &str, new: &str) -> Vec<Setting> {
     let read = |text: &str| check::read(text).map(|pair| HaSettings::from(&pair));
     // Settings that are wrong now are all new.
-    let (Ok(old), Ok(new)) = (read(old), read(new)) else { return (Vec::new(), Vec::new()) };
-    let changed = differences(&old, &new);
-    let notes = notes(&changed);
-    (changed, notes)
-}
-
-/// What is to be known of what was switched on.
-pub(super) fn notes(changed: &[Setting]) -> Vec<String> {
-    let noted = |it: &Setting| it.note().map(|note| format!("{}: {note}", it.key));
-    changed.iter().filter_map(noted).collect()
+    let (Ok(old), Ok(new)) = (read(old), read(new)) else { return Vec::new() };
+    differences(&old, &new)
 }
 
 /// What this node would do by this plan.

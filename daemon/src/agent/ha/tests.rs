@@ -142,7 +142,6 @@ fn a_look_says_what_would_change_and_changes_nothing() {
         let seen = look(&["heartbeat.interval=0.2", "sync.logs=true"]).await.expect("possible");
         let changed: Vec<&str> = seen.changed.iter().map(|it| it.key.as_str()).collect();
         assert_eq!(changed, ["heartbeat.interval", "sync.logs"]);
-        assert!(seen.notes.iter().any(|note| note.contains("no logs yet")), "{seen:?}");
         assert!(seen.away.is_some() && seen.nodes.len() == 1 && seen.nodes[0].is_quiet());
         let refused = look(&["heartbeat.interval=90"]).await.expect_err("too long");
         assert_eq!(refused.details[0].place, "heartbeat.interval");

@@ -274,7 +274,7 @@ fn seen(
     notes: Vec<String>,
 ) -> Result<Preview, Refusal> {
     let current = current(node)?;
-    let (changed, _) = preview::changed(&current.text, &draft.text);
+    let changed = preview::changed(&current.text, &draft.text);
     let nodes = std::iter::once(here).chain(there).collect();
     Ok(Preview { seen: current.version.revision, changed, nodes, away, notes })
 }

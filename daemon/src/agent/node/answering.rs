@@ -13,7 +13,7 @@ use crate::agent::clock::{unix_ms, unix_us};
 use crate::agent::failovers;
 use crate::agent::ha::{self, Question};
 use crate::agent::pairing::{rotate, unpair};
-use crate::agent::preflight;
+use crate::agent::{preflight, snmp};
 
 pub(super) fn by(node: Weak<Node>) -> Box<Answering> {
     Box::new(move |call| {
@@ -37,6 +37,10 @@ async fn answer(node: &Arc<Node>, call: Call) -> Result<Reply, Refusal> {
         Call::Facts {} => Ok(Reply::Facts(Box::new(preflight::here(node).await))),
         Call::Interfaces {} => {
             ha::ports::here(node).await.map(|ports| Reply::Interfaces(Box::new(ports)))
+        }
+        Call::SnmpFacts {} => Ok(Reply::SnmpFacts(Box::new(snmp::here(node).await))),
+        Call::Snmp { ask } => {
+            snmp::answer(node, &ask).await.map(|answered| Reply::Snmp(Box::new(answered)))
         }
         Call::Rotate { question } => rotate::answer(node, question).await,
         Call::Switchover {} => {

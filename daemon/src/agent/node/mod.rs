@@ -48,6 +48,7 @@ use super::machine::Machine;
 use super::pairing::rotate;
 use super::preflight;
 use super::services::{self, Bound};
+use super::snmp::{self, Snmp};
 use super::store::Store;
 pub use calling::Calling;
 use calling::number_of_run;
@@ -90,6 +91,7 @@ pub struct Node {
     preflight: preflight::Kept,
     services: Bound,
     flows: Flows,
+    snmp: Snmp,
     failovers: Failovers,
     setup: Setup,
     audit: Arc<Audit>,
@@ -139,6 +141,7 @@ impl Node {
                 preflight: preflight::Kept::default(),
                 services: Bound::default(),
                 flows: Flows::default(),
+                snmp: Snmp::default(),
                 failovers: Failovers::open(root),
                 setup: Setup::default(),
                 audit: Arc::new(Audit::below(root)),
@@ -149,8 +152,7 @@ impl Node {
             return Err(NodeError::Io("starting a thread", error));
         }
         node.calls.answer_by(answering::by(Arc::downgrade(&node)));
-        let inside = Inside::make(&node, &node.settings(), node.calls.clone())?;
-        node.take_in(inside);
+        node.take_in(Inside::make(&node, &node.settings(), node.calls.clone())?);
         node.keep_up();
         Ok((node, found))
     }
@@ -168,6 +170,8 @@ impl Node {
         self.runtime.spawn(logs::keep(Arc::downgrade(self)));
         self.runtime.spawn(alerts::keep(Arc::downgrade(self)));
         self.keep_observing();
+        self.runtime.spawn(snmp::keep(Arc::downgrade(self)));
+        self.runtime.spawn(snmp::follow(Arc::downgrade(self)));
     }
 
     /// Below which everything lies.

@@ -20,6 +20,7 @@ use crate::agent::machine::Machine;
 use crate::agent::metrics::Metrics;
 use crate::agent::preflight;
 use crate::agent::services::Bound;
+use crate::agent::snmp::Snmp;
 
 /// Parts that need nothing of the node but its root and name.
 pub(super) struct Parts {
@@ -107,5 +108,10 @@ impl Node {
     /// What Prometheus is told.
     pub fn metrics(&self) -> &Metrics {
         &self.parts.metrics
+    }
+
+    /// SNMP of both appliances.
+    pub fn snmp(&self) -> &Snmp {
+        &self.snmp
     }
 }

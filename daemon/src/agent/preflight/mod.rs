@@ -20,6 +20,7 @@ pub(in crate::agent) use compare::CLOCK;
 pub use compare::compare;
 pub use facts::{Facts, HaPort, Identity, Known, Port};
 pub use read::Kept;
+pub(in crate::agent) use read::fact;
 
 /// All that was compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

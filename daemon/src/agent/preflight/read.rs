@@ -59,7 +59,8 @@ pub(super) fn identity(root: &Path, machine: &Machine, profile: &Profile) -> Ide
     }
 }
 
-fn fact(root: &Path, source: &Source) -> Known {
+/// What a source of the profile says. May wait for a command.
+pub(in crate::agent) fn fact(root: &Path, source: &Source) -> Known {
     let read = source.read(root, |step| {
         let ran = step.run(root, Leftovers::Killed);
         ran.map(|ran| ran.stdout).map_err(|failed| io::Error::other(failed.to_string()))

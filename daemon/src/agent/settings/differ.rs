@@ -11,14 +11,6 @@ use twinwall_core::explain::span;
 use super::alerts::AlertSetting;
 use super::view::{HaInterface, HaSettings, Policy};
 
-/// Settings that are kept and travel, and what is to be known about them: nothing acts on
-/// them yet.
-pub const WITHOUT_EFFECT: &[(&str, &str)] = &[(
-    "sync.snmp",
-    "kept on both nodes, without effect in this release: each node's SNMP agent tells of that \
-         node alone",
-)];
-
 /// One setting that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Setting {
@@ -28,14 +20,6 @@ pub struct Setting {
     pub before: String,
     /// The value after, in words; empty where there is none.
     pub after: String,
-}
-
-impl Setting {
-    /// What is to be known of it beside its values.
-    pub fn note(&self) -> Option<&'static str> {
-        let note = WITHOUT_EFFECT.iter().find(|(key, _)| *key == self.key);
-        note.map(|(_, note)| *note).filter(|_| self.after == yes(true))
-    }
 }
 
 /// What differs in `new`, in the order of the page. Only what is shown in other words than
@@ -95,6 +79,8 @@ fn values(settings: &HaSettings) -> Vec<(String, String)> {
         ("logs.keep_size", format!("{} MiB of each node", logs.keep_size_mib)),
         ("logs.keep_days", format!("{} days", logs.keep_days)),
         ("logs.rate", format!("{} MiB/s", logs.rate_mib)),
+        ("snmp.traps", list(&settings.snmp.traps)),
+        ("snmp.informs", list(&settings.snmp.informs)),
         ("failback", failback),
         ("damping.flaps", damping.flaps.to_string()),
         ("damping.window", seconds(damping.window_s)),
@@ -205,13 +191,5 @@ mod tests {
         assert_eq!(gone.len(), 8);
         assert_eq!(gone[3], row("interface.lan.watch", "no", ""));
         assert_eq!(gone[4], row("interface.dmz.primary", "", "10.1.0.2/24"));
-    }
-
-    #[test]
-    fn what_nothing_acts_on_yet_is_said_where_it_is_switched_on() {
-        let all = |from: &str, to: &str| differences(&settings(from), &settings(to));
-        let on = TEXT.replacen("pair_id = 7", "pair_id = 7\nsync.snmp = true", 1);
-        assert!(all(TEXT, &on)[0].note().is_some_and(|note| note.contains("that node alone")));
-        assert_eq!(all(&on, TEXT)[0].note(), None);
     }
 }

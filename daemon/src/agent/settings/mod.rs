@@ -14,6 +14,7 @@ pub mod logs;
 mod named;
 pub mod observing;
 pub mod revision;
+pub mod snmp;
 #[cfg(test)]
 mod tests;
 pub mod view;

@@ -13,6 +13,7 @@ use super::change::{Change, Value};
 use super::flows::FlowsSetting;
 use super::logs::LogsSetting;
 use super::observing::{ProbeSetting, ReportsSetting};
+use super::snmp::SnmpSetting;
 
 /// All HA settings. Addresses are texts, so that a wrong one is refused at its field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +54,9 @@ pub struct HaSettings {
     /// What is pinged to measure an outage.
     #[serde(default)]
     pub probe: ProbeSetting,
+    /// Who is told of what happens by SNMP.
+    #[serde(default)]
+    pub snmp: SnmpSetting,
     /// Addresses that answer a ping while a node is not cut off.
     #[serde(default)]
     pub ping_targets: Vec<String>,
@@ -180,6 +184,7 @@ impl From<&Pair> for HaSettings {
             alerts: alerts_of(pair),
             reports: ReportsSetting::from(&pair.reports),
             probe: ProbeSetting::from(&pair.probe),
+            snmp: SnmpSetting::from(&pair.snmp),
             ping_targets: texts(&pair.ping_targets),
             preflight_override: pair.overridden.iter().map(|one| one.name().to_owned()).collect(),
         }
@@ -245,6 +250,7 @@ impl HaSettings {
         self.logs.changes_from(&old.logs, &mut set);
         self.reports.changes_from(&old.reports, &mut set);
         self.probe.changes_from(&old.probe, &mut set);
+        self.snmp.changes_from(&old.snmp, &mut set);
         let targets = Value::List(self.ping_targets.clone());
         set("ping.targets", self.ping_targets != old.ping_targets, targets);
         let overridden = Value::List(self.preflight_override.clone());
@@ -379,6 +385,10 @@ mod tests {
             interval_s: 0.5,
             virtual_ips: vec!["10.1.0.1".to_owned()],
             targets: vec!["10.1.0.77".to_owned()],
+        };
+        new.snmp = SnmpSetting {
+            traps: vec!["192.0.2.9:162".to_owned()],
+            informs: vec!["192.0.2.9:1162".to_owned()],
         };
         new.ping_targets = vec!["203.0.113.1".to_owned()];
         new.preflight_override = vec!["model".to_owned(), "clock".to_owned()];

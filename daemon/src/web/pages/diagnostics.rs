@@ -7,12 +7,14 @@ use axum::response::Response;
 use twinwall_core::api::Status;
 use twinwall_core::explain::span;
 
-use super::{Frame, Place, shown};
+use super::{Frame, Place, shown, snmp};
 use crate::agent::accounts::Role;
 use crate::agent::api::bundle::PATH as BUNDLE;
 use crate::agent::api::error::Refusal;
 use crate::agent::api::guard::Explained;
+use crate::agent::api::snmp::STATE as SNMP;
 use crate::agent::services::view::{Health, HealthView, Phase, ServiceView, ServicesView};
+use crate::agent::snmp::view::SnmpState;
 use crate::web::access::SignedIn;
 use crate::web::listen::Ends;
 use crate::web::state::Shared;
@@ -25,6 +27,8 @@ struct Page {
     status: Result<Status, Refusal>,
     explained: Vec<Explained>,
     services: Option<ServicesView>,
+    /// How SNMP stands, drawn.
+    snmp: String,
 }
 
 pub(super) async fn page(
@@ -33,15 +37,17 @@ pub(super) async fn page(
     SignedIn(person): SignedIn,
 ) -> Response {
     let agent = &console.agent;
-    let (page, status, explained, services) = tokio::join!(
+    let (page, status, explained, services, snmp) = tokio::join!(
         Frame::inside("Diagnostics", Place::Diagnostics, &console, &person, ends),
         agent.get::<Status>("/api/v1/status"),
         agent.get::<Vec<Explained>>("/api/v1/explain"),
         agent.get::<ServicesView>("/api/v1/services"),
+        agent.get::<SnmpState>(SNMP),
     );
     let (explained, services) = (explained.unwrap_or_default(), services.ok());
     let may_bundle = person.role == Role::Administrator;
-    shown(&Page { page, may_bundle, status, explained, services })
+    let snmp = snmp::draw(snmp.ok().as_ref());
+    shown(&Page { page, may_bundle, status, explained, services, snmp })
 }
 
 impl Page {

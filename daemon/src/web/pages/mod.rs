@@ -26,6 +26,7 @@ mod plot;
 mod reference;
 mod reports;
 mod role;
+mod snmp;
 mod sync;
 mod tokens;
 mod words;

@@ -190,13 +190,6 @@ impl<'f> Form<'f> {
         ids.join(" ")
     }
 
-    /// What is to be known of a setting on which nothing acts yet.
-    pub(super) fn without_effect(&self, key: impl AsRef<str>) -> Option<&str> {
-        let key = key.as_ref();
-        let found = self.view.without_effect.iter().find(|it| it.place == key);
-        found.map(|it| it.message.as_str())
-    }
-
     pub(super) fn detection(&self) -> String {
         let interval = self.value("heartbeat.interval").parse::<f64>().unwrap_or_default();
         let threshold = self.value("heartbeat.threshold").parse::<u32>().unwrap_or_default();

@@ -26,6 +26,8 @@ pub(super) fn label(key: &str) -> String {
         "probe.virtual_ips" => "Probe: virtual IPs",
         "probe.targets" => "Probe: targets",
         "probe.interval" => "Probe: interval",
+        "snmp.traps" => "SNMP: managers that get traps",
+        "snmp.informs" => "SNMP: managers that get informs",
         "failback" | "failback.policy" => "Failback",
         "failback.hold" => "Failback: hold time",
         "damping.flaps" => "Damping: losses of carrier",

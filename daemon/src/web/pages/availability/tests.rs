@@ -163,7 +163,6 @@ fn view() -> HaView {
         settings: settings(),
         version,
         detection_s: 3.0,
-        without_effect: Vec::new(),
         kernel: Vec::new(),
         peer: PeerView::default(),
     }

@@ -58,6 +58,7 @@ const GROUPS: [(&str, &str, &[&str]); 9] = [
     ("synchronisation", "Synchronisation", &["sync"]),
     ("pairing", "Pairing and long operations", &["pair", "jobs"]),
     ("access", "Access and audit", &["accounts", "audit", "setup-token", "first-account"]),
+    ("snmp", "SNMP", &["snmp"]),
     ("more", "More", &[]),
 ];
 

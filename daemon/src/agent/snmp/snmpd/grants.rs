@@ -1,0 +1,265 @@
+//! Who may read, as the administrator's lines say, and the same for a node's context: nobody
+//! reads of the other node who may not read of this one, from nowhere else, at no weaker level
+//! and in no wider view. Pure.
+
+use super::lines::Line;
+
+/// Grants that are followed: more than any manager's list. Those beyond are noted.
+const MAX_GRANTS: usize = 128;
+
+/// A line that lets somebody read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Grant {
+    /// A community, of IPv4 or IPv6 sources.
+    Community { six: bool, community: String, source: String, view: View },
+    /// A user of SNMPv3, and of which security model where one is named.
+    User { model: Option<String>, user: String, level: String, view: View },
+    /// A community by its security name; `access` says what it may.
+    Named { six: bool, name: String, source: String, community: String },
+    /// What a group may read.
+    Access { group: String, model: String, level: String, view: String },
+}
+
+/// What may be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// All of it.
+    All,
+    /// What lies below a name.
+    Below(String),
+    /// What a view has.
+    Named(String),
+}
+
+/// What the lines grant, and notes about those that are not followed.
+pub(super) fn grants(lines: &[Line]) -> (Vec<Grant>, Vec<String>) {
+    let (mut all, mut notes): (Vec<Grant>, Vec<String>) = (Vec::new(), Vec::new());
+    for line in lines {
+        let word = line.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
+        if matches!(word.as_str(), "authcommunity" | "authuser" | "authgroup" | "setaccess") {
+            notes.push(format!(
+                "snmpd.conf grants by '{word}': that is not followed; write the same with the \
+                 node's name as its context beside it"
+            ));
+            continue;
+        }
+        let Some(grant) = grant(&word, line).filter(Grant::is_plain) else { continue };
+        if all.len() == MAX_GRANTS {
+            notes.push(format!(
+                "snmpd.conf has more than {MAX_GRANTS} lines that grant; the others are not \
+                 followed"
+            ));
+            break;
+        }
+        if !all.contains(&grant) {
+            all.push(grant);
+        }
+    }
+    notes.dedup();
+    (all, notes)
+}
+
+fn grant(word: &str, line: &Line) -> Option<Grant> {
+    let at = |place: usize| line.get(place).cloned();
+    match word {
+        "rocommunity" | "rwcommunity" | "rocommunity6" | "rwcommunity6" => {
+            let (view, context) = view(line.get(3..).unwrap_or_default());
+            let source = at(2).unwrap_or_else(|| "default".to_owned());
+            let (six, community) = (word.ends_with('6'), at(1)?);
+            context.is_none().then_some(Grant::Community { six, community, source, view })
+        }
+        "rouser" | "rwuser" => {
+            let named = line.get(1).is_some_and(|it| it == "-s");
+            let (model, rest) = match named {
+                true => (at(2), line.get(3..)?),
+                false => (None, line.get(1..)?),
+            };
+            let level = rest.get(1).cloned().unwrap_or_else(|| "auth".to_owned());
+            let (view, context) = view(rest.get(2..).unwrap_or_default());
+            let user = rest.first()?.clone();
+            context.is_none().then_some(Grant::User { model, user, level, view })
+        }
+        "com2sec" | "com2sec6" if line.get(1).is_none_or(|it| !it.starts_with('-')) => {
+            let (name, source, community) = (at(1)?, at(2)?, at(3)?);
+            Some(Grant::Named { six: word.ends_with('6'), name, source, community })
+        }
+        "access" => {
+            let own = at(2)?.is_empty();
+            let (group, model, level, view) = (at(1)?, at(3)?, at(4)?, at(6)?);
+            (own && view != "none").then_some(Grant::Access { group, model, level, view })
+        }
+        _ => None,
+    }
+}
+
+/// The view of a grant, and the context that it is for.
+fn view(rest: &[String]) -> (View, Option<String>) {
+    match rest {
+        [] => (View::All, None),
+        [flag, name, more @ ..] if flag == "-V" => {
+            (View::Named(name.clone()), more.first().cloned())
+        }
+        [below, more @ ..] => (View::Below(below.clone()), more.first().cloned()),
+    }
+}
+
+impl Grant {
+    /// Whether it can be written again without changing its meaning: a word with a quote of its
+    /// own cannot.
+    fn is_plain(&self) -> bool {
+        let plain =
+            |word: &String| !word.contains(['"', '\\']) && !word.chars().any(char::is_control);
+        match self {
+            Grant::Community { community, source, view, .. } => {
+                plain(community) && plain(source) && view.is_plain()
+            }
+            Grant::User { model, user, level, view } => {
+                model.iter().all(plain) && plain(user) && plain(level) && view.is_plain()
+            }
+            Grant::Named { name, source, community, .. } => {
+                plain(name) && plain(source) && plain(community)
+            }
+            Grant::Access { group, model, level, view } => {
+                [group, model, level, view].into_iter().all(plain)
+            }
+        }
+    }
+
+    /// The same for a context: a community gets `@` and its name.
+    pub(super) fn line(&self, context: &str) -> String {
+        let six = |six: bool| if six { "6" } else { "" };
+        match self {
+            Grant::Community { six: is_six, community, source, view } => format!(
+                "rocommunity{} {} {} {} {context}",
+                six(*is_six),
+                word(&format!("{community}@{context}")),
+                word(source),
+                view.words()
+            ),
+            Grant::User { model, user, level, view } => {
+                let model =
+                    model.as_ref().map_or_else(String::new, |it| format!("-s {} ", word(it)));
+                format!("rouser {model}{} {} {} {context}", word(user), word(level), view.words())
+            }
+            Grant::Named { six: is_six, name, source, community } => format!(
+                "com2sec{} -Cn {context} {} {} {}",
+                six(*is_six),
+                word(name),
+                word(source),
+                word(&format!("{community}@{context}"))
+            ),
+            Grant::Access { group, model, level, view } => format!(
+                "access {} {context} {} {} exact {} none none",
+                word(group),
+                word(model),
+                word(level),
+                word(view)
+            ),
+        }
+    }
+
+    /// The view that it names.
+    pub(super) fn view_name(&self) -> Option<&str> {
+        match self {
+            Grant::Community { view: View::Named(name), .. }
+            | Grant::User { view: View::Named(name), .. }
+            | Grant::Access { view: name, .. } => Some(name),
+            Grant::Community { .. } | Grant::User { .. } | Grant::Named { .. } => None,
+        }
+    }
+}
+
+impl View {
+    fn is_plain(&self) -> bool {
+        match self {
+            View::All => true,
+            View::Below(text) | View::Named(text) => {
+                !text.is_empty() && text.chars().all(|one| one.is_ascii_graphic() && one != '"')
+            }
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            View::All => ".1".to_owned(),
+            View::Below(name) => name.clone(),
+            View::Named(name) => format!("-V {name}"),
+        }
+    }
+}
+
+/// A word as snmpd reads it back.
+fn word(text: &str) -> String {
+    let plain =
+        !text.is_empty() && !text.contains(char::is_whitespace) && !text.contains(['#', '\'']);
+    if plain { text.to_owned() } else { format!("\"{text}\"") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<Line> {
+        let word = |word: &str| word.trim_matches('"').to_owned();
+        text.lines().map(|line| line.split(' ').map(word).collect()).collect()
+    }
+
+    #[test]
+    fn each_grant_is_written_again_for_a_context_and_never_wider() {
+        for (own, for_context) in [
+            ("rocommunity public", "rocommunity public@gw-b default .1 gw-b"),
+            (
+                "rocommunity public 10.1.0.0/24 -V systemonly",
+                "rocommunity public@gw-b 10.1.0.0/24 -V systemonly gw-b",
+            ),
+            ("rwcommunity6 full ::1", "rocommunity6 full@gw-b ::1 .1 gw-b"),
+            (
+                "rocommunity part default .1.3.6.1.2.1",
+                "rocommunity part@gw-b default .1.3.6.1.2.1 gw-b",
+            ),
+            ("rouser anna", "rouser anna auth .1 gw-b"),
+            ("rwuser -s tsm anna priv -V some", "rouser -s tsm anna priv -V some gw-b"),
+            ("com2sec lan 10.1.0.0/24 hidden", "com2sec -Cn gw-b lan 10.1.0.0/24 hidden@gw-b"),
+            (
+                "access readers \"\" v2c noauth prefix some writable none",
+                "access readers gw-b v2c noauth exact some none none",
+            ),
+        ] {
+            let (grants, notes) = grants(&lines(own));
+            assert_eq!(grants.len(), 1, "{own}");
+            assert_eq!(grants[0].line("gw-b"), for_context);
+            assert_eq!(notes, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn what_is_for_a_context_already_or_grants_nothing_is_left_alone() {
+        for own in [
+            "rocommunity public default -V some their-context",
+            "rouser anna priv .1 their-context",
+            "com2sec -Cn their-context lan default hidden",
+            "access readers their-context any noauth exact all none none",
+            "access writers \"\" any noauth exact none all none",
+            "group readers v2c lan",
+            "view some included .1",
+            "syslocation here",
+            "rocommunity",
+        ] {
+            assert_eq!(grants(&lines(own)).0, Vec::new(), "{own}");
+        }
+    }
+
+    #[test]
+    fn lines_beyond_the_limit_and_of_unknown_forms_are_noted() {
+        let many: String = (0..=MAX_GRANTS).map(|it| format!("rocommunity c{it}\n")).collect();
+        let (all, notes) = grants(&lines(&many));
+        assert_eq!((all.len(), notes.len()), (MAX_GRANTS, 1));
+        let (all, notes) = grants(&lines("authcommunity read public\nauthcommunity read other"));
+        assert_eq!((all.len(), notes.len()), (0, 1));
+        let quoted = vec![vec!["rocommunity".to_owned(), "a\"b".to_owned()]];
+        assert_eq!(grants(&quoted).0, Vec::new());
+        let spaced = vec![vec!["rocommunity".to_owned(), "a b".to_owned()]];
+        let line = grants(&spaced).0[0].line("gw-b");
+        assert_eq!(line, "rocommunity \"a b@gw-b\" default .1 gw-b");
+    }
+}
