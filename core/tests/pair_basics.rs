@@ -37,6 +37,9 @@ fn settings(interval: Duration) -> Pair {
         enabled: true,
         sync: Default::default(),
         flows: Default::default(),
+        gateways: Vec::new(),
+        reach: Default::default(),
+        resources: Default::default(),
         overridden: Vec::new(),
         boot_hold: Duration::from_secs(5),
         damping: Damping {

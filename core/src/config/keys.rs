@@ -7,11 +7,13 @@ use std::time::Duration;
 use crate::ids::{Designation, MAX_TARGETS};
 
 use super::flows::{MAX_FLOWS, MAX_IGNORED, Ports, Protocols};
+use super::gateways::{GATEWAYS, REACH_ASK, REACH_HOLD, REACH_INTERVAL, REACH_MISSES};
 use super::kinds::{
     Addresses, CheckNames, Choice, InterfaceName, Kind, Listens, PathBelowRoot, Prefixes, Seconds,
     Text, Toggle, Whole,
 };
 use super::preflight::Prerequisites;
+use super::resources::{CONNECTIONS, DISK, MEMORY, TEMPERATURE};
 use super::{Cable, GateMode};
 
 /// Checks that `readiness.require` may name.
@@ -372,13 +374,22 @@ pub(super) static PAIR: &[&dyn Described] = &[
     &FLOWS_IGNORE_PORTS,
     &FLOWS_LEAST_AGE,
     &FLOWS_MOST,
+    &REACH_INTERVAL,
+    &REACH_MISSES,
+    &REACH_HOLD,
+    &REACH_ASK,
+    &MEMORY,
+    &DISK,
+    &CONNECTIONS,
+    &TEMPERATURE,
     &OVERRIDE,
     &INTERFACE_NAME,
     &WATCH,
     &PRIMARY,
     &SECONDARY,
     &VIRTUAL,
+    &GATEWAYS,
 ];
 
 /// The section that `pair.toml` may hold many times, as it is written in its header.
-const REPEATED: &str = "[interface]";
+pub(super) const REPEATED: &str = "[interface]";

@@ -5,6 +5,7 @@ mod digest;
 mod document;
 mod errors;
 mod flows;
+mod gateways;
 mod interfaces;
 mod key;
 mod keys;
@@ -15,6 +16,7 @@ mod pair;
 mod prefix;
 mod preflight;
 mod reference;
+mod resources;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +42,7 @@ pub use digest::{Change, Changed};
 pub use document::MAX_FILE;
 pub use errors::{Errors, MAX_PROBLEMS, Problem};
 pub use flows::{FlowProtocol, Flows};
+pub use gateways::{Ask, Gateway, MAX_GATEWAYS, Reach};
 pub use key::{KEY_BYTES, KeyFile, key_text, parse_key};
 pub use keys::MAX_REQUIRED;
 pub use known::{nearest, pair_keys};
@@ -48,6 +51,7 @@ pub use pair::parse_pair;
 pub use prefix::{Prefix, PrefixError};
 pub use preflight::Prerequisite;
 pub use reference::reference;
+pub use resources::Resources;
 
 /// What only this node knows (`node.toml`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +115,15 @@ pub struct Pair {
     /// Which connections the passive is told of.
     #[serde(default)]
     pub flows: Flows,
+    /// Routers by which the two nodes are compared, in the order of their interfaces.
+    #[serde(default)]
+    pub gateways: Vec<Gateway>,
+    /// How they are asked.
+    #[serde(default)]
+    pub reach: Reach,
+    /// From where on a node counts as short of something.
+    #[serde(default)]
+    pub resources: Resources,
     /// Prerequisites that need not be met.
     #[serde(default)]
     pub overridden: Vec<Prerequisite>,

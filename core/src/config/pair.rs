@@ -6,9 +6,11 @@ use std::time::Duration;
 use super::document::{Section, parse};
 use super::errors::{Errors, Found, Report};
 use super::flows;
+use super::gateways;
 use super::interfaces::{self, Draft};
 use super::keys::{self, FailbackWord};
-use super::{Damping, Failback, HaLink, Pair, Sync};
+use super::resources;
+use super::{Damping, Failback, Flows, HaLink, Pair, Prerequisite, Reach, Resources, Sync};
 
 /// Least time between the first missed heartbeat and the verdict: what a lease
 /// needs to be renewed by one beat and to end 10 ms before the peer may claim.
@@ -40,14 +42,12 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let required_checks = readiness.get(&keys::REQUIRE, report);
     let ping = known_section(&top, "ping", report);
     let targets = ping.get(&keys::TARGETS, report);
-    let sync = read_sync(&top, report);
-    let flows = flows::read(&known_section(&top, "flows", report), report);
-    let preflight = known_section(&top, "preflight", report);
-    let overridden = preflight.get(&keys::OVERRIDE, report);
+    let for_agents = read_for_agents(&top, report);
     let off = enabled.as_ref().is_some_and(|enabled| !enabled.value);
     let drafts = read_interfaces(&top, off, report);
 
     interfaces::check(&drafts, ha_link.as_ref().map(|link| link.interface.as_str()), report);
+    gateways::check(&drafts, report);
     if let Some(targets) = &targets {
         check_targets(&targets.value, &drafts, report);
     }
@@ -55,20 +55,49 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let mut required_checks = required_checks?.value;
     required_checks.sort();
     required_checks.dedup();
+    let ForAgents { sync, flows, reach, resources, overridden } = for_agents?;
     Some(Pair {
         pair_id: pair_id?.value,
         enabled: enabled?.value,
         interval,
         threshold,
         ha_link: ha_link?,
+        gateways: gateways::all(&drafts),
         interfaces: drafts.into_iter().map(Draft::finish).collect::<Option<_>>()?,
         failback: failback?,
         ping_targets: targets?.value.into_iter().map(|target| target.value).collect(),
         boot_hold: boot_hold?.value.max(interval * u32::from(threshold)),
         damping: damping?,
         required_checks,
+        sync,
+        flows,
+        reach,
+        resources,
+        overridden,
+    })
+}
+
+/// What no guard heeds.
+struct ForAgents {
+    sync: Sync,
+    flows: Flows,
+    reach: Reach,
+    resources: Resources,
+    overridden: Vec<Prerequisite>,
+}
+
+fn read_for_agents(top: &Section<'_>, report: &mut Report<'_>) -> Option<ForAgents> {
+    let sync = read_sync(top, report);
+    let flows = flows::read(&known_section(top, "flows", report), report);
+    let reach = gateways::read(&known_section(top, "reach", report), report);
+    let resources = resources::read(&known_section(top, "resources", report), report);
+    let preflight = known_section(top, "preflight", report);
+    let overridden = preflight.get(&keys::OVERRIDE, report);
+    Some(ForAgents {
         sync: sync?,
         flows: flows?,
+        reach: reach?,
+        resources: resources?,
         overridden: overridden?.value,
     })
 }
@@ -158,7 +187,9 @@ fn read_interface(section: &Section<'_>, report: &mut Report<'_>) -> Draft {
     let (primary, secondary, virtual_ips) =
         (prefixes(&keys::PRIMARY), prefixes(&keys::SECONDARY), prefixes(&keys::VIRTUAL));
     let whole = report.count() == before;
-    Draft { place: section.place("name"), name, watch, primary, secondary, virtual_ips, whole }
+    let gateways = section.get(&gateways::GATEWAYS, report).map_or(Vec::new(), |it| it.value);
+    let place = section.place("name");
+    Draft { place, name, watch, primary, secondary, virtual_ips, gateways, whole }
 }
 
 /// A target must be a third machine that this pair can ask at any time.

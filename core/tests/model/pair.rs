@@ -404,6 +404,9 @@ fn config() -> Config {
         enabled: true,
         sync: Default::default(),
         flows: Default::default(),
+        gateways: Vec::new(),
+        reach: Default::default(),
+        resources: Default::default(),
         overridden: Vec::new(),
         boot_hold: Duration::from_millis(DETECTION),
         damping: Damping {
