@@ -7,13 +7,14 @@ import { firstSetUp, setUp, signIn, signInThere } from "./steps/entry.mjs";
 import { access } from "./steps/access.mjs";
 import { availability } from "./steps/availability.mjs";
 import { dashboard, differing } from "./steps/dashboard.mjs";
+import { conditions } from "./steps/conditions.mjs";
 import { diagnostics } from "./steps/diagnostics.mjs";
 import { events } from "./steps/events.mjs";
 import { role } from "./steps/role.mjs";
 import { sync } from "./steps/sync.mjs";
 
 // Each leaves both consoles signed in, and the pair in sync with gw-a active, but the last one.
-const STEPS = { entry, dashboard, availability, access, role, diagnostics, sync, events, differing, leave };
+const STEPS = { entry, dashboard, availability, access, role, conditions, diagnostics, sync, events, differing, leave };
 
 // A wait that nobody waits for any more, after another one failed.
 process.on("unhandledRejection", (error) => wrong.push(String(error)));

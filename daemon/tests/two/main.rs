@@ -16,6 +16,7 @@ mod json_schema;
 mod owners;
 mod pairing;
 mod preflight;
+mod reach;
 mod rotate;
 mod settings;
 mod support;

@@ -7,6 +7,7 @@ pub mod engine;
 pub mod flows;
 pub mod kernel;
 pub mod pairing;
+pub mod reach;
 pub mod recording;
 pub mod texts;
 pub mod wire;
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     ("pairing_clear", pairing::clear),
     ("pairing_sealed", pairing::sealed),
     ("pairing_talk", pairing::talk),
+    ("reach_packet", reach::packet),
     ("recording", recording::run),
     ("rtnetlink", kernel::rtnetlink),
     ("translate", agent::translated),

@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod audit;
 pub mod bundle;
 pub mod caller;
+pub mod conditions;
 pub mod console;
 pub mod dashboard;
 pub mod error;
@@ -81,6 +82,7 @@ fn routes() -> Vec<Route> {
         accounts::routes(),
         audit::routes(),
         bundle::routes(),
+        conditions::routes(),
         console::routes(),
         dashboard::routes(),
         failover_test::routes(),

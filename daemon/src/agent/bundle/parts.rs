@@ -10,6 +10,7 @@ use super::Part;
 use crate::agent::api::error::Refusal;
 use crate::agent::audit::{MAX_PAGE, Page, Which};
 use crate::agent::calls::{About, Call, Reply};
+use crate::agent::conditions::MAX_NOTICES;
 use crate::agent::jobs::JobView;
 use crate::agent::node::Node;
 use crate::agent::{dashboard, guard, ha, preflight};
@@ -29,6 +30,8 @@ pub(super) async fn gather(node: &Arc<Node>) -> Vec<Part> {
     parts.push(json("sync.json", said(overview)));
     parts.push(json("services.json", Ok(node.services().view(&node.settings().name))));
     parts.push(json("jobs.json", Ok(jobs(node))));
+    parts.push(json("notices.json", Ok(node.conditions().notices(None, MAX_NOTICES))));
+    parts.push(json("resources.json", Ok(node.resources().view(&node.settings()))));
     parts
 }
 

@@ -44,6 +44,8 @@ use super::jobs::Jobs;
 use super::machine::Machine;
 use super::pairing::rotate;
 use super::preflight;
+use super::reach;
+use super::resources;
 use super::services::{self, Bound};
 use super::store::Store;
 pub use calling::Calling;
@@ -162,6 +164,8 @@ impl Node {
         self.runtime.spawn(failovers::keep(Arc::downgrade(self)));
         self.runtime.spawn(flows::keep(Arc::downgrade(self)));
         self.runtime.spawn(conditions::keep(Arc::downgrade(self)));
+        self.runtime.spawn(reach::keep(Arc::downgrade(self)));
+        self.runtime.spawn(resources::keep(Arc::downgrade(self)));
     }
 
     /// Below which everything lies.

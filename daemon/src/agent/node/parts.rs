@@ -15,17 +15,25 @@ use crate::agent::ha::Ha;
 use crate::agent::jobs::Jobs;
 use crate::agent::machine::Machine;
 use crate::agent::preflight;
+use crate::agent::reach::Reach;
+use crate::agent::resources::Resources;
 use crate::agent::services::Bound;
 
 /// Parts that need nothing of the node but its root and name.
 pub(super) struct Parts {
     conditions: Conditions,
+    reach: Reach,
+    resources: Resources,
 }
 
 impl Parts {
     /// As they lie below the root.
     pub(super) fn open(root: &Path, settings: &watch::Sender<Arc<Settings>>) -> Parts {
-        Parts { conditions: Conditions::open(root, &settings.borrow().name) }
+        Parts {
+            conditions: Conditions::open(root, &settings.borrow().name),
+            reach: Reach::new(),
+            resources: Resources::default(),
+        }
     }
 }
 
@@ -78,5 +86,15 @@ impl Node {
     /// What is the matter with the pair, and what was told of it.
     pub fn conditions(&self) -> &Conditions {
         &self.parts.conditions
+    }
+
+    /// Whether gateways answer this node.
+    pub fn reach(&self) -> &Reach {
+        &self.parts.reach
+    }
+
+    /// What this node has left of memory, disks, connections.
+    pub fn resources(&self) -> &Resources {
+        &self.parts.resources
     }
 }

@@ -68,10 +68,11 @@ pub(super) enum At<'k> {
 }
 
 /// Keys whose value is a list, written with commas on the command line.
-const LISTS: [&str; 9] = [
+const LISTS: [&str; 10] = [
     "primary",
     "secondary",
     "virtual",
+    "gateways",
     "targets",
     "require",
     "override",
@@ -80,7 +81,7 @@ const LISTS: [&str; 9] = [
     "ignore_ports",
 ];
 /// Keys whose value is a text whatever it looks like.
-const TEXTS: [&str; 3] = ["interface", "cable", "policy"];
+const TEXTS: [&str; 4] = ["interface", "cable", "policy", "ask"];
 
 /// A change that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 
 pub mod change;
 pub mod check;
+pub mod checks;
 pub mod differ;
 pub mod edit;
 pub mod flows;

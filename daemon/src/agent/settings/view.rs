@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use twinwall_core::config::{Cable, Failback, Interface, Pair};
 
 use super::change::{Change, Value};
+use super::checks::{ReachSetting, ResourcesSetting};
 use super::flows::FlowsSetting;
 
 /// All HA settings. Addresses are texts, so that a wrong one is refused at its field.
@@ -38,6 +39,12 @@ pub struct HaSettings {
     /// Which connections the passive is told of.
     #[serde(default)]
     pub flows: FlowsSetting,
+    /// How gateways are asked.
+    #[serde(default)]
+    pub reach: ReachSetting,
+    /// From where on a node counts as short of something.
+    #[serde(default)]
+    pub resources: ResourcesSetting,
     /// Addresses that answer a ping while a node is not cut off.
     #[serde(default)]
     pub ping_targets: Vec<String>,
@@ -83,6 +90,9 @@ pub struct HaInterface {
     /// The addresses that follow the active node.
     #[serde(default, rename = "virtual")]
     pub virtual_ips: Vec<String>,
+    /// Gateways on it that both nodes ask.
+    #[serde(default)]
+    pub gateways: Vec<String>,
 }
 
 /// See [`HaSettings::failback`].
@@ -146,7 +156,7 @@ impl From<&Pair> for HaSettings {
                 threshold: u32::from(pair.threshold),
             },
             ha_link: Link { interface: pair.ha_link.interface.clone(), cable: pair.ha_link.cable },
-            interfaces: pair.interfaces.iter().map(HaInterface::from).collect(),
+            interfaces: pair.interfaces.iter().map(|one| interface(pair, one)).collect(),
             failback: FailbackSetting { policy, hold_s },
             damping: DampingSetting {
                 flaps: u32::from(pair.damping.flaps),
@@ -161,21 +171,23 @@ impl From<&Pair> for HaSettings {
                 snmp: pair.sync.snmp,
             },
             flows: FlowsSetting::from(&pair.flows),
+            reach: ReachSetting::from(&pair.reach),
+            resources: ResourcesSetting::from(&pair.resources),
             ping_targets: texts(&pair.ping_targets),
             preflight_override: pair.overridden.iter().map(|one| one.name().to_owned()).collect(),
         }
     }
 }
 
-impl From<&Interface> for HaInterface {
-    fn from(interface: &Interface) -> HaInterface {
-        HaInterface {
-            name: interface.name.clone(),
-            watch: interface.watch,
-            primary: texts(&interface.primary),
-            secondary: texts(&interface.secondary),
-            virtual_ips: texts(&interface.virtual_ips),
-        }
+fn interface(pair: &Pair, one: &Interface) -> HaInterface {
+    let gateways = pair.gateways.iter().filter(|gateway| gateway.interface == one.name);
+    HaInterface {
+        name: one.name.clone(),
+        watch: one.watch,
+        primary: texts(&one.primary),
+        secondary: texts(&one.secondary),
+        virtual_ips: texts(&one.virtual_ips),
+        gateways: gateways.map(|gateway| gateway.address.to_string()).collect(),
     }
 }
 
@@ -216,6 +228,8 @@ impl HaSettings {
         self.damping_from(old, &mut set);
         self.sync_from(old, &mut set);
         self.flows.changes_from(&old.flows, &mut set);
+        self.reach.changes_from(&old.reach, &mut set);
+        self.resources.changes_from(&old.resources, &mut set);
         let targets = Value::List(self.ping_targets.clone());
         set("ping.targets", self.ping_targets != old.ping_targets, targets);
         let overridden = Value::List(self.preflight_override.clone());
@@ -273,12 +287,14 @@ impl HaSettings {
                 primary: Vec::new(),
                 secondary: Vec::new(),
                 virtual_ips: Vec::new(),
+                gateways: Vec::new(),
                 ..new.clone()
             });
             let lists = [
                 ("primary", &new.primary, &before.primary),
                 ("secondary", &new.secondary, &before.secondary),
                 ("virtual", &new.virtual_ips, &before.virtual_ips),
+                ("gateways", &new.gateways, &before.gateways),
             ];
             for (field, new, before) in lists {
                 if new != before {
@@ -293,6 +309,7 @@ impl HaSettings {
 mod tests {
     use twinwall_core::config::parse_pair;
 
+    use super::super::checks::AskSetting;
     use super::super::edit::edit;
     use super::*;
 
@@ -333,6 +350,9 @@ mod tests {
             least_age_s: 1.5,
             most: 5000,
         };
+        new.reach =
+            ReachSetting { interval_s: 0.5, misses: 3, hold_s: 10.0, ask: AskSetting::Ping };
+        new.resources = ResourcesSetting { memory: 80, disk: 81, connections: 82, temperature: 83 };
         new.ping_targets = vec!["203.0.113.1".to_owned()];
         new.preflight_override = vec!["model".to_owned(), "clock".to_owned()];
         new.interfaces.remove(1);
@@ -344,6 +364,7 @@ mod tests {
             primary: Vec::new(),
             secondary: Vec::new(),
             virtual_ips: vec!["10.3.0.1/24".to_owned()],
+            gateways: vec!["10.3.0.254".to_owned()],
         });
         let text = edit(TEXT, &new.changes_from(&old)).expect("edited");
         assert_eq!(view(&text), new, "{text}");

@@ -19,6 +19,7 @@ pub(in crate::web) enum Place {
     HighAvailability,
     Sync,
     Events,
+    Conditions,
     Pairing,
     Role,
     Diagnostics,
@@ -31,11 +32,12 @@ pub(in crate::web) enum Place {
 
 impl Place {
     /// In their order.
-    pub(in crate::web) const ALL: [Place; 10] = [
+    pub(in crate::web) const ALL: [Place; 11] = [
         Place::Dashboard,
         Place::HighAvailability,
         Place::Sync,
         Place::Events,
+        Place::Conditions,
         Place::Pairing,
         Place::Role,
         Place::Diagnostics,
@@ -49,6 +51,7 @@ impl Place {
             Place::Dashboard => "/",
             Place::Sync => "/sync",
             Place::Events => "/events",
+            Place::Conditions => "/conditions",
             Place::Pairing => "/pairing",
             Place::Role => "/role",
             Place::Diagnostics => "/diagnostics",
@@ -65,6 +68,7 @@ impl Place {
             Place::Dashboard => "Dashboard",
             Place::Sync => "Synchronisation",
             Place::Events => "Events",
+            Place::Conditions => "Conditions",
             Place::Pairing => "Pairing",
             Place::Role => "Role",
             Place::Diagnostics => "Diagnostics",
@@ -83,6 +87,7 @@ impl Place {
             Place::HighAvailability => "at-availability",
             Place::Sync => "at-sync",
             Place::Events => "at-events",
+            Place::Conditions => "at-conditions",
             Place::Pairing => "at-pairing",
             Place::Role => "at-role",
             Place::Diagnostics => "at-diagnostics",
@@ -100,6 +105,7 @@ impl Place {
             | Place::HighAvailability
             | Place::Sync
             | Place::Events
+            | Place::Conditions
             | Place::Pairing
             | Place::Diagnostics
             | Place::Api

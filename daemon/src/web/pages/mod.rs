@@ -7,6 +7,7 @@ mod account;
 mod advice;
 mod audit;
 mod availability;
+mod conditions;
 pub(super) mod dashboard;
 mod diagnostics;
 mod diff;
@@ -112,7 +113,13 @@ pub(super) fn table() -> Vec<Page> {
         of(viewer, "/jobs/{id}/live", get(jobs::follow)),
         of(viewer, "/jobs/{id}/cancel", post(jobs::cancel)),
     ];
-    let more = [availability::pages(), sync::pages(), events::pages(), pairing::pages()];
+    let more = [
+        availability::pages(),
+        conditions::pages(),
+        sync::pages(),
+        events::pages(),
+        pairing::pages(),
+    ];
     own.into_iter().chain(more.into_iter().flatten()).collect()
 }
 

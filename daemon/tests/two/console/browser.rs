@@ -15,7 +15,7 @@ fn folder() -> PathBuf {
 }
 
 /// Of each there is a picture in every form: of the way in, and what is shown and ordered.
-const PAGES: [&str; 21] = [
+const PAGES: [&str; 22] = [
     "set-up",
     "sign-in",
     "dashboard",
@@ -34,6 +34,7 @@ const PAGES: [&str; 21] = [
     "role",
     "role-passive",
     "role-maintenance",
+    "conditions",
     "diagnostics",
     "api",
     "api-group",
@@ -109,7 +110,7 @@ fn token(node: &Node) -> String {
 #[test]
 fn a_person_sets_the_console_up_and_sees_a_switchover_live_on_both_nodes() {
     let two = with_consoles();
-    let steps = "entry,dashboard,access,role,diagnostics,events,differing,leave";
+    let steps = "entry,dashboard,access,role,conditions,diagnostics,events,differing,leave";
     drive(&two, ("console.mjs", steps), &[token(&two.a)], &PAGES);
 }
 
