@@ -69,6 +69,27 @@ pub struct Fitness {
     /// to the node waits for them, for a time.
     #[serde(default)]
     pub behind: bool,
+    /// Which gateways it reaches.
+    #[serde(default)]
+    pub gateways: Gateways,
+}
+
+/// Which gateways of `pair.toml` a node reaches: a bit each, in their order. It ranks below
+/// the number of healthy interfaces, and counts only as far as both nodes can tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Gateways {
+    /// Those of which the node can tell.
+    pub told: u16,
+    /// Of these the ones that answer it.
+    pub reached: u16,
+}
+
+impl Gateways {
+    /// Of the gateways in `among` that it can tell of, how many do not answer.
+    pub const fn unreached(self, among: u16) -> u32 {
+        (self.told & among & !self.reached).count_ones()
+    }
 }
 
 impl Fitness {

@@ -1,6 +1,8 @@
 //! Question 2: who should serve, and why. A pure function of what is true; it
 //! remembers nothing and moves nothing.
 
+use std::cmp::Reverse;
+
 use crate::beat::{Fitness, RoleWord};
 use crate::ids::Designation;
 use crate::note::Reason;
@@ -15,6 +17,7 @@ pub(crate) struct View<'a> {
     pub(crate) own: Fitness,
     /// The same of the peer.
     pub(crate) peer_links: u32,
+    pub(crate) unreached: Unreached,
     /// Interfaces are watched and none has carrier.
     pub(crate) cut_off: bool,
     /// No path has carrier.
@@ -36,6 +39,15 @@ pub(crate) struct View<'a> {
     pub(crate) failback: bool,
     /// A planned move is due and waits for the peer's connections.
     pub(crate) waits: bool,
+}
+
+/// Gateways that do not answer, of those of which both nodes can tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unreached {
+    /// This node.
+    pub(crate) own: u32,
+    /// The peer.
+    pub(crate) peer: u32,
 }
 
 /// Who should serve.
@@ -103,10 +115,13 @@ fn elect_serving(view: &View<'_>) -> Verdict {
         if let Some(reason) = objection(Fitness { maintenance, ..view.own }) {
             return Verdict::HandOver(reason);
         }
+        if view.unreached.peer < view.unreached.own && peer_is_ready(view) {
+            return Verdict::HandOver(Reason::PeerReachesMore);
+        }
         if view.waits {
             return Verdict::Serve(Reason::AwaitsConnections);
         }
-        if view.switchover && view.said.is_some_and(|said| !said.fitness.unready) {
+        if view.switchover && peer_is_ready(view) {
             return Verdict::HandOver(Reason::Switchover);
         }
         if view.failback {
@@ -114,6 +129,11 @@ fn elect_serving(view: &View<'_>) -> Verdict {
         }
     }
     Verdict::Serve(Reason::Serving)
+}
+
+/// Whether the peer's own addresses can be used: what is no need waits for that.
+fn peer_is_ready(view: &View<'_>) -> bool {
+    view.said.is_some_and(|said| !said.fitness.unready)
 }
 
 /// Whether the peer is there, able, and does not serve itself.
@@ -177,8 +197,8 @@ fn preferred(view: &View<'_>, said: &Said) -> bool {
     }
     let own_started = view.role == RoleWord::Starting;
     let peer_started = said.role == RoleWord::Starting;
-    let own = (view.own.links(), !own_started);
-    let peer = (view.peer_links, !peer_started);
+    let own = (view.own.links(), Reverse(view.unreached.own), !own_started);
+    let peer = (view.peer_links, Reverse(view.unreached.peer), !peer_started);
     // A claim under way wins a tie, else two equals would pass the role to and fro.
     let wins_tie = view.role == RoleWord::Claiming || view.designation == Designation::Primary;
     if own == peer { wins_tie } else { own > peer }

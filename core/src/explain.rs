@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::beat::{Fitness, Leaving, RoleWord};
 use crate::config::Cable;
 use crate::event::Refusal;
-use crate::snapshot::{InterfaceView, PathView, PeerView, Snapshot};
+use crate::health::GATEWAY;
+use crate::snapshot::{CheckView, GatewayView, InterfaceView, PathView, PeerView, Snapshot};
 
 mod alarms;
 
@@ -98,7 +99,9 @@ fn what_is_true(snapshot: &Snapshot) -> Vec<String> {
     }
     sentences.extend(watched_links(&snapshot.interfaces));
     sentences.extend(snapshot.interfaces.iter().filter_map(link_trouble));
-    for check in snapshot.own.checks.iter().filter(|check| check.good) {
+    sentences.extend(snapshot.gateways.iter().map(gateway));
+    let own = |check: &&CheckView| check.good && !check.name.starts_with(GATEWAY);
+    for check in snapshot.own.checks.iter().filter(own) {
         sentences.push(format!("Check {} is content for {} more.", check.name, span(check.left)));
     }
     sentences.extend(peer_sentences(&snapshot.peer));
@@ -144,6 +147,21 @@ fn link_trouble(interface: &InterfaceView) -> Option<String> {
     }
     let down = !interface.watch && !interface.carrier;
     down.then(|| format!("{} has no carrier; it is not watched.", interface.name))
+}
+
+/// What the two nodes see of a gateway. It counts only where the peer reaches more.
+fn gateway(gateway: &GatewayView) -> String {
+    let here = match gateway.here {
+        Some(true) => "answers this node".to_owned(),
+        Some(false) => format!("does not answer this node ({})", bare(&gateway.why)),
+        None => "was not asked by this node yet".to_owned(),
+    };
+    let there = match gateway.there {
+        Some(true) => "answers the peer",
+        Some(false) => "does not answer the peer",
+        None => "of the peer that is not known",
+    };
+    format!("Gateway {} on {} {here}; {there}.", gateway.address, gateway.interface)
 }
 
 fn peer_sentences(peer: &PeerView) -> Vec<String> {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::beat::Fitness;
-use crate::config::{Damping, Pair};
+use crate::beat::{Fitness, Gateways};
+use crate::config::{Damping, Gateway, MAX_GATEWAYS, Pair};
 use crate::event::{Fact, Refusal};
 use crate::ids::InterfaceId;
 use crate::note::What;
@@ -24,6 +24,28 @@ pub(crate) const SYNCHRONISED: &str = "synchronised";
 /// The agent's fact that says whether the connections of the active are all here. A node
 /// that says no is as able as before: only planned moves to it wait, for a time.
 pub(crate) const FLOWS: &str = "flows";
+/// Before the number (from 1) of a gateway in the name of the agent's fact about it. A node
+/// that says no is as able as before: it counts only where the peer reaches more.
+pub(crate) const GATEWAY: &str = "gateway.";
+/// These names, by the gateway's place in the settings.
+const GATEWAY_FACTS: [&str; MAX_GATEWAYS] = [
+    "gateway.1",
+    "gateway.2",
+    "gateway.3",
+    "gateway.4",
+    "gateway.5",
+    "gateway.6",
+    "gateway.7",
+    "gateway.8",
+    "gateway.9",
+    "gateway.10",
+    "gateway.11",
+    "gateway.12",
+    "gateway.13",
+    "gateway.14",
+    "gateway.15",
+    "gateway.16",
+];
 /// Losses of carrier remembered of one interface.
 const MAX_FLAPS: usize = 16;
 
@@ -61,6 +83,14 @@ pub(crate) struct Health {
     pub(crate) own: Own,
     required: Vec<String>,
     damping: Damping,
+    /// Gateways in the settings.
+    #[serde(default)]
+    gateways: Vec<Gateway>,
+}
+
+/// Whether a fact says no to the node itself, and not only to planned moves or a comparison.
+fn objects(name: &str, fact: &Held) -> bool {
+    !fact.good && name != FLOWS && !name.starts_with(GATEWAY)
 }
 
 impl Health {
@@ -82,6 +112,7 @@ impl Health {
             own: Own::default(),
             required: pair.required_checks.clone(),
             damping: pair.damping,
+            gateways: pair.gateways.clone(),
         }
     }
 
@@ -99,6 +130,11 @@ impl Health {
         self.own.renumber(keep);
         self.required = fresh.required;
         self.damping = fresh.damping;
+        if self.gateways != fresh.gateways {
+            // Their numbers mean others from here on.
+            self.facts.retain(|name, _| !name.starts_with(GATEWAY));
+            self.gateways = fresh.gateways;
+        }
     }
 
     /// Sets an interface's carrier; tells what is worth telling.
@@ -186,8 +222,8 @@ impl Health {
                 healthy |= InterfaceId(index as u8).bit();
             }
         }
-        let counts = |name: &str| name != SYNCHRONISED && name != FLOWS;
-        let said_no = self.facts.iter().any(|(name, fact)| counts(name) && !fact.good);
+        let counts = |(name, fact): (&String, &Held)| name != SYNCHRONISED && objects(name, fact);
+        let said_no = self.facts.iter().any(counts);
         let missing = !serving && self.required.iter().any(|name| !self.facts.contains_key(name));
         Fitness {
             healthy,
@@ -196,7 +232,24 @@ impl Health {
             maintenance: self.maintenance.is_some(),
             unready: self.unready(),
             behind: self.behind().is_some(),
+            gateways: self.gateways(),
         }
+    }
+
+    /// Which gateways this node reaches, as far as it is told.
+    fn gateways(&self) -> Gateways {
+        let mut gateways = Gateways::default();
+        for index in 0..self.gateways.len().min(MAX_GATEWAYS) {
+            let Some(fact) = self.gateway(index) else { continue };
+            gateways.told |= 1 << index;
+            gateways.reached |= u16::from(fact.good) << index;
+        }
+        gateways
+    }
+
+    /// What is said of a gateway, by its place in the settings.
+    pub(crate) fn gateway(&self, index: usize) -> Option<&Held> {
+        self.facts.get(*GATEWAY_FACTS.get(index)?)
     }
 
     /// Why the connections are not all here, if they are not.
@@ -253,8 +306,7 @@ impl Health {
                 said.push(objection::held(&name(index)));
             }
         }
-        let speaks = |check: &str, fact: &Held| !fact.good && check != FLOWS;
-        for (check, fact) in self.facts.iter().filter(|(check, fact)| speaks(check, fact)) {
+        for (check, fact) in self.facts.iter().filter(|(check, fact)| objects(check, fact)) {
             said.push(objection::check(check, &fact.reason));
         }
         if !serving {

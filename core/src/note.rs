@@ -40,6 +40,8 @@ pub enum Reason {
     TieToPrimary,
     /// The peer can serve more watched interfaces.
     PeerHasMoreLinks,
+    /// The peer reaches more gateways, and is otherwise as able.
+    PeerReachesMore,
     /// A check failed here and the peer is fit.
     CheckFailed,
     /// This node was never synchronised.
@@ -290,6 +292,7 @@ impl fmt::Display for Reason {
             Reason::HigherEpoch => "the other node claims under a higher epoch",
             Reason::TieToPrimary => "both claimed at once: the primary goes first",
             Reason::PeerHasMoreLinks => "the peer has more healthy interfaces",
+            Reason::PeerReachesMore => "the peer reaches more gateways",
             Reason::CheckFailed => "a check failed here",
             Reason::NeverSynchronised => "this node was never synchronised",
             Reason::Maintenance => "maintenance",

@@ -39,6 +39,9 @@ pub struct Snapshot {
     pub paths: Vec<PathView>,
     /// The interfaces of `pair.toml`.
     pub interfaces: Vec<InterfaceView>,
+    /// The gateways by which the two nodes are compared.
+    #[serde(default)]
+    pub gateways: Vec<GatewayView>,
     /// Heartbeat interval.
     #[serde(with = "crate::time::seconds")]
     #[cfg_attr(feature = "schema", schemars(with = "f64"))]
@@ -214,6 +217,22 @@ pub struct InterfaceView {
     pub peer_healthy: Option<bool>,
     /// The VIPs.
     pub virtual_ips: Vec<Prefix>,
+}
+
+/// One gateway of `pair.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct GatewayView {
+    /// The interface on which it is.
+    pub interface: String,
+    /// Its address.
+    pub address: std::net::IpAddr,
+    /// Whether it answers this node; none while that is not known.
+    pub here: Option<bool>,
+    /// Why it does not count as reachable here; empty where it does.
+    pub why: String,
+    /// Whether it answers the peer, as that one last said.
+    pub there: Option<bool>,
 }
 
 /// A running timer.

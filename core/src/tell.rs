@@ -7,6 +7,7 @@ use crate::beat::Leaving;
 use crate::config::Pair;
 use crate::event::Applied;
 use crate::explain::{refusal, span};
+use crate::health::GATEWAY;
 use crate::ids::{InterfaceId, PathId};
 use crate::node::path_of;
 use crate::note::{Note, What};
@@ -60,8 +61,7 @@ pub fn tell(note: &Note, pair: &Pair) -> String {
         What::GateRefused { opening } => gate_refused(*opening).to_owned(),
         What::Addresses { present, outcome } => addresses(*present, *outcome),
         What::Late { by } => format!("this node was kept from running for {}", span(*by)),
-        What::Check { name, good: true, .. } => format!("check {name} is good"),
-        What::Check { name, good: false, reason } => format!("check {name} failed: {reason}"),
+        What::Check { name, good, reason } => check(name, *good, reason),
         What::Ready { waits_for } => ready(waits_for),
         What::MaintenanceOn { lasts } => format!("maintenance for {}", span(*lasts)),
         What::MaintenanceOff { by_itself } => {
@@ -83,6 +83,15 @@ pub fn tell(note: &Note, pair: &Pair) -> String {
 
 fn move_waits(limit: Duration) -> String {
     format!("the move waits until the peer has all connections, for {} at most", span(limit))
+}
+
+fn check(name: &str, good: bool, reason: &str) -> String {
+    match (name.strip_prefix(GATEWAY), good) {
+        (Some(number), true) => format!("gateway {number} answers"),
+        (Some(number), false) => format!("gateway {number} counts as unreachable: {reason}"),
+        (None, true) => format!("check {name} is good"),
+        (None, false) => format!("check {name} failed: {reason}"),
+    }
 }
 
 fn held(interface: &str, hold: Duration) -> String {

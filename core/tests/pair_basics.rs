@@ -42,6 +42,9 @@ fn settings(interval: Duration) -> Pair {
         reports: Default::default(),
         probe: Default::default(),
         snmp: Default::default(),
+        gateways: Vec::new(),
+        reach: Default::default(),
+        resources: Default::default(),
         overridden: Vec::new(),
         boot_hold: Duration::from_secs(5),
         damping: Damping {

@@ -3,6 +3,7 @@
 
 mod account;
 mod alerts;
+mod conditions;
 mod ha;
 mod jobs;
 mod logs;
@@ -22,6 +23,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use account::{Account, AuditArgs, SupportBundleArgs, Token, WebArgs, WebOrder};
 pub(crate) use alerts::{AlertsArgs, AlertsOrder};
+pub(crate) use conditions::{ConditionsArgs, NoticesArgs, ReachArgs, ResourcesArgs};
 pub(crate) use ha::{Ha, HaSetArgs};
 pub(crate) use jobs::{JobOrder, JobsArgs, TestFailoverArgs};
 pub(crate) use logs::LogsArgs;
@@ -86,6 +88,14 @@ pub(crate) enum Command {
     ///
     /// Ends with 1 when it would not.
     Ready(ReadyArgs),
+    /// Show what is the matter with either node or the pair, the worst first, with what to do
+    Conditions(ConditionsArgs),
+    /// Show what was raised, was cleared or happened, on both nodes
+    Notices(NoticesArgs),
+    /// Show which gateways answer this node and which the other one
+    Reach(ReachArgs),
+    /// Show what this node has left: memory, disks, connections, temperatures
+    Resources(ResourcesArgs),
     /// Compare the two nodes in the prerequisites of high availability, with both values
     ///
     /// 'ha enable' does the same first. Ends with 1 when one is not met or the other node

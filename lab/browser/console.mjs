@@ -8,6 +8,7 @@ import { access } from "./steps/access.mjs";
 import { alerts } from "./steps/alerts.mjs";
 import { availability } from "./steps/availability.mjs";
 import { dashboard, differing } from "./steps/dashboard.mjs";
+import { conditions } from "./steps/conditions.mjs";
 import { diagnostics } from "./steps/diagnostics.mjs";
 import { events } from "./steps/events.mjs";
 import { reports } from "./steps/reports.mjs";
@@ -17,8 +18,8 @@ import { sync } from "./steps/sync.mjs";
 
 // Each leaves both consoles signed in, and the pair in sync with gw-a active, but the last one.
 const STEPS = {
-  entry, dashboard, availability, access, role, diagnostics, alerts, sync, events, logs, reports, differing,
-  leave,
+  entry, dashboard, availability, access, role, conditions, diagnostics, alerts, sync, events, logs, reports,
+  differing, leave,
 };
 
 // A wait that nobody waits for any more, after another one failed.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Cable, Failback, Interface, Pair, Prefix};
+use super::{Cable, Failback, Gateway, Interface, Pair, Prefix};
 
 /// One value that differs between two `pair.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +50,9 @@ impl Pair {
     /// settings: the first eight bytes of the SHA-256 of [`values`](Pair::values),
     /// one to a line. The order of addresses does not count; that of interfaces
     /// does, because it says which of more than fifteen carry heartbeats. `enabled`,
-    /// `[sync]`, `[flows]`, `[logs]`, `[reports]`, `[probe]`, `[snmp]`, `[alerts]` and
-    /// `[preflight]` do not count: no running guard heeds them.
+    /// `[sync]`, `[flows]`, `[logs]`, `[reports]`, `[probe]`, `[snmp]`, `[reach]`,
+    /// `[resources]`, `[alerts]` and `[preflight]` do not count: no running guard heeds them.
+    /// Gateways do, where there are some: they give the bits of a beat their meaning.
     pub fn digest(&self) -> u64 {
         let mut text = String::new();
         for (key, value) in self.values() {
@@ -115,6 +116,11 @@ impl Pair {
         .map(|(key, value)| (key.to_owned(), value))
         .into();
         all.extend(self.interfaces.iter().flat_map(interface_values));
+        let gateway = |one: &Gateway| format!("{} {}", one.interface, one.address);
+        let gateways: Vec<String> = self.gateways.iter().map(gateway).collect();
+        if !gateways.is_empty() {
+            all.push(("gateways".to_owned(), gateways.join(", ")));
+        }
         all
     }
 }

@@ -26,6 +26,7 @@ pub(super) struct Draft {
     pub(super) primary: Vec<Found<Prefix>>,
     pub(super) secondary: Vec<Found<Prefix>>,
     pub(super) virtual_ips: Vec<Found<Prefix>>,
+    pub(super) gateways: Vec<Found<IpAddr>>,
     /// Every address could be read: what is absent is absent on purpose.
     pub(super) whole: bool,
 }

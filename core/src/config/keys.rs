@@ -8,12 +8,14 @@ use crate::ids::{Designation, MAX_TARGETS};
 
 use super::alerts::keys as alerts;
 use super::flows::{MAX_FLOWS, MAX_IGNORED, Ports, Protocols};
+use super::gateways::{GATEWAYS, REACH_ASK, REACH_HOLD, REACH_INTERVAL, REACH_MISSES};
 use super::kinds::{
     Addresses, CheckNames, Choice, InterfaceName, Kind, Listens, PathBelowRoot, Prefixes, Seconds,
     Text, Toggle, Whole,
 };
 use super::logs;
 use super::preflight::Prerequisites;
+use super::resources::{CONNECTIONS, DISK, MEMORY, TEMPERATURE};
 use super::{Cable, GateMode, probe, reports, snmp};
 
 /// Checks that `readiness.require` may name.
@@ -384,6 +386,14 @@ pub(super) static PAIR: &[&dyn Described] = &[
     &probe::INTERVAL,
     &snmp::TRAPS,
     &snmp::INFORMS,
+    &REACH_INTERVAL,
+    &REACH_MISSES,
+    &REACH_HOLD,
+    &REACH_ASK,
+    &MEMORY,
+    &DISK,
+    &CONNECTIONS,
+    &TEMPERATURE,
     &OVERRIDE,
     &alerts::KIND,
     &alerts::ENABLED,
@@ -403,7 +413,8 @@ pub(super) static PAIR: &[&dyn Described] = &[
     &PRIMARY,
     &SECONDARY,
     &VIRTUAL,
+    &GATEWAYS,
 ];
 
 /// The section that `pair.toml` may hold many times, as it is written in its header.
-const REPEATED: &str = "[interface]";
+pub(super) const REPEATED: &str = "[interface]";

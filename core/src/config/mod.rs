@@ -6,6 +6,7 @@ mod digest;
 mod document;
 mod errors;
 mod flows;
+mod gateways;
 mod interfaces;
 mod key;
 mod keys;
@@ -20,6 +21,7 @@ mod probe;
 mod reference;
 mod reports;
 mod snmp;
+mod resources;
 #[cfg(test)]
 mod tests;
 
@@ -49,6 +51,7 @@ pub use digest::{Change, Changed};
 pub use document::MAX_FILE;
 pub use errors::{Errors, MAX_PROBLEMS, Problem};
 pub use flows::{FlowProtocol, Flows};
+pub use gateways::{Ask, Gateway, MAX_GATEWAYS, Reach};
 pub use key::{KEY_BYTES, KeyFile, key_text, parse_key};
 pub use keys::MAX_REQUIRED;
 pub use known::{nearest, pair_keys};
@@ -61,6 +64,7 @@ pub use probe::Probe;
 pub use reference::reference;
 pub use reports::Reports;
 pub use snmp::Snmp;
+pub use resources::Resources;
 
 /// What only this node knows (`node.toml`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +143,15 @@ pub struct Pair {
     /// Who is told of what happens by SNMP.
     #[serde(default)]
     pub snmp: Snmp,
+    /// Routers by which the two nodes are compared, in the order of their interfaces.
+    #[serde(default)]
+    pub gateways: Vec<Gateway>,
+    /// How they are asked.
+    #[serde(default)]
+    pub reach: Reach,
+    /// From where on a node counts as short of something.
+    #[serde(default)]
+    pub resources: Resources,
     /// Prerequisites that need not be met.
     #[serde(default)]
     pub overridden: Vec<Prerequisite>,

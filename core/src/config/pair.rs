@@ -7,14 +7,15 @@ use super::alerts;
 use super::document::{Section, parse};
 use super::errors::{Errors, Found, Report};
 use super::flows;
+use super::gateways;
 use super::interfaces::{self, Draft};
 use super::keys::{self, FailbackWord};
 use super::logs;
 use super::{
-    AlertTarget, Damping, Failback, Flows, HaLink, Logs, Pair, Prerequisite, Probe, Reports, Snmp,
-    Sync,
+    AlertTarget, Damping, Failback, Flows, HaLink, Logs, Pair, Prerequisite, Probe, Reach, Reports,
+    Resources, Snmp, Sync,
 };
-use super::{probe, reports, snmp};
+use super::{probe, reports, resources, snmp};
 
 /// Least time between the first missed heartbeat and the verdict: what a lease
 /// needs to be renewed by one beat and to end 10 ms before the peer may claim.
@@ -51,6 +52,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let agents = read_for_agents(&top, &drafts, report);
 
     interfaces::check(&drafts, ha_link.as_ref().map(|link| link.interface.as_str()), report);
+    gateways::check(&drafts, report);
     if let Some(targets) = &targets {
         check_targets(&targets.value, &drafts, report);
     }
@@ -65,6 +67,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
         interval,
         threshold,
         ha_link: ha_link?,
+        gateways: gateways::all(&drafts),
         interfaces: drafts.into_iter().map(Draft::finish).collect::<Option<_>>()?,
         failback: failback?,
         ping_targets: targets?.value.into_iter().map(|target| target.value).collect(),
@@ -77,6 +80,8 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
         reports: agents.reports,
         probe: agents.probe,
         snmp: agents.snmp,
+        reach: agents.reach,
+        resources: agents.resources,
         alerts: agents.alerts,
         overridden: agents.overridden,
     })
@@ -90,6 +95,8 @@ struct ForAgents {
     reports: Reports,
     probe: Probe,
     snmp: Snmp,
+    reach: Reach,
+    resources: Resources,
     alerts: Vec<AlertTarget>,
     overridden: Vec<Prerequisite>,
 }
@@ -105,6 +112,8 @@ fn read_for_agents(
     let reports = reports::read(&known_section(top, "reports", report), report);
     let probe = probe::read(&known_section(top, "probe", report), drafts, report);
     let snmp = snmp::read(&known_section(top, "snmp", report), report);
+    let reach = gateways::read(&known_section(top, "reach", report), report);
+    let resources = resources::read(&known_section(top, "resources", report), report);
     let alerts = alerts::read(top, report);
     let preflight = known_section(top, "preflight", report);
     let overridden = preflight.get(&keys::OVERRIDE, report);
@@ -115,6 +124,8 @@ fn read_for_agents(
         reports: reports?,
         probe: probe?,
         snmp: snmp?,
+        reach: reach?,
+        resources: resources?,
         alerts,
         overridden: overridden?.value,
     })
@@ -205,7 +216,9 @@ fn read_interface(section: &Section<'_>, report: &mut Report<'_>) -> Draft {
     let (primary, secondary, virtual_ips) =
         (prefixes(&keys::PRIMARY), prefixes(&keys::SECONDARY), prefixes(&keys::VIRTUAL));
     let whole = report.count() == before;
-    Draft { place: section.place("name"), name, watch, primary, secondary, virtual_ips, whole }
+    let gateways = section.get(&gateways::GATEWAYS, report).map_or(Vec::new(), |it| it.value);
+    let place = section.place("name");
+    Draft { place, name, watch, primary, secondary, virtual_ips, gateways, whole }
 }
 
 /// A target must be a third machine that this pair can ask at any time.

@@ -29,6 +29,7 @@ fn view(role: RoleWord, said: &Said) -> View<'_> {
         designation: Designation::Secondary,
         own: able(2),
         peer_links: 2,
+        unreached: Unreached::default(),
         cut_off: false,
         isolated: false,
         phase: Phase::Alive,
@@ -87,6 +88,48 @@ fn what_a_serving_node_does() {
             "leaving, and the peer is able",
             View { leaving: true, ..serving(&passive) },
             Verdict::HandOver(Reason::Leaving),
+        ),
+    ];
+    for (name, view, expected) in table {
+        assert_eq!(elect(&view), expected, "{name}");
+    }
+}
+
+#[test]
+fn gateways_count_after_links_and_only_where_the_peer_reaches_more() {
+    let lacks = |own, peer| Unreached { own, peer };
+    let passive = said(RoleWord::Passive);
+    let unready = Said { fitness: Fitness { unready: true, ..able(2) }, ..passive.clone() };
+    let unfit = Said { fitness: Fitness { check_failed: true, ..able(2) }, ..passive.clone() };
+    let serving = |said| View { unreached: lacks(1, 0), ..view(RoleWord::Active, said) };
+    let waiting = |said| View { unreached: lacks(1, 0), ..view(RoleWord::Passive, said) };
+    let stay = Verdict::Serve(Reason::Serving);
+    let table = [
+        ("the peer reaches more", serving(&passive), Verdict::HandOver(Reason::PeerReachesMore)),
+        ("both lack one", View { unreached: lacks(1, 1), ..serving(&passive) }, stay),
+        ("the peer lacks more", View { unreached: lacks(1, 2), ..serving(&passive) }, stay),
+        ("it reaches more and has fewer links", View { peer_links: 1, ..serving(&passive) }, stay),
+        ("it reaches more, its own addresses are being checked", serving(&unready), stay),
+        ("it reaches more and a check fails there", serving(&unfit), stay),
+        (
+            "it has more links and reaches fewer",
+            View { peer_links: 3, unreached: lacks(0, 1), ..serving(&passive) },
+            Verdict::HandOver(Reason::PeerHasMoreLinks),
+        ),
+        (
+            "in need it takes over, whatever it reaches",
+            View { phase: Phase::Silent, ..waiting(&passive) },
+            Verdict::Serve(Reason::PeerSilent),
+        ),
+        (
+            "nobody serves, and the peer reaches more",
+            waiting(&passive),
+            Verdict::Stay(Reason::PeerPreferred),
+        ),
+        (
+            "nobody serves, and the peer reaches fewer",
+            View { unreached: lacks(0, 1), ..waiting(&passive) },
+            Verdict::Serve(Reason::NobodyServed),
         ),
     ];
     for (name, view, expected) in table {

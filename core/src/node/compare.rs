@@ -1,7 +1,8 @@
 //! How able the two nodes are, in what both watch: their lists of interfaces may
 //! differ for some seconds of a reload, and then a longer one is no better.
 
-use crate::beat::Fitness;
+use crate::beat::{Fitness, Gateways};
+use crate::election::Unreached;
 
 use super::Core;
 
@@ -21,6 +22,21 @@ impl Core {
     pub(super) fn peer_links(&self) -> u32 {
         let healthy = self.peer.fitness().map_or(0, |peer| peer.healthy);
         (healthy & self.comparable()).count_ones()
+    }
+
+    /// Gateways that do not answer this node, and the peer, of those of which both can tell.
+    /// Under different settings their numbers mean others.
+    pub(super) fn unreached(&self) -> Unreached {
+        let own = self.health.fitness(self.serving()).gateways;
+        let peer = self.peer.said.as_ref().map_or(Gateways::default(), |it| it.fitness.gateways);
+        let among = if self.same_settings { own.told & peer.told } else { 0 };
+        Unreached { own: own.unreached(among), peer: peer.unreached(among) }
+    }
+
+    /// Whether the peer reaches fewer gateways than this node.
+    pub(super) fn peer_reaches_fewer(&self) -> bool {
+        let Unreached { own, peer } = self.unreached();
+        peer > own
     }
 
     /// Whether the peer has fewer healthy interfaces than this node.

@@ -190,7 +190,8 @@ impl Core {
         }
         let fit = matches!(phase, Phase::Alive | Phase::Doubted)
             && self.peer.fitness().is_some_and(|peer| peer.ready())
-            && !self.peer_has_fewer();
+            && !self.peer_has_fewer()
+            && !self.peer_reaches_fewer();
         self.peer_fit_since = if fit { self.peer_fit_since.or(Some(now)) } else { None };
     }
 

@@ -344,16 +344,16 @@ impl Core {
 
     fn verdict(&self, now: Moment) -> Verdict {
         let phase = self.peer.phase(now, &self.tuning);
-        let said = self.peer.said.as_ref();
         let view = View {
             role: self.role,
             designation: self.setup.designation,
             own: self.own_compared(),
             peer_links: self.peer_links(),
+            unreached: self.unreached(),
             cut_off: self.health.cut_off(),
             isolated: self.peer.connected().is_empty(),
             phase,
-            said,
+            said: self.peer.said.as_ref(),
             peer_restarted: self.peer_restarted,
             evidence: self.early.complete(),
             handed_over: self.handed_over(),

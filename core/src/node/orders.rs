@@ -63,6 +63,10 @@ impl Core {
             return Err(Refusal::Busy);
         }
         self.peer_could_take(now)?;
+        if self.peer_reaches_fewer() {
+            // The role would come back at once.
+            return Err(Refusal::PeerNotFit);
+        }
         self.handover_pause = now;
         self.switchover = true;
         Ok(())

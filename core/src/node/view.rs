@@ -1,12 +1,13 @@
 //! The snapshot: everything this node knows and wants, for people and programs.
 
-use crate::beat::RoleWord;
+use crate::beat::{Gateways, RoleWord};
+use crate::config::{Gateway, MAX_GATEWAYS};
 use crate::election::Verdict;
 use crate::ids::InterfaceId;
 use crate::peer::Phase;
 use crate::snapshot::{
-    CheckView, DesiredView, ElectionView, InterfaceView, OwnView, PathView, PeerView, RoleView,
-    Snapshot, TimerView,
+    CheckView, DesiredView, ElectionView, GatewayView, InterfaceView, OwnView, PathView, PeerView,
+    RoleView, Snapshot, TimerView,
 };
 use crate::time::Moment;
 
@@ -56,6 +57,7 @@ impl Core {
             },
             paths: self.path_views(now),
             interfaces: self.interface_views(now),
+            gateways: self.gateway_views(),
             interval: pair.interval,
             detection: self.tuning.detection,
             cable: pair.ha_link.cable,
@@ -159,6 +161,22 @@ impl Core {
             heard: path.count,
         };
         names.zip(&self.peer.paths).take(self.peer.path_count()).map(view).collect()
+    }
+
+    fn gateway_views(&self) -> Vec<GatewayView> {
+        let said = self.peer.said.as_ref().filter(|_| self.same_settings);
+        let theirs = said.map_or(Gateways::default(), |said| said.fitness.gateways);
+        let view = |(index, gateway): (usize, &Gateway)| {
+            let (fact, bit) = (self.health.gateway(index), 1u16 << index);
+            GatewayView {
+                interface: gateway.interface.clone(),
+                address: gateway.address,
+                here: fact.map(|fact| fact.good),
+                why: fact.filter(|fact| !fact.good).map_or(String::new(), |it| it.reason.clone()),
+                there: (theirs.told & bit != 0).then_some(theirs.reached & bit != 0),
+            }
+        };
+        self.setup.pair.gateways.iter().take(MAX_GATEWAYS).enumerate().map(view).collect()
     }
 
     fn interface_views(&self, now: Moment) -> Vec<InterfaceView> {

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::beat::{Beat, Fitness, Leaving, PathHeard, RoleWord};
+use crate::beat::{Beat, Fitness, Gateways, Leaving, PathHeard, RoleWord};
 use crate::ids::{Epoch, MAX_PATHS, NameTag, Sequence};
 
 /// Length of the body that every beat has, in bytes.
@@ -23,8 +23,14 @@ const TAKES_KEY_LENGTH: usize = 2 + size_of::<KeyTag>();
 const BEHIND: u8 = 2;
 /// Bytes of that extension.
 const BEHIND_LENGTH: usize = 2;
+/// Extension: the gateways that the sender can tell of and those that it reaches, see
+/// [`Gateways`] (2 bytes each). A release that does not know it compares nothing by them.
+const GATEWAYS: u8 = 3;
+/// Bytes of that extension.
+const GATEWAYS_LENGTH: usize = 6;
 /// Most bytes that [`encode_with`] writes.
-pub(super) const MAX_ENCODED: usize = BODY_LENGTH + TAKES_KEY_LENGTH + BEHIND_LENGTH;
+pub(super) const MAX_ENCODED: usize =
+    BODY_LENGTH + TAKES_KEY_LENGTH + BEHIND_LENGTH + GATEWAYS_LENGTH;
 /// Extension types from here on must be understood by the receiver.
 pub const MUST_UNDERSTAND: u8 = 0x80;
 
@@ -85,7 +91,7 @@ impl fmt::Display for ContentError {
 
 impl std::error::Error for ContentError {}
 
-/// Writes what every beat has of `beat` into `out`: all but [`Fitness::behind`]. Ages above
+/// Writes what every beat has of `beat` into `out`: all but what extensions say. Ages above
 /// 71 minutes become the largest that fits.
 pub fn encode(beat: &Beat, out: &mut [u8; BODY_LENGTH]) {
     let (mut carriers, mut healthy) = (0u16, 0u16);
@@ -129,6 +135,12 @@ pub(super) fn encode_with(
     if beat.fitness.behind {
         put(&mut rest, [BEHIND, 0]);
     }
+    let Gateways { told, reached } = beat.fitness.gateways;
+    if told != 0 {
+        put(&mut rest, [GATEWAYS, 4]);
+        put(&mut rest, told.to_be_bytes());
+        put(&mut rest, (told & reached).to_be_bytes());
+    }
     let left = rest.len();
     MAX_ENCODED - left
 }
@@ -161,6 +173,7 @@ pub fn decode(bytes: &[u8]) -> Result<Beat, ContentError> {
             maintenance: bits & MAINTENANCE != 0,
             unready: bits & UNREADY != 0,
             behind: extensions.behind,
+            gateways: extensions.gateways,
         },
         settings: take_u64(&mut rest)?,
         patience: Duration::from_millis(u64::from(take_u32(&mut rest)?)),
@@ -197,6 +210,7 @@ pub fn decode_takes(bytes: &[u8]) -> Result<Option<KeyTag>, ContentError> {
 struct Extensions {
     takes: Option<KeyTag>,
     behind: bool,
+    gateways: Gateways,
 }
 
 /// Extensions are `type, length, value`. Of one that is known the bytes beyond its own are a
@@ -216,6 +230,11 @@ fn read_extensions(mut bytes: &[u8]) -> Result<Extensions, ContentError> {
         match kind {
             TAKES_KEY => said.takes = Some(KeyTag(take(&mut value)?)),
             BEHIND => said.behind = true,
+            GATEWAYS => {
+                let told = u16::from_be_bytes(take(&mut value)?);
+                let reached = told & u16::from_be_bytes(take(&mut value)?);
+                said.gateways = Gateways { told, reached };
+            }
             _ => {}
         }
         bytes = rest;

@@ -6,7 +6,7 @@ mod rekey;
 
 use std::time::Duration;
 
-use crate::beat::{Beat, Fitness, Leaving, PathHeard, RoleWord};
+use crate::beat::{Beat, Fitness, Gateways, Leaving, PathHeard, RoleWord};
 use crate::ids::{BootId, Designation, Epoch, MAX_PATHS, NameTag, PathId, Sequence};
 use crate::time::Moment;
 use crate::wire::{MAX_FRAME, PairKey, Received, Session};
@@ -50,6 +50,7 @@ fn full_beat() -> Beat {
             maintenance: true,
             unready: false,
             behind: false,
+            gateways: Gateways::default(),
         },
         gate: true,
         settings: 0x6122_3344_5566_7788,

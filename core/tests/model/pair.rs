@@ -409,6 +409,9 @@ fn config() -> Config {
         reports: Default::default(),
         probe: Default::default(),
         snmp: Default::default(),
+        gateways: Vec::new(),
+        reach: Default::default(),
+        resources: Default::default(),
         overridden: Vec::new(),
         boot_hold: Duration::from_millis(DETECTION),
         damping: Damping {

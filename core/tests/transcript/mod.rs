@@ -15,7 +15,7 @@ use crate::world::clock::{Time, ms, us};
 use crate::world::faults::{Fault, Lists};
 use crate::world::machine::{APPLY, Applier};
 use crate::world::network::{Lane, Side};
-use crate::world::settings::Settings;
+use crate::world::settings::{Settings, gateways};
 use crate::world::trace::Trace;
 
 /// Lets a script happen; gives the story.
@@ -81,6 +81,7 @@ fn set(settings: &mut Settings, key: &str) -> Result<(), String> {
         ("target", address) => pair
             .ping_targets
             .push(address.parse().map_err(|_| format!("'{address}' is no address"))?),
+        ("gateways", "2") => pair.gateways = gateways(),
         ("required", name) => pair.required_checks.push(name.to_owned()),
         ("gate", "none") => settings.gate = false,
         _ => return Err(format!("unknown setting '{key}={value}'")),
@@ -121,6 +122,7 @@ fn command(world: &mut World, words: &[&str]) -> Result<(), String> {
         [what @ ("check" | "own-addresses" | "flows" | "targets"), side, word] => {
             said(what, side, word)?
         }
+        ["gateway", side, which, word] => vec![gateway(self::side(side)?, which, word)?],
         ["addresses", side, how @ ..] => vec![addresses(self::side(side)?, how)?],
         ["reload", side, lists @ ..] => {
             vec![Fault::Reload(self::side(side)?, self::lists(lists)?)]
@@ -143,6 +145,18 @@ fn said(what: &str, side: &str, word: &str) -> Result<Vec<Fault>, String> {
         "own-addresses" => Fault::OwnAddresses(side, word == "usable"),
         _ => Fault::Targets(side, word == "yes"),
     }])
+}
+
+/// `gateway a 1 answers`, `gateway a 1 silent`, `gateway a 1 unknown`.
+fn gateway(side: Side, which: &str, word: &str) -> Result<Fault, String> {
+    let which = number(which)?.checked_sub(1).ok_or("gateways are counted from 1")? as usize;
+    let answers = match word {
+        "answers" => Some(true),
+        "silent" => Some(false),
+        "unknown" => None,
+        other => return Err(format!("unknown state of a gateway '{other}'")),
+    };
+    Ok(Fault::Gateway(side, which, answers))
 }
 
 /// `addresses a refused`, `addresses a slow 5000`, `addresses a work`.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub(crate) const ENOUGH_SEEDS: u64 = 500;
 
 /// Cases that a simulation of enough seeds must reach.
-pub(crate) const REQUIRED: [&str; 39] = [
+pub(crate) const REQUIRED: [&str; 40] = [
     "CableIsDirect",
     "DoubtEnded",
     "GateRefused",
@@ -31,6 +31,7 @@ pub(crate) const REQUIRED: [&str; 39] = [
     "active to releasing: Maintenance",
     "active to releasing: NeverSynchronised",
     "active to releasing: PeerHasMoreLinks",
+    "active to releasing: PeerReachesMore",
     "active to releasing: Switchover",
     "claiming to active: NobodyServed",
     "claiming to active: PeerHandsOver",

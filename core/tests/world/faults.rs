@@ -47,6 +47,8 @@ pub(crate) enum Fault {
     Check(Side, bool),
     /// Whether the agent has all connections of the other node.
     Flows(Side, bool),
+    /// Whether a gateway, by its place in the settings, answers; `None`: not known.
+    Gateway(Side, usize, Option<bool>),
     /// Whether ping targets answer.
     Targets(Side, bool),
     /// Whether a node's own addresses can be used, or are still being checked.
@@ -90,6 +92,7 @@ impl Fault {
             Fault::Synchronised(..) => "fault: synchronised",
             Fault::Check(..) => "fault: check",
             Fault::Flows(..) => "fault: flows",
+            Fault::Gateway(..) => "fault: gateway",
             Fault::Targets(..) => "fault: targets",
             Fault::OwnAddresses(..) => "fault: own addresses",
             Fault::CableIsDirect(..) => "fault: cable is direct",
@@ -149,6 +152,7 @@ impl fmt::Display for Fault {
                 write!(f, "the check of {} says {}", letter(*side), on(good, "yes", "no"))
             }
             Fault::Flows(side, complete) => flows(f, *side, *complete),
+            Fault::Gateway(side, which, answers) => gateway(f, *side, *which, *answers),
             Fault::Targets(side, answer) => targets(f, *side, *answer),
             Fault::OwnAddresses(side, usable) => own_addresses(f, *side, *usable),
             Fault::CableIsDirect(side, direct) => {
@@ -162,6 +166,19 @@ impl fmt::Display for Fault {
 fn flows(f: &mut fmt::Formatter<'_>, side: Side, complete: bool) -> fmt::Result {
     let how = if complete { "has" } else { "lacks" };
     write!(f, "{} {how} all connections", letter(side))
+}
+
+fn gateway(
+    f: &mut fmt::Formatter<'_>,
+    side: Side,
+    which: usize,
+    answers: Option<bool>,
+) -> fmt::Result {
+    let (number, how) = (which + 1, answers.map(|answers| if answers { "" } else { " not" }));
+    match how {
+        Some(how) => write!(f, "gateway {number} does{how} answer {}", letter(side)),
+        None => write!(f, "nothing is known of gateway {number} on {}", letter(side)),
+    }
 }
 
 fn targets(f: &mut fmt::Formatter<'_>, side: Side, answer: bool) -> fmt::Result {

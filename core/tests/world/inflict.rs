@@ -50,11 +50,9 @@ impl World {
                 self.state_once(side);
             }
             Fault::Flows(side, complete) => self.flows(side, complete),
+            Fault::Gateway(side, which, answers) => self.gateway(side, which, answers),
             Fault::Targets(side, answer) => self.machines[side].targets = answer,
-            Fault::OwnAddresses(side, usable) => {
-                self.machines[side].own_usable = usable;
-                self.event(side, self.machines[side].own_addresses());
-            }
+            Fault::OwnAddresses(side, usable) => self.own_addresses(side, usable),
             Fault::CableIsDirect(side, direct) => self.event(side, Event::CableIsDirect { direct }),
             Fault::Reload(side, lists) => self.settings_written(side, &lists),
         }
@@ -64,6 +62,18 @@ impl World {
     fn flows(&mut self, side: Side, complete: bool) {
         self.machines[side].flows = Some(complete);
         self.state_once(side);
+    }
+
+    fn gateway(&mut self, side: Side, which: usize, answers: Option<bool>) {
+        if let Some(gateway) = self.machines[side].gateways.get_mut(which) {
+            *gateway = answers;
+            self.state_once(side);
+        }
+    }
+
+    fn own_addresses(&mut self, side: Side, usable: bool) {
+        self.machines[side].own_usable = usable;
+        self.event(side, self.machines[side].own_addresses());
     }
 
     fn power_off(&mut self, side: Side) {

@@ -110,6 +110,8 @@ pub(crate) struct Machine {
     pub(crate) check: bool,
     /// Whether the agent has all connections; it says nothing by default.
     pub(crate) flows: Option<bool>,
+    /// Whether each gateway answers; nothing is told of one that is not known.
+    pub(crate) gateways: Vec<Option<bool>>,
     /// Its own addresses can be used.
     pub(crate) own_usable: bool,
     /// Role, epoch and reason as the core last told.
@@ -142,6 +144,7 @@ impl Machine {
             guard: Guard::Down,
             session: Session::new(setup.designation, setup.boot),
             core: Core::new(clock.read(0), setup.clone()),
+            gateways: vec![None; setup.pair.gateways.len()],
             setup,
             started: 0,
             settled: 0,
@@ -162,6 +165,7 @@ impl Machine {
             synchronised: Some(true),
             check: true,
             flows: None,
+
             own_usable: true,
             role: RoleWord::Starting,
             epoch: Epoch(0),

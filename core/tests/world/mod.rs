@@ -332,7 +332,11 @@ impl World {
         };
         let synchronised = machine.synchronised.map(|good| fact("synchronised", good));
         let flows = machine.flows.map(|good| fact("flows", good));
+        let gateways = machine.gateways.iter().enumerate().filter_map(|(index, answers)| {
+            answers.map(|answers| fact(&format!("gateway.{}", index + 1), answers))
+        });
         let facts = synchronised.into_iter().chain([fact("services", machine.check)]).chain(flows);
+        let facts = facts.chain(gateways);
         for what in facts.collect::<Vec<_>>() {
             self.tell(side, run, what);
         }

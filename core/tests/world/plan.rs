@@ -13,7 +13,7 @@ use super::judge::UNFIT;
 use super::machine::{APPLY, Applier, Guard};
 use super::network::{Lane, Side};
 use super::prng::Prng;
-use super::settings::Settings;
+use super::settings::{GATEWAYS, Settings};
 use super::trace::Trace;
 
 /// Time of quiet at the end in which nothing may move any more.
@@ -25,18 +25,19 @@ const BOOTING: Time = ms(300);
 pub(crate) fn run(seed: u64, trace: Trace) -> World {
     let mut world = World::new(Settings::drawn(seed), trace);
     let mut prng = Prng::new(seed ^ 0xfa17);
+    let mut reach = Prng::new(!seed ^ GATEWAYS);
     for side in 0..2 {
         world.plan(0, Fault::PowerOn(side));
         world.plan(prng.between(ms(1), ms(1_500)), Fault::Start(side));
     }
     world.run_until(ms(1_500));
-    hostile(&mut world, &mut prng);
-    healed(&mut world);
+    hostile(&mut world, &mut prng, &mut reach);
+    healed(&mut world, &mut reach);
     world
 }
 
 /// Phase 1: safety. Episodes of one to three faults, each healed after a while or not.
-fn hostile(world: &mut World, prng: &mut Prng) {
+fn hostile(world: &mut World, prng: &mut Prng, reach: &mut Prng) {
     let detection = nanos(world.pair.detection());
     let episodes = prng.between(6, 16);
     for _ in 0..episodes {
@@ -45,6 +46,7 @@ fn hostile(world: &mut World, prng: &mut Prng) {
                 prng.below(*prng.clone().pick(&[1, ms(5), ms(30), detection, detection * 2]));
             strike(world, prng, wait);
         }
+        gateways_come_and_go(world, reach);
         let rest = match prng.below(4) {
             0 => prng.below(detection),
             1 => prng.below(4 * detection),
@@ -56,7 +58,7 @@ fn hostile(world: &mut World, prng: &mut Prng) {
 }
 
 /// Phase 2: liveness. Everything is mended; the pair must find one active and rest.
-fn healed(world: &mut World) {
+fn healed(world: &mut World, reach: &mut Prng) {
     if world.judge.verdict.is_some() {
         return;
     }
@@ -64,6 +66,7 @@ fn healed(world: &mut World) {
     for side in 0..2 {
         mend(world, side);
     }
+    let cut_off = one_stays_unreached(world, reach);
     // Where they hear each other on a path that goes, nodes refuse a first time.
     world.run_until(world.time + 3 * world.judge.bound() / 2);
     for side in 0..2 {
@@ -79,6 +82,11 @@ fn healed(world: &mut World) {
     let moves = world.judge.moves;
     world.run_until(world.time + REST);
     world.judge_rest("at the end");
+    if let Some(side) = cut_off.filter(|side| world.machines[*side].role == RoleWord::Active) {
+        let letter = world.machines[side].letter();
+        let what = format!("R7: {letter} is active and reaches fewer gateways than its peer");
+        world.judge.object(what);
+    }
     if world.judge.moves != moves {
         world.judge.object("rest: a role moved in a quiet network".to_owned());
     }
@@ -98,6 +106,9 @@ fn mend(world: &mut World, side: Side) {
     world.apply(Fault::Synchronised(side, Some(true)));
     world.apply(Fault::Check(side, true));
     world.apply(Fault::OwnAddresses(side, true));
+    for which in 0..world.pair.gateways.len() {
+        world.apply(Fault::Gateway(side, which, Some(true)));
+    }
     world.apply(Fault::Targets(side, true));
     world.apply(Fault::Reload(side, Lists::of(&world.pair)));
     world.apply(Fault::Resume(side));
@@ -108,6 +119,29 @@ fn mend(world: &mut World, side: Side) {
         world.plan(ms(2_900), Fault::PowerOn(side));
         world.plan(ms(3_000), Fault::Start(side));
     }
+}
+
+/// Gateways answer one node and not the other, both, none, or nothing is known of them.
+fn gateways_come_and_go(world: &mut World, reach: &mut Prng) {
+    for which in 0..world.pair.gateways.len() {
+        for side in 0..2 {
+            let states = [None, Some(true), Some(true), Some(false)];
+            let wait = reach.below(ms(2_000));
+            world.plan(wait, Fault::Gateway(side, which, *reach.pick(&states)));
+        }
+    }
+}
+
+/// After all else is mended a gateway answers one node only, half of the time: which node
+/// does not reach it.
+fn one_stays_unreached(world: &mut World, reach: &mut Prng) -> Option<Side> {
+    let count = world.pair.gateways.len() as u64;
+    if count == 0 || reach.chance(500) {
+        return None;
+    }
+    let side = reach.below(2) as Side;
+    world.apply(Fault::Gateway(side, reach.below(count) as usize, Some(false)));
+    Some(side)
 }
 
 /// One random fault after `wait`, and mostly its end some time later.

@@ -104,11 +104,12 @@ fn interface(one: &HaInterface) -> String {
     let list = |all: &[String]| if all.is_empty() { "-".to_owned() } else { all.join(" ") };
     let watched = if one.watch { "watched" } else { "not watched" };
     format!(
-        "{} ({watched})\n  primary    {}\n  secondary  {}\n  virtual    {}\n",
+        "{} ({watched})\n  primary    {}\n  secondary  {}\n  virtual    {}\n  gateways   {}\n",
         one.name,
         list(&one.primary),
         list(&one.secondary),
-        list(&one.virtual_ips)
+        list(&one.virtual_ips),
+        list(&one.gateways)
     )
 }
 

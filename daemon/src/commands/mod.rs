@@ -8,6 +8,7 @@ mod ask;
 mod audit;
 mod bundle;
 mod check;
+mod conditions;
 mod events;
 mod failovers;
 mod flows;
@@ -61,6 +62,10 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Status(args) => status::status(root, args),
         Command::Preflight(args) => preflight::preflight(root, args),
         Command::Ready(args) => ready::ready(root, args),
+        Command::Conditions(args) => conditions::conditions(root, args),
+        Command::Notices(args) => conditions::notices(root, args),
+        Command::Reach(args) => conditions::reach(root, args),
+        Command::Resources(args) => conditions::resources(root, args),
         Command::Services(args) => services::services(root, args),
         Command::Explain(args) => status::explain(root, args),
         Command::Events(args) => events::events(root, args),

@@ -21,6 +21,7 @@ mod owners;
 mod pairing;
 mod preflight;
 mod reports;
+mod reach;
 mod rotate;
 mod settings;
 mod snmp;

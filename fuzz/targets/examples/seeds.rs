@@ -58,9 +58,13 @@ fn contents() -> Vec<(&'static str, Vec<u8>)> {
         ..beat(u64::MAX)
     };
     let mut extended = passive.clone();
-    extended.extend([2, 3, 0, 0, 0, 3, 0]);
+    extended.extend([2, 3, 0, 0, 0, 9, 0]);
     let mut takes_key = passive.clone();
     takes_key.extend([1, 8, 1, 2, 3, 4, 5, 6, 7, 8]);
+    let mut gateways = passive.clone();
+    gateways.extend([3, 4, 0, 0b111, 0, 0b101]);
+    let mut gateways_cut = passive.clone();
+    gateways_cut.extend([3, 3, 0, 1, 0]);
     let mut unknown = passive.clone();
     unknown.extend([0x80, 0]);
     vec![
@@ -68,6 +72,8 @@ fn contents() -> Vec<(&'static str, Vec<u8>)> {
         ("leaving", encoded(&leaving)),
         ("extended", extended),
         ("takes_key", takes_key),
+        ("gateways", gateways),
+        ("gateways_cut", gateways_cut),
         ("must_understand", unknown),
         ("short", passive[..BODY_LENGTH - 1].to_vec()),
     ]

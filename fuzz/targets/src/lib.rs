@@ -10,6 +10,7 @@ pub mod kernel;
 pub mod lines;
 pub mod logs;
 pub mod pairing;
+pub mod reach;
 pub mod recording;
 pub mod snmp;
 pub mod texts;
@@ -49,6 +50,7 @@ pub const TARGETS: &[Target] = &[
     ("pairing_clear", pairing::clear),
     ("pairing_sealed", pairing::sealed),
     ("pairing_talk", pairing::talk),
+    ("reach_packet", reach::packet),
     ("recording", recording::run),
     ("rtnetlink", kernel::rtnetlink),
     ("snmp_agentx", snmp::agentx),

@@ -33,7 +33,7 @@ async function reference(page) {
   await page.locator("#type-Role").getByText("operator").first().waitFor();
   await look(page, "api-group");
   const sizes = {};
-  for (const path of ["/api-reference", "/api-reference/state", "/api-reference/dashboard", "/api-reference/events", "/api-reference/settings", "/api-reference/synchronisation", "/api-reference/pairing", "/api-reference/access", "/diagnostics", "/audit", "/access"]) {
+  for (const path of ["/api-reference", "/api-reference/state", "/api-reference/dashboard", "/api-reference/events", "/api-reference/conditions", "/api-reference/settings", "/api-reference/synchronisation", "/api-reference/pairing", "/api-reference/access", "/diagnostics", "/audit", "/access"]) {
     const answer = await page.request.get(new URL(path, page.url()).href);
     sizes[path] = (await answer.body()).length;
   }

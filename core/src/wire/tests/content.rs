@@ -116,11 +116,11 @@ fn every_shorter_body_is_refused() {
 fn extensions_are_passed_over_and_garbage_is_refused() {
     let good = encoded(&full_beat());
     let with = |extra: &[u8]| decode(&[good.as_slice(), extra].concat());
-    assert_eq!(with(&[3, 0]), Ok(full_beat()));
-    assert_eq!(with(&[3, 3, 9, 9, 9, 0x7f, 1, 0]), Ok(full_beat()));
+    assert_eq!(with(&[9, 0]), Ok(full_beat()));
+    assert_eq!(with(&[9, 3, 9, 9, 9, 0x7f, 1, 0]), Ok(full_beat()));
     assert_eq!(with(&[1]), Err(ContentError::Truncated));
-    assert_eq!(with(&[3, 3, 9, 9]), Err(ContentError::Truncated));
-    assert_eq!(with(&[3, 0, MUST_UNDERSTAND, 0]), Err(ContentError::Extension(MUST_UNDERSTAND)));
+    assert_eq!(with(&[9, 3, 9, 9]), Err(ContentError::Truncated));
+    assert_eq!(with(&[9, 0, MUST_UNDERSTAND, 0]), Err(ContentError::Extension(MUST_UNDERSTAND)));
     assert_eq!(with(&[1, 7, 1, 2, 3, 4, 5, 6, 7]), Err(ContentError::Truncated));
     let mut longest = vec![0; MAX_EXTENSIONS];
     longest[1] = MAX_EXTENSIONS as u8 - 2;
@@ -130,7 +130,7 @@ fn extensions_are_passed_over_and_garbage_is_refused() {
 }
 
 #[test]
-fn a_beat_says_which_second_key_is_taken_and_whether_connections_are_missing() {
+fn a_beat_says_in_extensions_what_not_every_release_knows() {
     let mut out = [0; MAX_ENCODED];
     let tag = KeyTag([1, 2, 3, 4, 5, 6, 7, 8]);
     for (takes, behind) in [(None, false), (Some(tag), false), (None, true), (Some(tag), true)] {
@@ -139,6 +139,18 @@ fn a_beat_says_which_second_key_is_taken_and_whether_connections_are_missing() {
         let length = encode_with(&beat, takes, &mut out);
         assert_eq!((decode(&out[..length]), decode_takes(&out[..length])), (Ok(beat), Ok(takes)));
     }
+    let told = Gateways { told: 0b1101, reached: 0b0100 };
+    for behind in [false, true] {
+        let mut beat = full_beat();
+        (beat.fitness.behind, beat.fitness.gateways) = (behind, told);
+        let length = encode_with(&beat, Some(tag), &mut out);
+        assert_eq!(decode(&out[..length]), Ok(beat));
+    }
     let longer = [encoded(&full_beat()).as_slice(), &[1, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9]].concat();
     assert_eq!(decode_takes(&longer), Ok(Some(tag)), "what a later release adds is its own");
+    let with = |extra: &[u8]| decode(&[encoded(&full_beat()).as_slice(), extra].concat());
+    assert_eq!(with(&[3, 3, 0, 1, 0]), Err(ContentError::Truncated));
+    let beat = with(&[3, 5, 0, 0b11, 0, 0b110, 9]).expect("a later release adds a byte");
+    let wanted = Gateways { told: 0b11, reached: 0b10 };
+    assert_eq!(beat.fitness.gateways, wanted, "none is reached of which nothing is told");
 }

@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod audit;
 pub mod bundle;
 pub mod caller;
+pub mod conditions;
 pub mod console;
 pub mod dashboard;
 pub mod error;
@@ -88,6 +89,7 @@ fn routes() -> Vec<Route> {
         alerts::routes(),
         audit::routes(),
         bundle::routes(),
+        conditions::routes(),
         console::routes(),
         dashboard::routes(),
         failover_test::routes(),

@@ -83,10 +83,12 @@ A support bundle of twinwall: how one node of a pair sees itself and the other o
 
 status.json, explain.txt   what the guard holds and knows, and the same in words
 events.json                what happened since the guard started
-dashboard.json             both nodes in short, readiness, alarms
+dashboard.json             both nodes in short, readiness, conditions
 sync.json, services.json   sections of the configuration; services bound to the role
 preflight.json             both nodes' model, firmware, interfaces, clocks
 ha.json, settings/         the settings of the pair and of this node
+notices.json               what was raised, was cleared or happened on both nodes
+resources.json             what this node has left of memory, disks, connections
 jobs.json, audit.json      long operations; who changed what
 leases.json, probe.json    DHCP leases on both nodes; what measures outages
 availability.json          how available the pair was this month

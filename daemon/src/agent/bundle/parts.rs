@@ -12,6 +12,7 @@ use crate::agent::audit::{MAX_PAGE, Page, Which};
 use crate::agent::calls::{About, Call, Reply};
 use crate::agent::clock::unix_ms;
 use crate::agent::history::Month;
+use crate::agent::conditions::MAX_NOTICES;
 use crate::agent::jobs::JobView;
 use crate::agent::node::Node;
 use crate::agent::{dashboard, guard, ha, history, preflight};
@@ -38,6 +39,8 @@ pub(super) async fn gather(node: &Arc<Node>) -> Vec<Part> {
     let month = Month::of(unix_ms());
     let availability = async { Ok(history::of(node, month).await) };
     parts.push(in_time("availability.json", availability).await);
+    parts.push(json("notices.json", Ok(node.conditions().notices(None, MAX_NOTICES))));
+    parts.push(json("resources.json", Ok(node.resources().view(&node.settings()))));
     parts
 }
 

@@ -1,16 +1,16 @@
 //! Puts the dashboard together from what is known: pure, so that every case has a row in a
 //! table of tests.
 
-use twinwall_core::api::{Numbered, Status};
+use twinwall_core::api::Numbered;
 use twinwall_core::beat::{Fitness, Leaving, RoleWord};
 use twinwall_core::config::{Interface, Pair};
-use twinwall_core::explain::alarms;
 use twinwall_core::ids::Designation;
 use twinwall_core::note::What;
 use twinwall_core::snapshot::{PeerView, Snapshot};
 
 use super::{Dashboard, Heartbeat, InterfaceView, LinkView, NodeView, PathView, StatusWord};
 use crate::agent::calls::About;
+use crate::agent::conditions::Standing;
 use crate::agent::engine::overview::{Overview, SectionState};
 use crate::agent::failovers::Summary;
 use crate::agent::flows::view::FlowsView;
@@ -32,6 +32,7 @@ pub(super) struct Views<'a> {
     pub(super) firmware: Option<&'a str>,
     pub(super) other: Option<&'a Other>,
     pub(super) flows: FlowsView,
+    pub(super) conditions: Vec<Standing>,
     pub(super) events: &'a [Numbered],
     pub(super) jobs: Vec<JobView>,
     pub(super) last_failover: Option<Summary>,
@@ -60,7 +61,7 @@ pub(super) fn build(views: Views<'_>) -> Dashboard {
         heartbeat: views.pair.map(|pair| heartbeat(pair, snapshot)),
         paths: paths(&views, snapshot),
         interfaces: interfaces(&views, snapshot),
-        alarms: status.map(told).unwrap_or_default(),
+        conditions: views.conditions,
         readiness: views.readiness.cloned(),
         sync: views.sync.cloned(),
         flows: Some(views.flows),
@@ -86,10 +87,6 @@ fn paths(views: &Views<'_>, snapshot: Option<&Snapshot>) -> Vec<PathView> {
             heard: path.heard,
         })
         .collect()
-}
-
-fn told(status: &Status) -> Vec<String> {
-    alarms(status).iter().map(ToString::to_string).collect()
 }
 
 /// Whether the active role came or went.

@@ -98,6 +98,7 @@ pub(super) fn look(node: &Arc<Node>, asked: &Asked, events: &[Numbered]) -> Dash
         firmware: asked.firmware.as_deref(),
         other: asked.other.as_ref(),
         flows: node.flows().view(),
+        conditions: node.conditions().present(),
         events,
         jobs: jobs.collect(),
         last_failover: node.failovers().last(),

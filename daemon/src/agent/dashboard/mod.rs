@@ -15,6 +15,7 @@ use twinwall_core::api::Numbered;
 use twinwall_core::config::Cable;
 use twinwall_core::ids::Designation;
 
+use super::conditions::Standing;
 use super::engine::overview::Overview;
 use super::failovers::Summary;
 use super::flows::view::FlowsView;
@@ -46,8 +47,9 @@ pub struct Dashboard {
     pub paths: Vec<PathView>,
     /// The interfaces with addresses of the pair.
     pub interfaces: Vec<InterfaceView>,
-    /// What is wrong, in words; empty when nothing is.
-    pub alarms: Vec<String>,
+    /// What is the matter with either node or the pair, the worst first; empty when nothing is.
+    #[serde(default)]
+    pub conditions: Vec<Standing>,
     /// Would a failover work now; none until that was asked.
     pub readiness: Option<Readiness>,
     /// How the sections of the configuration stand; none while the agent reads its settings.

@@ -36,6 +36,7 @@ pub struct Stream {
     events: Events,
     guard: watch::Receiver<GuardState>,
     settings: watch::Receiver<Arc<Settings>>,
+    notices: watch::Receiver<u64>,
     /// None while the agent reads its settings.
     sync: Option<watch::Receiver<Overview>>,
     ask_at: Instant,
@@ -55,6 +56,7 @@ impl Stream {
         Ok(Stream {
             guard: node.guard(),
             settings: node.watch_settings(),
+            notices: node.conditions().subscribe(),
             sync: None,
             node,
             asked: Asked::default(),
@@ -92,6 +94,7 @@ impl Stream {
     fn see(&mut self) {
         self.guard.mark_unchanged();
         self.settings.mark_unchanged();
+        self.notices.mark_unchanged();
         if self.sync.as_ref().is_none_or(|sync| sync.has_changed().is_err()) {
             self.sync = self.node.engine().ok().map(|engine| engine.watch());
         }
@@ -111,6 +114,7 @@ impl Stream {
                 asked = ended(asking) => Some(asked),
                 _ = self.guard.changed() => None,
                 _ = self.settings.changed() => None,
+                _ = self.notices.changed() => None,
                 () = changed(self.sync.as_mut()) => None,
             }
         });

@@ -63,6 +63,7 @@ fn dashboard(guard: &GuardState, sync: &Overview, other: Option<&Other>) -> Dash
         firmware: Some("12.4"),
         other,
         flows: FlowsView::default(),
+        conditions: Vec::new(),
         events: &[],
         jobs: Vec::new(),
         last_failover: None,

@@ -55,7 +55,8 @@ fn recorded(scene: &Scene<'_>, from: bool, at: Placed<'_>, why: Reason) -> Start
         let what = it.entry.what.as_ref();
         let is_link = matches!(what, Some(What::Link { up: false, .. }));
         let is_check = matches!(what, Some(What::Check { good: false, .. }));
-        (is_link && why == Reason::PeerHasMoreLinks) || (is_check && why == Reason::CheckFailed)
+        let by_check = matches!(why, Reason::CheckFailed | Reason::PeerReachesMore);
+        (is_link && why == Reason::PeerHasMoreLinks) || (is_check && by_check)
     };
     let cause = scene.of(from, at.us - CAUSE, at.us).rev().find(cause);
     let (us, what) = match cause {

@@ -121,6 +121,7 @@ fn the_kind_comes_from_the_cause() {
         (Reason::Failback, Kind::Failback),
         (Reason::Leaving, Kind::Failover),
         (Reason::PeerHasMoreLinks, Kind::Failover),
+        (Reason::PeerReachesMore, Kind::Failover),
         (Reason::CheckFailed, Kind::Failover),
     ] {
         let all = told(&handover(reason), Some(LATER), Some(clock()));

@@ -33,6 +33,7 @@ pub(super) fn reason(scene: &Scene<'_>, one: &Move<'_>) -> String {
         Reason::PeerRestarted => format!("the guard of {old} was started again"),
         Reason::PeerHandsOver => format!("{old} handed over"),
         Reason::PeerHasMoreLinks => format!("{old} had lost watched interfaces that {new} had"),
+        Reason::PeerReachesMore => format!("{new} reached gateways that {old} did not"),
         Reason::CheckFailed => format!("a check failed on {old}"),
         Reason::NeverSynchronised => format!("{old} had no configuration of the pair"),
         Reason::Maintenance => format!("{old} went into maintenance"),

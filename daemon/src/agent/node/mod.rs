@@ -47,6 +47,8 @@ use super::logs;
 use super::machine::Machine;
 use super::pairing::rotate;
 use super::preflight;
+use super::reach;
+use super::resources;
 use super::services::{self, Bound};
 use super::snmp::{self, Snmp};
 use super::store::Store;
@@ -172,6 +174,8 @@ impl Node {
         self.keep_observing();
         self.runtime.spawn(snmp::keep(Arc::downgrade(self)));
         self.runtime.spawn(snmp::follow(Arc::downgrade(self)));
+        self.runtime.spawn(reach::keep(Arc::downgrade(self)));
+        self.runtime.spawn(resources::keep(Arc::downgrade(self)));
     }
 
     /// Below which everything lies.

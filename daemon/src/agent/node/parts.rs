@@ -19,6 +19,8 @@ use crate::agent::logs::Logs;
 use crate::agent::machine::Machine;
 use crate::agent::metrics::Metrics;
 use crate::agent::preflight;
+use crate::agent::reach::Reach;
+use crate::agent::resources::Resources;
 use crate::agent::services::Bound;
 use crate::agent::snmp::Snmp;
 
@@ -29,6 +31,8 @@ pub(super) struct Parts {
     alerts: Alerts,
     metrics: Metrics,
     pub(super) observed: Observed,
+    reach: Reach,
+    resources: Resources,
 }
 
 impl Parts {
@@ -40,6 +44,8 @@ impl Parts {
             metrics: Metrics::default(),
             logs: Logs::below(root),
             observed: Observed::open(root),
+            reach: Reach::new(),
+            resources: Resources::default(),
         }
     }
 }
@@ -113,5 +119,15 @@ impl Node {
     /// SNMP of both appliances.
     pub fn snmp(&self) -> &Snmp {
         &self.snmp
+    }
+
+    /// Whether gateways answer this node.
+    pub fn reach(&self) -> &Reach {
+        &self.parts.reach
+    }
+
+    /// What this node has left of memory, disks, connections.
+    pub fn resources(&self) -> &Resources {
+        &self.parts.resources
     }
 }

@@ -29,9 +29,7 @@ const FLOWS: &str = "flows";
 const LOOK: Duration = Duration::from_secs(1);
 /// By then both nodes have told their guards what follows from a move.
 const SETTLED: Duration = Duration::from_secs(5);
-/// A fact that would end this soon is told again.
-const AGAIN: Duration = Duration::from_secs(300);
-/// How long it holds: an agent that is being upgraded or mended is back by then.
+/// How long a fact holds: an agent that is being upgraded or mended is back by then.
 const HOLDS: Duration = Duration::from_secs(600);
 
 /// Tells the guard until the node is gone.
@@ -54,7 +52,7 @@ pub(super) async fn tell(node: Weak<Node>) {
         let checks = &snapshot.own.checks;
         // As the guard keeps them, so that it is seen which ones it has.
         let facts = [synchronised(&node), services(&node, snapshot), flows(&node, snapshot)];
-        let facts = facts.into_iter().flatten();
+        let facts = facts.into_iter().flatten().chain(node.reach().facts(snapshot));
         let facts = facts.map(Fact::presentable);
         for fact in facts.filter(|fact| !is_known(fact, checks)) {
             // Refused or not heard: the guard's next word brings the next try.
@@ -68,7 +66,7 @@ fn is_known(fact: &Fact, checks: &[CheckView]) -> bool {
     let same = |check: &CheckView| {
         (&check.name, check.good, &check.reason) == (&fact.name, fact.good, &fact.reason)
     };
-    checks.iter().any(|check| same(check) && check.left > AGAIN)
+    checks.iter().any(|check| same(check) && check.left > fact.holds / 2)
 }
 
 /// Whether the configuration of the pair is here; nothing while nobody can say.

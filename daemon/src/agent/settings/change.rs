@@ -75,21 +75,25 @@ pub(super) enum At<'k> {
 }
 
 /// Keys whose value is a list, written with commas on the command line.
-const LISTS: [&str; 11] = [
+const LISTS: [&str; 15] = [
     "primary",
     "secondary",
     "virtual",
+    "gateways",
     "targets",
     "require",
     "override",
     "protocols",
     "ignore_addresses",
     "ignore_ports",
+    "virtual_ips",
+    "traps",
+    "informs",
     "to",
     "conditions",
 ];
 /// Keys whose value is a text whatever it looks like.
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 13] = [
     "interface",
     "cable",
     "policy",
@@ -102,6 +106,7 @@ const TEXTS: [&str; 12] = [
     "facility",
     "severity",
     "ca_file",
+    "ask",
 ];
 
 /// A change that cannot be understood.

@@ -92,6 +92,7 @@ fn values(settings: &HaSettings) -> Vec<(String, String)> {
     .map(|(key, value)| (key.to_owned(), value))
     .into();
     all.extend(observing(settings));
+    all.extend(checks(settings));
     all.extend(settings.interfaces.iter().flat_map(interface));
     all.extend(settings.alerts.iter().flat_map(AlertSetting::values));
     all
@@ -110,11 +111,27 @@ fn observing(settings: &HaSettings) -> [(String, String); 5] {
     .map(|(key, value)| (key.to_owned(), value))
 }
 
-fn interface(interface: &HaInterface) -> [(String, String); 4] {
+fn checks(settings: &HaSettings) -> [(String, String); 8] {
+    let (reach, limits) = (&settings.reach, &settings.resources);
+    [
+        ("reach.interval", seconds(reach.interval_s)),
+        ("reach.misses", reach.misses.to_string()),
+        ("reach.hold", seconds(reach.hold_s)),
+        ("reach.ask", reach.ask.word().to_owned()),
+        ("resources.memory", format!("{} %", limits.memory)),
+        ("resources.disk", format!("{} %", limits.disk)),
+        ("resources.connections", format!("{} %", limits.connections)),
+        ("resources.temperature", format!("{} °C", limits.temperature)),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+}
+
+fn interface(interface: &HaInterface) -> [(String, String); 5] {
     [
         ("primary", list(&interface.primary)),
         ("secondary", list(&interface.secondary)),
         ("virtual", list(&interface.virtual_ips)),
+        ("gateways", list(&interface.gateways)),
         ("watch", yes(interface.watch)),
     ]
     .map(|(key, value)| (format!("interface.{}.{key}", interface.name), value))
@@ -188,8 +205,8 @@ mod tests {
             assert_eq!(told(from, to), [wanted], "{to}");
         }
         let gone = told("name = \"lan\"", "name = \"dmz\"");
-        assert_eq!(gone.len(), 8);
-        assert_eq!(gone[3], row("interface.lan.watch", "no", ""));
-        assert_eq!(gone[4], row("interface.dmz.primary", "", "10.1.0.2/24"));
+        assert_eq!(gone.len(), 10);
+        assert_eq!(gone[4], row("interface.lan.watch", "no", ""));
+        assert_eq!(gone[5], row("interface.dmz.primary", "", "10.1.0.2/24"));
     }
 }

@@ -5,6 +5,7 @@
 pub mod alerts;
 pub mod change;
 pub mod check;
+pub mod checks;
 pub mod differ;
 pub mod edit;
 pub mod flows;

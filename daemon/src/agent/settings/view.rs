@@ -10,6 +10,7 @@ use twinwall_core::config::{Cable, Failback, Interface, Pair};
 
 use super::alerts::{self, AlertSetting};
 use super::change::{Change, Value};
+use super::checks::{ReachSetting, ResourcesSetting};
 use super::flows::FlowsSetting;
 use super::logs::LogsSetting;
 use super::observing::{ProbeSetting, ReportsSetting};
@@ -57,6 +58,12 @@ pub struct HaSettings {
     /// Who is told of what happens by SNMP.
     #[serde(default)]
     pub snmp: SnmpSetting,
+    /// How gateways are asked.
+    #[serde(default)]
+    pub reach: ReachSetting,
+    /// From where on a node counts as short of something.
+    #[serde(default)]
+    pub resources: ResourcesSetting,
     /// Addresses that answer a ping while a node is not cut off.
     #[serde(default)]
     pub ping_targets: Vec<String>,
@@ -102,6 +109,9 @@ pub struct HaInterface {
     /// The addresses that follow the active node.
     #[serde(default, rename = "virtual")]
     pub virtual_ips: Vec<String>,
+    /// Gateways on it that both nodes ask.
+    #[serde(default)]
+    pub gateways: Vec<String>,
 }
 
 /// See [`HaSettings::failback`].
@@ -165,7 +175,7 @@ impl From<&Pair> for HaSettings {
                 threshold: u32::from(pair.threshold),
             },
             ha_link: Link { interface: pair.ha_link.interface.clone(), cable: pair.ha_link.cable },
-            interfaces: pair.interfaces.iter().map(HaInterface::from).collect(),
+            interfaces: pair.interfaces.iter().map(|one| interface(pair, one)).collect(),
             failback: FailbackSetting { policy, hold_s },
             damping: DampingSetting {
                 flaps: u32::from(pair.damping.flaps),
@@ -185,21 +195,23 @@ impl From<&Pair> for HaSettings {
             reports: ReportsSetting::from(&pair.reports),
             probe: ProbeSetting::from(&pair.probe),
             snmp: SnmpSetting::from(&pair.snmp),
+            reach: ReachSetting::from(&pair.reach),
+            resources: ResourcesSetting::from(&pair.resources),
             ping_targets: texts(&pair.ping_targets),
             preflight_override: pair.overridden.iter().map(|one| one.name().to_owned()).collect(),
         }
     }
 }
 
-impl From<&Interface> for HaInterface {
-    fn from(interface: &Interface) -> HaInterface {
-        HaInterface {
-            name: interface.name.clone(),
-            watch: interface.watch,
-            primary: texts(&interface.primary),
-            secondary: texts(&interface.secondary),
-            virtual_ips: texts(&interface.virtual_ips),
-        }
+fn interface(pair: &Pair, one: &Interface) -> HaInterface {
+    let gateways = pair.gateways.iter().filter(|gateway| gateway.interface == one.name);
+    HaInterface {
+        name: one.name.clone(),
+        watch: one.watch,
+        primary: texts(&one.primary),
+        secondary: texts(&one.secondary),
+        virtual_ips: texts(&one.virtual_ips),
+        gateways: gateways.map(|gateway| gateway.address.to_string()).collect(),
     }
 }
 
@@ -251,6 +263,8 @@ impl HaSettings {
         self.reports.changes_from(&old.reports, &mut set);
         self.probe.changes_from(&old.probe, &mut set);
         self.snmp.changes_from(&old.snmp, &mut set);
+        self.reach.changes_from(&old.reach, &mut set);
+        self.resources.changes_from(&old.resources, &mut set);
         let targets = Value::List(self.ping_targets.clone());
         set("ping.targets", self.ping_targets != old.ping_targets, targets);
         let overridden = Value::List(self.preflight_override.clone());
@@ -309,12 +323,14 @@ impl HaSettings {
                 primary: Vec::new(),
                 secondary: Vec::new(),
                 virtual_ips: Vec::new(),
+                gateways: Vec::new(),
                 ..new.clone()
             });
             let lists = [
                 ("primary", &new.primary, &before.primary),
                 ("secondary", &new.secondary, &before.secondary),
                 ("virtual", &new.virtual_ips, &before.virtual_ips),
+                ("gateways", &new.gateways, &before.gateways),
             ];
             for (field, new, before) in lists {
                 if new != before {
@@ -329,6 +345,7 @@ impl HaSettings {
 mod tests {
     use twinwall_core::config::parse_pair;
 
+    use super::super::checks::AskSetting;
     use super::super::edit::edit;
     use super::*;
 
@@ -390,6 +407,9 @@ mod tests {
             traps: vec!["192.0.2.9:162".to_owned()],
             informs: vec!["192.0.2.9:1162".to_owned()],
         };
+        new.reach =
+            ReachSetting { interval_s: 0.5, misses: 3, hold_s: 10.0, ask: AskSetting::Ping };
+        new.resources = ResourcesSetting { memory: 80, disk: 81, connections: 82, temperature: 83 };
         new.ping_targets = vec!["203.0.113.1".to_owned()];
         new.preflight_override = vec!["model".to_owned(), "clock".to_owned()];
         new.interfaces.remove(1);
@@ -401,6 +421,7 @@ mod tests {
             primary: Vec::new(),
             secondary: Vec::new(),
             virtual_ips: vec!["10.3.0.1/24".to_owned()],
+            gateways: vec!["10.3.0.254".to_owned()],
         });
         let text = edit(TEXT, &new.changes_from(&old)).expect("edited");
         assert_eq!(view(&text), new, "{text}");

@@ -51,6 +51,7 @@ pub(in crate::web) fn fragments(state: Result<&Dashboard, &Refusal>, plot: &Plot
                 "paths",
                 "flows",
                 "readiness",
+                "conditions",
                 "sync",
                 "events",
                 "ha-state",
@@ -73,6 +74,7 @@ pub(in crate::web) fn fragments(state: Result<&Dashboard, &Refusal>, plot: &Plot
         part("paths", super::paths::draw(pair, plot)),
         part("flows", super::flows::draw(pair)),
         part("readiness", render(&ReadyPart { readiness: pair.readiness.as_ref() })),
+        part("conditions", super::conditions::draw(pair)),
         part("sync", render(&SyncPart { sync: pair.sync.as_ref().filter(|_| pair.paired) })),
         part("events", render(&EventsPart::of(pair))),
         part("ha-state", super::availability::state(pair)),
@@ -117,7 +119,7 @@ impl Whoami<'_> {
 struct Banner<'a> {
     out_of_sync: Option<Vec<&'a str>>,
     job: Option<String>,
-    alarms: &'a [String],
+    urgent: Vec<String>,
 }
 
 impl Banner<'_> {
@@ -132,7 +134,7 @@ impl Banner<'_> {
             )
         });
         let out_of_sync = (!titles.is_empty() && job.is_none()).then_some(titles);
-        Banner { out_of_sync, job, alarms: &pair.alarms }
+        Banner { out_of_sync, job, urgent: super::conditions::urgent(pair) }
     }
 }
 

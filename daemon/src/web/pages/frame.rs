@@ -22,6 +22,7 @@ pub(in crate::web) enum Place {
     Alerts,
     Reports,
     Logs,
+    Conditions,
     Pairing,
     Role,
     Diagnostics,
@@ -34,7 +35,7 @@ pub(in crate::web) enum Place {
 
 impl Place {
     /// In their order.
-    pub(in crate::web) const ALL: [Place; 12] = [
+    pub(in crate::web) const ALL: [Place; 14] = [
         Place::Dashboard,
         Place::HighAvailability,
         Place::Sync,
@@ -42,6 +43,7 @@ impl Place {
         Place::Alerts,
         Place::Reports,
         Place::Logs,
+        Place::Conditions,
         Place::Pairing,
         Place::Role,
         Place::Diagnostics,
@@ -58,6 +60,7 @@ impl Place {
             Place::Alerts => "/alerts",
             Place::Reports => "/reports",
             Place::Logs => "/logs",
+            Place::Conditions => "/conditions",
             Place::Pairing => "/pairing",
             Place::Role => "/role",
             Place::Diagnostics => "/diagnostics",
@@ -77,6 +80,7 @@ impl Place {
             Place::Alerts => "Alerts",
             Place::Reports => "Reports",
             Place::Logs => "Logs",
+            Place::Conditions => "Conditions",
             Place::Pairing => "Pairing",
             Place::Role => "Role",
             Place::Diagnostics => "Diagnostics",
@@ -98,6 +102,7 @@ impl Place {
             Place::Alerts => "at-alerts",
             Place::Reports => "at-reports",
             Place::Logs => "at-logs",
+            Place::Conditions => "at-conditions",
             Place::Pairing => "at-pairing",
             Place::Role => "at-role",
             Place::Diagnostics => "at-diagnostics",
@@ -117,6 +122,7 @@ impl Place {
             | Place::Events
             | Place::Alerts
             | Place::Reports
+            | Place::Conditions
             | Place::Pairing
             | Place::Diagnostics
             | Place::Api

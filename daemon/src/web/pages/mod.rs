@@ -8,6 +8,7 @@ mod advice;
 mod alerts;
 mod audit;
 mod availability;
+mod conditions;
 pub(super) mod dashboard;
 mod diagnostics;
 mod diff;
@@ -123,6 +124,7 @@ pub(super) fn table() -> Vec<Page> {
         events::pages(),
         logs::pages(),
         reports::pages(),
+        conditions::pages(),
         pairing::pages(),
     ];
     own.into_iter().chain(more.into_iter().flatten()).collect()

@@ -15,7 +15,7 @@ fn folder() -> PathBuf {
 }
 
 /// Of each there is a picture in every form: of the way in, and what is shown and ordered.
-const PAGES: [&str; 23] = [
+const PAGES: [&str; 24] = [
     "set-up",
     "sign-in",
     "dashboard",
@@ -34,6 +34,7 @@ const PAGES: [&str; 23] = [
     "role",
     "role-passive",
     "role-maintenance",
+    "conditions",
     "diagnostics",
     "api",
     "api-group",
@@ -121,7 +122,8 @@ fn a_person_sets_the_console_up_and_sees_a_switchover_live_on_both_nodes() {
     let two = with_consoles();
     two.a.write("var/reports/hostile.html", HOSTILE);
     two.a.write("var/reports/table.csv", "name,text\n1,<b>bold</b>\n");
-    let steps = "entry,dashboard,access,role,diagnostics,events,reports,differing,leave";
+    let steps =
+        "entry,dashboard,access,role,conditions,diagnostics,events,reports,differing,leave";
     drive(&two, ("console.mjs", steps), &[token(&two.a)], &PAGES);
 }
 

@@ -12,6 +12,7 @@ use crate::agent::api::error::Detail;
 use crate::agent::ha::ports::{Port, Ports};
 use crate::agent::settings::HaSettings;
 use crate::agent::settings::observing::ProbeSetting;
+use crate::agent::settings::checks::{AskSetting, ReachSetting, ResourcesSetting};
 use crate::agent::settings::view::{FailbackSetting, HaInterface, Heartbeat, Policy};
 
 /// Keys with what stands in their fields.
@@ -22,7 +23,7 @@ pub(super) const ON: &str = "yes";
 /// Seconds of hold time that are offered where none are set yet.
 const HOLD: f64 = 60.0;
 /// The fields of an interface.
-const PARTS: [&str; 4] = ["primary", "secondary", "virtual", "watch"];
+const PARTS: [&str; 5] = ["primary", "secondary", "virtual", "watch", "gateways"];
 
 /// What a page starts from.
 pub(super) struct Known<'k> {
@@ -157,6 +158,7 @@ impl Known<'_> {
         settings.flows.replicate = is_on(fields, "flows.replicate");
         settings.sync.logs = is_on(fields, "sync.logs");
         settings.sync.snmp = is_on(fields, "sync.snmp");
+        checks(&mut settings, &mut reader);
         settings.ping_targets = list(fields, "ping.targets");
         settings.probe = ProbeSetting {
             interval_s: reader.seconds("probe.interval"),
@@ -193,8 +195,30 @@ fn asked(fields: &Fields, name: &str) -> Option<HaInterface> {
     let (secondary, virtual_ips) = (list(fields, &key("secondary")), list(fields, &key("virtual")));
     let addressed = !secondary.is_empty() || !virtual_ips.is_empty();
     let primary = if addressed { list(fields, &key("primary")) } else { Vec::new() };
+    let gateways = list(fields, &key("gateways"));
     let name = name.to_owned();
-    (watch || addressed).then_some(HaInterface { name, watch, primary, secondary, virtual_ips })
+    let is_asked = watch || addressed || !gateways.is_empty();
+    let one = HaInterface { name, watch, primary, secondary, virtual_ips, gateways };
+    is_asked.then_some(one)
+}
+
+/// How gateways are asked, and the limits of resources.
+fn checks(settings: &mut HaSettings, reader: &mut Reader<'_>) {
+    settings.reach = ReachSetting {
+        interval_s: reader.seconds("reach.interval"),
+        misses: reader.count("reach.misses"),
+        hold_s: reader.seconds("reach.hold"),
+        ask: match reader.text("reach.ask").as_str() {
+            "ping" => AskSetting::Ping,
+            _neighbour => AskSetting::Neighbour,
+        },
+    };
+    settings.resources = ResourcesSetting {
+        memory: reader.count("resources.memory"),
+        disk: reader.count("resources.disk"),
+        connections: reader.count("resources.connections"),
+        temperature: reader.count("resources.temperature"),
+    };
 }
 
 fn scalars(settings: &HaSettings) -> Fields {
@@ -230,11 +254,27 @@ fn scalars(settings: &HaSettings) -> Fields {
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into();
+    fields.extend(check_fields(settings));
     for name in Prerequisite::ALL.map(Prerequisite::name) {
         let on = settings.preflight_override.iter().any(|it| it == name);
         fields.insert(format!("preflight.override.{name}"), switch(on));
     }
     fields
+}
+
+fn check_fields(settings: &HaSettings) -> [(String, String); 8] {
+    let (reach, limits) = (&settings.reach, &settings.resources);
+    [
+        ("reach.interval", reach.interval_s.to_string()),
+        ("reach.misses", reach.misses.to_string()),
+        ("reach.hold", reach.hold_s.to_string()),
+        ("reach.ask", reach.ask.word().to_owned()),
+        ("resources.memory", limits.memory.to_string()),
+        ("resources.disk", limits.disk.to_string()),
+        ("resources.connections", limits.connections.to_string()),
+        ("resources.temperature", limits.temperature.to_string()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
 }
 
 fn put_interface(fields: &mut Fields, one: &HaInterface, primary: &[String]) {
@@ -243,6 +283,7 @@ fn put_interface(fields: &mut Fields, one: &HaInterface, primary: &[String]) {
         one.secondary.join("\n"),
         one.virtual_ips.join("\n"),
         switch(one.watch),
+        one.gateways.join("\n"),
     ];
     for (part, value) in PARTS.into_iter().zip(values) {
         fields.insert(format!("interface.{}.{part}", one.name), value);
@@ -250,8 +291,14 @@ fn put_interface(fields: &mut Fields, one: &HaInterface, primary: &[String]) {
 }
 
 fn nothing_of(name: &str) -> HaInterface {
-    let (primary, secondary, virtual_ips) = (Vec::new(), Vec::new(), Vec::new());
-    HaInterface { name: name.to_owned(), watch: false, primary, secondary, virtual_ips }
+    HaInterface {
+        name: name.to_owned(),
+        watch: false,
+        primary: Vec::new(),
+        secondary: Vec::new(),
+        virtual_ips: Vec::new(),
+        gateways: Vec::new(),
+    }
 }
 
 fn switch(on: bool) -> String {
@@ -270,7 +317,9 @@ fn is_switch(key: &str) -> bool {
 
 fn is_list(key: &str) -> bool {
     matches!(key, "ping.targets" | "probe.virtual_ips" | "probe.targets")
-        || split(key).is_some_and(|(_, field)| matches!(field, "primary" | "secondary" | "virtual"))
+        || split(key).is_some_and(|(_, field)| {
+            matches!(field, "primary" | "secondary" | "virtual" | "gateways")
+        })
 }
 
 fn host(address: &str) -> &str {

@@ -35,6 +35,14 @@ pub(super) fn label(key: &str) -> String {
         "damping.hold" => "Damping: hold time",
         "boot.hold" => "Wait after a start",
         "ping.targets" => "Ping targets",
+        "reach.interval" => "Gateways: interval",
+        "reach.misses" => "Gateways: unanswered questions",
+        "reach.hold" => "Gateways: hold time",
+        "reach.ask" => "Gateways: asked by",
+        "resources.memory" => "Limit: memory",
+        "resources.disk" => "Limit: file systems",
+        "resources.connections" => "Limit: table of connections",
+        "resources.temperature" => "Limit: temperature",
         "preflight.override" => "Overridden prerequisites",
         _ => return interface(key).or_else(|| alert(key)).unwrap_or_else(|| key.to_owned()),
     };
@@ -48,6 +56,7 @@ fn interface(key: &str) -> Option<String> {
         "secondary" => "secondary IP",
         "virtual" => "virtual IPs",
         "watch" => "watch",
+        "gateways" => "gateways",
         "name" => return Some(name.to_owned()),
         _ => return None,
     };

@@ -44,7 +44,7 @@ struct RouteView {
 }
 
 /// The groups by the first part of the path below /api/v1; what is in none is in the last.
-const GROUPS: [(&str, &str, &[&str]); 9] = [
+const GROUPS: [(&str, &str, &[&str]); 12] = [
     (
         "state",
         "State and role",
@@ -54,6 +54,7 @@ const GROUPS: [(&str, &str, &[&str]); 9] = [
     ("events", "Events", &["events", "failovers"]),
     ("reports", "Reports", &["reports", "availability", "leases", "probe"]),
     ("logs", "Logs", &["logs"]),
+    ("conditions", "Conditions", &["conditions", "notices", "reach", "resources"]),
     ("settings", "High availability", &["ha", "preflight"]),
     ("synchronisation", "Synchronisation", &["sync"]),
     ("pairing", "Pairing and long operations", &["pair", "jobs"]),
