@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -160,13 +160,16 @@ impl Watcher {
         fresh
     }
 
-    /// The sections in which something happened; empty when `limit` passed quietly.
+    /// The sections in which something happened; empty when `limit` passed quietly, or
+    /// `wake` could be read before.
     ///
     /// # Errors
     /// When the queue cannot be read.
-    pub fn wait(&self, limit: Duration) -> io::Result<Changes> {
+    pub fn wait(&self, limit: Duration, wake: BorrowedFd<'_>) -> io::Result<Changes> {
         let mut changed = Changes::default();
-        if !self.readable(limit)? {
+        let mut wanted =
+            [self.queue.as_fd(), wake].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        if !wait(&mut wanted, limit)? || wanted[0].revents().is_empty() {
             return Ok(changed);
         }
         let began = Instant::now();
@@ -181,13 +184,7 @@ impl Watcher {
     }
 
     fn readable(&self, span: Duration) -> io::Result<bool> {
-        let span = Timespec::try_from(span).map_err(io::Error::other)?;
-        let mut wanted = [PollFd::new(&*self.queue, PollFlags::IN)];
-        match poll(&mut wanted, Some(&span)) {
-            Ok(ready) => Ok(ready > 0),
-            Err(Errno::INTR) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        wait(&mut [PollFd::new(&*self.queue, PollFlags::IN)], span)
     }
 
     fn read(&self) -> io::Result<Changes> {
@@ -277,14 +274,30 @@ impl Watcher {
     }
 }
 
+/// Whether one of them is ready; an interrupted wait was in vain.
+fn wait(wanted: &mut [PollFd<'_>], span: Duration) -> io::Result<bool> {
+    let span = Timespec::try_from(span).map_err(io::Error::other)?;
+    match poll(wanted, Some(&span)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use twinwall_netlink::wait::Wake;
 
     use super::*;
 
     const SOON: Duration = Duration::from_secs(10);
     const QUIET: Duration = Duration::from_millis(100);
+
+    fn nobody() -> Wake {
+        Wake::new().expect("a descriptor")
+    }
 
     struct Place(PathBuf);
 
@@ -313,7 +326,7 @@ mod tests {
     }
 
     fn waited(watcher: &Watcher, span: Duration) -> Vec<Section> {
-        let changes = watcher.wait(span).expect("the queue is read");
+        let changes = watcher.wait(span, nobody().as_fd()).expect("the queue is read");
         changes.into_iter().map(|(section, _)| section).collect()
     }
 
@@ -362,10 +375,10 @@ mod tests {
         assert!(!watcher.watch_all(Section::Vpn, &manifest));
         place.write("etc/vpn/deep/a");
         let files = Extent::Files([base("etc/vpn/deep")].into());
-        let changes = watcher.wait(SOON).expect("the queue is read");
+        let changes = watcher.wait(SOON, nobody().as_fd()).expect("the queue is read");
         assert_eq!(changes.into_iter().collect::<Vec<_>>(), [(Section::Vpn, files)]);
         fs::create_dir(place.0.join("etc/vpn/deep/more")).expect("made");
-        let changes = watcher.wait(SOON).expect("the queue is read");
+        let changes = watcher.wait(SOON, nobody().as_fd()).expect("the queue is read");
         assert_eq!(changes, Changes::whole([Section::Vpn]), "a directory came");
         let path = place.0.join("etc/vpn/deep/a");
         fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))

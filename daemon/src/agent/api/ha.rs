@@ -230,7 +230,7 @@ async fn enable(
     caller: Caller,
     body: Body<TurnOn>,
 ) -> Result<Json<JobView>, Refusal> {
-    turn::on(&shared.node, &caller.who, body.0).map(Json)
+    turn::on(&shared.node, &caller.who, body.0).await.map(Json)
 }
 
 async fn disable(

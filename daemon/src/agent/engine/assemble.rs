@@ -5,14 +5,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::ending::Ending;
 use super::last::LastFile;
 use super::line::Lines;
 use super::marks::MarksFile;
@@ -43,8 +44,8 @@ pub const MARKS: &str = "var/lib/twinwall/sync.json";
 /// Every section is looked at again after this, whatever the kernel told.
 const FULL_CHECK: Duration = Duration::from_secs(120);
 
-/// How often the waiting threads look whether everything ends.
-const TURN: Duration = Duration::from_millis(250);
+/// When changes of files cannot be read, they are tried again after this.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What an engine is made from.
 pub struct Parts {
@@ -92,7 +93,7 @@ pub struct Running {
     calls: Calls,
     lines: Lines,
     belonging: Arc<Mutex<Belonging>>,
-    ending: Arc<AtomicBool>,
+    ending: Arc<Ending>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -140,7 +141,7 @@ pub fn start(parts: Parts) -> Result<Running, StartError> {
         engine: engine.clone(),
         calls: parts.calls,
         belonging,
-        ending: Arc::default(),
+        ending: Arc::new(Ending::new().map_err(|error| StartError::Io("a descriptor", error))?),
         threads: Vec::new(),
     };
     running.spawn("sync-engine", move || Runner::run(runner))?;
@@ -211,7 +212,7 @@ impl Running {
 impl Drop for Running {
     /// Ends all threads; a section that is being changed is changed to its end.
     fn drop(&mut self) {
-        self.ending.store(true, Ordering::Relaxed);
+        self.ending.tell();
         self.engine.tell(Event::Stop);
         self.calls.connected(None);
         for thread in self.threads.drain(..) {
@@ -258,20 +259,20 @@ fn say(calls: Calls) -> Box<super::run::Say> {
 }
 
 /// Tells which sections changed, and all of them every now and then.
-fn follow_files(watcher: &Watcher, engine: &Engine, ending: &AtomicBool) {
-    let mut quiet = Duration::ZERO;
-    while !ending.load(Ordering::Relaxed) {
-        let changed = watcher.wait(TURN).unwrap_or_else(|error| {
+fn follow_files(watcher: &Watcher, engine: &Engine, ending: &Ending) {
+    let mut whole = Instant::now() + FULL_CHECK;
+    while !ending.is_told() {
+        let left = whole.saturating_duration_since(Instant::now());
+        let changed = watcher.wait(left, ending.as_fd()).unwrap_or_else(|error| {
             eprintln!("twinwall agent: changes of files are not told: {error}");
-            thread::sleep(TURN);
+            thread::sleep(AGAIN);
             Changes::default()
         });
-        quiet += TURN;
         if !changed.is_empty() {
             engine.tell(Event::Changed(changed));
         }
-        if quiet >= FULL_CHECK {
-            quiet = Duration::ZERO;
+        if Instant::now() >= whole {
+            whole = Instant::now() + FULL_CHECK;
             engine.tell(Event::Changed(Changes::whole(Section::ALL)));
         }
     }
@@ -282,15 +283,9 @@ fn next(
     runtime: &tokio::runtime::Handle,
     link: &Link,
     stream: Stream,
-    ending: &AtomicBool,
+    ending: &Ending,
 ) -> Option<Connection> {
-    while !ending.load(Ordering::Relaxed) {
-        let waiting = async { tokio::time::timeout(TURN, link.connection(stream)).await };
-        if let Ok(connection) = runtime.block_on(waiting) {
-            return Some(connection);
-        }
-    }
-    None
+    runtime.block_on(ending.or(link.connection(stream)))
 }
 
 /// The thread of the control connection.
@@ -300,7 +295,7 @@ struct Control {
     engine: Engine,
     calls: Calls,
     belonging: Arc<Mutex<Belonging>>,
-    ending: Arc<AtomicBool>,
+    ending: Arc<Ending>,
 }
 
 impl Control {
@@ -334,13 +329,7 @@ impl Control {
 
     /// The next message; none when the connection or everything ends.
     fn hear(&self, receiver: &mut Receiver) -> Option<Vec<u8>> {
-        while !self.ending.load(Ordering::Relaxed) {
-            let waiting = async { tokio::time::timeout(TURN, receiver.recv()).await };
-            if let Ok(message) = self.runtime.block_on(waiting) {
-                return message;
-            }
-        }
-        None
+        self.runtime.block_on(self.ending.or(receiver.recv())).flatten()
     }
 }
 

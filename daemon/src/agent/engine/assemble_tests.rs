@@ -4,7 +4,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::agent::channel::LinkConfig;

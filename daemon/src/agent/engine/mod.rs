@@ -5,6 +5,7 @@
 pub mod assemble;
 pub mod delta;
 pub mod diff;
+pub mod ending;
 pub mod exchange;
 pub mod fetching;
 pub mod last;

@@ -28,6 +28,8 @@ use crate::agent::section::Section;
 use crate::agent::settings::edit::edit;
 use crate::agent::settings::{Change, Source, Value, check};
 
+/// How long the end of the pairing is waited for once there is a pair.
+const PAIRED: Duration = Duration::from_secs(3);
 /// How long this node may take to become active: the boot hold of most settings and more.
 const ACTIVE: Duration = Duration::from_secs(60);
 
@@ -60,9 +62,12 @@ fn yes() -> bool {
 ///
 /// # Errors
 /// When something else runs, there is no other node, or it is on already.
-pub fn on(node: &Arc<Node>, who: &str, order: TurnOn) -> Result<JobView, Refusal> {
+pub async fn on(node: &Arc<Node>, who: &str, order: TurnOn) -> Result<JobView, Refusal> {
     node.may_change()?;
     node.settings().demand_pair()?;
+    // The two are a pair already: who joined may say so before the inviting node has put
+    // its own things away.
+    node.jobs().until_ended(&[Kind::Invite, Kind::Join, Kind::Replace], PAIRED).await;
     draft(node, true, who, order.addresses_by_hand)?;
     let job = node.jobs().begin(Kind::TurnOn, who)?;
     let (view, node, who) = (job.view(), Arc::clone(node), who.to_owned());

@@ -7,6 +7,7 @@ mod kind;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -126,6 +127,20 @@ impl Jobs {
         inside.forget();
         inside.jobs.push_back(Kept { cancel, view: view.clone() });
         Ok(Job { cancel: cancelled, view })
+    }
+
+    /// Waits until no job of these kinds runs, so long at the most.
+    pub async fn until_ended(&self, kinds: &[Kind], limit: Duration) {
+        let running = |kept: &&Kept| {
+            let view = kept.view.borrow();
+            view.state == JobState::Running && kinds.contains(&view.kind)
+        };
+        let found = self.inside().jobs.iter().find(running).map(|kept| kept.view.subscribe());
+        if let Some(mut view) = found {
+            // One that lasts is what the next order is refused for.
+            let ended = view.wait_for(|view| view.state != JobState::Running);
+            let _ = tokio::time::timeout(limit, ended).await;
+        }
     }
 
     /// The newest last.
@@ -338,5 +353,23 @@ mod tests {
             assert_eq!(view.borrow_and_update().state, JobState::Cancelled);
             assert!(jobs.cancel(id).is_err() && jobs.cancel(99).is_err());
         }
+    }
+
+    #[tokio::test]
+    async fn an_order_may_wait_for_the_end_of_the_pairing_and_not_for_ever() {
+        let jobs = std::sync::Arc::new(Jobs::default());
+        let job = jobs.begin(Kind::Invite, "root").expect("nothing runs");
+        jobs.until_ended(&[Kind::Join], Duration::from_secs(600)).await;
+        jobs.until_ended(&[Kind::Invite], Duration::from_millis(1)).await;
+        assert!(jobs.begin(Kind::TurnOn, "anna").is_err(), "it runs on");
+        let waits = {
+            let jobs = std::sync::Arc::clone(&jobs);
+            tokio::spawn(async move {
+                jobs.until_ended(&[Kind::Invite], Duration::from_secs(600)).await;
+                jobs.begin(Kind::TurnOn, "anna").map(drop)
+            })
+        };
+        job.done(());
+        assert!(waits.await.expect("no panic").is_ok());
     }
 }
