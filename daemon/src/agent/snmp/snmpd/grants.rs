@@ -256,9 +256,9 @@ mod tests {
         assert_eq!((all.len(), notes.len()), (MAX_GRANTS, 1));
         let (all, notes) = grants(&lines("authcommunity read public\nauthcommunity read other"));
         assert_eq!((all.len(), notes.len()), (0, 1));
-        let quoted = vec![vec!["rocommunity".to_owned(), "a\"b".to_owned()]];
+        let quoted = [vec!["rocommunity".to_owned(), "a\"b".to_owned()]];
         assert_eq!(grants(&quoted).0, Vec::new());
-        let spaced = vec![vec!["rocommunity".to_owned(), "a b".to_owned()]];
+        let spaced = [vec!["rocommunity".to_owned(), "a b".to_owned()]];
         let line = grants(&spaced).0[0].line("gw-b");
         assert_eq!(line, "rocommunity \"a b@gw-b\" default .1 gw-b");
     }

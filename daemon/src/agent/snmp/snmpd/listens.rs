@@ -13,7 +13,7 @@ pub(super) fn local(lines: &[Line]) -> Option<SocketAddr> {
     if all.is_empty() {
         return Some((Ipv4Addr::LOCALHOST, PORT).into());
     }
-    all.into_iter().find_map(|at| at).map(|at| {
+    all.into_iter().flatten().next().map(|at| {
         let ip = match at.ip() {
             IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
