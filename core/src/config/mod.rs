@@ -20,8 +20,8 @@ mod preflight;
 mod probe;
 mod reference;
 mod reports;
-mod snmp;
 mod resources;
+mod snmp;
 #[cfg(test)]
 mod tests;
 
@@ -63,8 +63,8 @@ pub use preflight::Prerequisite;
 pub use probe::Probe;
 pub use reference::reference;
 pub use reports::Reports;
-pub use snmp::Snmp;
 pub use resources::Resources;
+pub use snmp::Snmp;
 
 /// What only this node knows (`node.toml`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

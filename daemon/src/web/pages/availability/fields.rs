@@ -11,8 +11,8 @@ use super::labels::split;
 use crate::agent::api::error::Detail;
 use crate::agent::ha::ports::{Port, Ports};
 use crate::agent::settings::HaSettings;
-use crate::agent::settings::observing::ProbeSetting;
 use crate::agent::settings::checks::{AskSetting, ReachSetting, ResourcesSetting};
+use crate::agent::settings::observing::ProbeSetting;
 use crate::agent::settings::view::{FailbackSetting, HaInterface, Heartbeat, Policy};
 
 /// Keys with what stands in their fields.
