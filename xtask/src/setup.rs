@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome, fail};
 use crate::shell;
 
 /// A program that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 40] = [
+const NEEDED: [(&str, &str); 43] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("ping", "iputils-ping"),

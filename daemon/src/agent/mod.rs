@@ -29,8 +29,6 @@ pub mod jobs;
 pub mod leases;
 pub mod logs;
 pub mod machine;
-pub mod machine;
-pub mod manifest;
 pub mod manifest;
 pub mod metrics;
 pub mod moment;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use twinwall::agent::api::error::Detail;
 use twinwall::agent::api::ha::{RestoreSettings, SetSettings};
 use twinwall::agent::api::settings::PreviewOrder;
 use twinwall::agent::ha::turn::{TurnOff, TurnOn};

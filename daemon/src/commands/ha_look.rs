@@ -34,6 +34,7 @@ fn text(preview: &Preview) -> String {
     if let Some(away) = &preview.away {
         let _ = writeln!(text, "\nThe other node gets them when it is back: {away}");
     }
+    preview.notes.iter().for_each(|note| text += &format!("\nBut {note}\n"));
     text + "\nNothing was changed.\n"
 }
 

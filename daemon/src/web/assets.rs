@@ -108,7 +108,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Files of single pages, and what all of these have in common.
-    const OF_PAGES: [&str; 6] = [
+    const OF_PAGES: [&str; 7] = [
         include_str!("../../assets/css/sync.css"),
         include_str!("../../assets/css/events.css"),
         include_str!("../../assets/css/logs.css"),

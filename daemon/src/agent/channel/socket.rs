@@ -53,12 +53,13 @@ pub(super) async fn connect(interface: &str, address: SocketAddr) -> io::Result<
     Ok(stream)
 }
 
-/// Logs come after everything else on the wire, where the interface's queue knows priorities.
+/// Logs and reports come after everything else on the wire, where the interface's queue knows
+/// priorities.
 pub(super) fn set_priority(stream: Stream, tcp: &TcpStream) {
     match stream {
         Stream::Control | Stream::Configuration | Stream::Flows => {}
         // Without it they share the link evenly, and their rate has a bound of its own.
-        Stream::Logs => _ = socket2::SockRef::from(tcp).set_priority(BULK),
+        Stream::Logs | Stream::Reports => _ = socket2::SockRef::from(tcp).set_priority(BULK),
     }
 }
 

@@ -23,7 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use twinwall_core::ids::Designation;
 
-use super::api::error::{Code, Detail, Refusal};
+use super::api::error::{Code, Refusal};
 use super::calls::{Call, Reply};
 use super::clock::unix_ms;
 use super::node::Node;

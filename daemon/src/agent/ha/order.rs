@@ -81,11 +81,12 @@ pub async fn look(
     let current = current(node)?;
     let seen = current.version.revision;
     let Some(ready) = prepare(node, &current, basis, edit).await? else {
-        return Ok(Preview { seen, changed: Vec::new(), nodes: Vec::new(), away: None });
+        let (changed, nodes, notes) = (Vec::new(), Vec::new(), Vec::new());
+        return Ok(Preview { seen, changed, nodes, away: None, notes });
     };
     let changed = preview::changed(&current.text, &ready.draft.text);
     let nodes = std::iter::once(ready.here).chain(ready.peer).collect();
-    Ok(Preview { seen, changed, nodes, away: ready.away })
+    Ok(Preview { seen, changed, nodes, away: ready.away, notes: Vec::new() })
 }
 
 /// A change that was checked on both nodes.

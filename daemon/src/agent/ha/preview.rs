@@ -37,6 +37,8 @@ pub struct Preview {
     pub nodes: Vec<NodePreview>,
     /// Why the other node could not be asked: it gets the settings when it is back.
     pub away: Option<String>,
+    /// What is to be known before, for people.
+    pub notes: Vec<String>,
 }
 
 /// What would happen on a node.

@@ -59,7 +59,7 @@ fn pair() -> Dashboard {
             own_here: Vec::new(),
             own_there: Vec::new(),
         }],
-        alarms: Vec::new(),
+        conditions: Vec::new(),
         readiness: None,
         sync: None,
         flows: Some(FlowsView { now: flows, since_s: 1.0 }),

@@ -77,7 +77,7 @@ fn dashboard() -> Dashboard {
         heartbeat: None,
         paths: vec![path()],
         interfaces: vec![lan()],
-        alarms: Vec::new(),
+        conditions: Vec::new(),
         readiness: None,
         sync: None,
         flows: None,
