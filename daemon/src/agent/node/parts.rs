@@ -44,7 +44,7 @@ impl Parts {
             metrics: Metrics::default(),
             logs: Logs::below(root),
             observed: Observed::open(root),
-            reach: Reach::new(),
+            reach: Reach::default(),
             resources: Resources::default(),
         }
     }

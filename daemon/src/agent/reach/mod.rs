@@ -69,9 +69,9 @@ impl Shared {
     }
 }
 
-impl Reach {
+impl Default for Reach {
     /// With nothing to ask yet.
-    pub fn new() -> Reach {
+    fn default() -> Reach {
         let inside = Inside {
             settings: Settings::default(),
             targets: Vec::new(),
@@ -81,7 +81,9 @@ impl Reach {
         let shared = Wake::new().map(|wake| Arc::new(Shared { inside: Mutex::new(inside), wake }));
         Reach { shared: shared.ok() }
     }
+}
 
+impl Reach {
     /// Each gateway as it is; `snapshot` is what the guard says of the other node.
     pub fn view(&self, node: &str, snapshot: Option<&Snapshot>) -> ReachView {
         let gateways = self.shared.as_ref().map_or_else(Vec::new, |shared| {
@@ -250,7 +252,7 @@ mod tests {
     #[test]
     fn a_guard_is_told_only_of_the_gateways_that_it_knows_by_its_own_numbers() {
         let pair = parse_pair("pair.toml", PAIR).expect("right");
-        let reach = Reach::new();
+        let reach = Reach::default();
         assert!(reach.read(pair.reach, plan(&pair, Designation::Primary)), "a thread is needed");
         assert!(!reach.read(pair.reach, plan(&pair, Designation::Primary)), "and one is enough");
         let old = snapshot(&[]);

@@ -96,9 +96,8 @@ impl Before {
         }
         let (busy_since, all_since) =
             (busy.saturating_sub(busy_before), all.saturating_sub(all_before));
-        if all_since > 0 {
-            self.load_percent = u32::try_from(busy_since * 100 / all_since).ok();
-        }
+        let percent = (busy_since * 100).checked_div(all_since);
+        self.load_percent = percent.and_then(|it| u32::try_from(it).ok()).or(self.load_percent);
         self.processors = Some((Instant::now(), busy, all));
     }
 }
