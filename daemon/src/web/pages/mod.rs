@@ -114,8 +114,14 @@ pub(super) fn table() -> Vec<Page> {
         of(viewer, "/jobs/{id}/live", get(jobs::follow)),
         of(viewer, "/jobs/{id}/cancel", post(jobs::cancel)),
     ];
-    let more =
-        [alerts::pages(), availability::pages(), sync::pages(), events::pages(), logs::pages(), pairing::pages()];
+    let more = [
+        alerts::pages(),
+        availability::pages(),
+        sync::pages(),
+        events::pages(),
+        logs::pages(),
+        pairing::pages(),
+    ];
     own.into_iter().chain(more.into_iter().flatten()).collect()
 }
 
