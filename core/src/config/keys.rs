@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use crate::ids::{Designation, MAX_TARGETS};
 
-use super::alerts::keys as alerts;
 use super::flows::{MAX_FLOWS, MAX_IGNORED, Ports, Protocols};
 use super::kinds::{
     Addresses, CheckNames, Choice, InterfaceName, Kind, Listens, PathBelowRoot, Prefixes, Seconds,
     Text, Toggle, Whole,
 };
-use super::logs;
 use super::preflight::Prerequisites;
-use super::{Cable, GateMode};
+use super::{Cable, GateMode, alerts::keys as alerts, logs};
 
 /// Checks that `readiness.require` may name.
 pub const MAX_REQUIRED: usize = 16;
