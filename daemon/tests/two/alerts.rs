@@ -59,15 +59,21 @@ fn role(node: &Node) -> String {
     status["role"]["role"].as_str().unwrap_or_default().to_owned()
 }
 
-fn wait(two: &Two, what: &str, good: impl FnMut() -> bool) {
-    wait_telling(what, good, || {
-        [&two.a, &two.b]
-            .map(|node| {
+/// A condition counts after half a minute, and the next try may be half a minute away.
+const LONG: Duration = Duration::from_secs(90);
+
+fn wait(two: &Two, what: &str, mut good: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !good() {
+        let told = || {
+            [&two.a, &two.b].map(|node| {
                 let alerts = node.run(&["alerts", "--json"]);
                 format!("{alerts:?}\n{}", node.text("agent.log"))
             })
-            .concat()
-    });
+        };
+        assert!(began.elapsed() < LONG, "{what}: not within {LONG:?}\n{}", told().concat());
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// The first node is active, the second waits, and their agents talk.
@@ -157,13 +163,9 @@ fn a_target_that_cannot_be_told_is_named_and_gets_what_it_missed() {
     assert!(refused.code != Some(0) && refused.err.contains("refused"), "{refused:?}");
     two.a.cable("down");
     wait(&two, "it fails", || target(&two.a, "hook")["state"] == "failing");
-    // A condition counts once it has lasted for half a minute.
-    let is_told = || two.a.text("var/lib/twinwall/notices.jsonl").contains("hook is not told");
-    let began = Instant::now();
-    while !is_told() {
-        assert!(began.elapsed() < Duration::from_secs(90), "{}", two.a.text("agent.log"));
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    wait(&two, "it is a condition", || {
+        two.a.text("var/lib/twinwall/notices.jsonl").contains("hook is not told")
+    });
     let heard = listen(&two.a);
     wait(&two, "it is told what it missed", || has(&heard, "ha-link-lost", "raised"));
     wait(&two, "it is well again", || target(&two.a, "hook")["state"] == "well");
