@@ -6,17 +6,15 @@ use std::time::Duration;
 
 use crate::ids::{Designation, MAX_TARGETS};
 
-use super::alerts::keys as alerts;
 use super::flows::{MAX_FLOWS, MAX_IGNORED, Ports, Protocols};
 use super::gateways::{GATEWAYS, REACH_ASK, REACH_HOLD, REACH_INTERVAL, REACH_MISSES};
 use super::kinds::{
     Addresses, CheckNames, Choice, InterfaceName, Kind, Listens, PathBelowRoot, Prefixes, Seconds,
     Text, Toggle, Whole,
 };
-use super::logs;
 use super::preflight::Prerequisites;
 use super::resources::{CONNECTIONS, DISK, MEMORY, TEMPERATURE};
-use super::{Cable, GateMode, probe, reports, snmp};
+use super::{Cable, GateMode, alerts::keys as alerts, logs, probe, reports, snmp};
 
 /// Checks that `readiness.require` may name.
 pub const MAX_REQUIRED: usize = 16;
