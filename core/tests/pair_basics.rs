@@ -39,6 +39,8 @@ fn settings(interval: Duration) -> Pair {
         flows: Default::default(),
         logs: Default::default(),
         alerts: Vec::new(),
+        reports: Default::default(),
+        probe: Default::default(),
         overridden: Vec::new(),
         boot_hold: Duration::from_secs(5),
         damping: Damping {

@@ -8,6 +8,7 @@ mod jobs;
 mod logs;
 mod pair;
 mod profile;
+mod reports;
 mod services;
 mod span;
 mod sync;
@@ -25,6 +26,7 @@ pub(crate) use jobs::{JobOrder, JobsArgs, TestFailoverArgs};
 pub(crate) use logs::LogsArgs;
 pub(crate) use pair::{InviteArgs, JoinArgs, Pair};
 pub(crate) use profile::{Profile, ProfileCheckArgs, ProfileNetworkdArgs, ProfileShowArgs};
+pub(crate) use reports::{AvailabilityArgs, LeasesArgs, ProbeArgs, ReportsArgs, ReportsOrder};
 pub(crate) use services::{ServicesArgs, ServicesOrder};
 pub(crate) use span::parse_span;
 pub(crate) use sync::{DiffArgs, ForceArgs, HistoryArgs, RestoreArgs, SyncArgs, SyncOrder};
@@ -95,6 +97,14 @@ pub(crate) enum Command {
     /// Show the moves of the active role, each with its outage; with an ID what both nodes saw
     /// and did when
     Failovers(FailoversArgs),
+    /// Show the reports of both appliances, or write one into a file
+    Reports(ReportsArgs),
+    /// Show how available the pair was in a month: outages, moves of the role, drills
+    Availability(AvailabilityArgs),
+    /// Show the DHCP leases that this node knows, and whether its server would know them too
+    Leases(LeasesArgs),
+    /// Show what the probe pings, and the last times without an answer
+    Probe(ProbeArgs),
     /// Show how far the passive node's kernel has the active node's connections
     Flows(FlowsArgs),
     /// Show whom the pair tells when something happens, try a target, set its secret
@@ -221,6 +231,9 @@ pub(crate) struct FailoversArgs {
     /// Print JSON: a list of reports, or one
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write the report as one HTML file that needs nothing beside it; it must not exist yet
+    #[arg(long, value_name = "FILE", requires = "id", conflicts_with = "json")]
+    pub(crate) html: Option<PathBuf>,
     /// Show only the last N reports
     #[arg(long, value_name = "N", default_value = "10", value_parser = parse_count)]
     pub(crate) last: usize,

@@ -10,12 +10,16 @@ import { availability } from "./steps/availability.mjs";
 import { dashboard, differing } from "./steps/dashboard.mjs";
 import { diagnostics } from "./steps/diagnostics.mjs";
 import { events } from "./steps/events.mjs";
+import { reports } from "./steps/reports.mjs";
 import { logs } from "./steps/logs.mjs";
 import { role } from "./steps/role.mjs";
 import { sync } from "./steps/sync.mjs";
 
 // Each leaves both consoles signed in, and the pair in sync with gw-a active, but the last one.
-const STEPS = { entry, dashboard, availability, access, role, diagnostics, alerts, sync, events, logs, differing, leave };
+const STEPS = {
+  entry, dashboard, availability, access, role, diagnostics, alerts, sync, events, logs, reports, differing,
+  leave,
+};
 
 // A wait that nobody waits for any more, after another one failed.
 process.on("unhandledRejection", (error) => wrong.push(String(error)));

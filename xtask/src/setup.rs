@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome, fail};
 use crate::shell;
 
 /// A program that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 39] = [
+const NEEDED: [(&str, &str); 40] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("ping", "iputils-ping"),
@@ -54,6 +54,8 @@ const NEEDED: [(&str, &str); 39] = [
     ("node", "nodejs"),
     ("npm", "npm"),
     ("curl", "curl"),
+    // A client of DHCP.
+    ("udhcpc", "udhcpc"),
 ];
 
 /// What is there only to be compared with.

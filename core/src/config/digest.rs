@@ -50,8 +50,8 @@ impl Pair {
     /// settings: the first eight bytes of the SHA-256 of [`values`](Pair::values),
     /// one to a line. The order of addresses does not count; that of interfaces
     /// does, because it says which of more than fifteen carry heartbeats. `enabled`,
-    /// `[sync]`, `[flows]`, `[logs]`, `[alerts]` and `[preflight]` do not count: no running guard
-    /// heeds them.
+    /// `[sync]`, `[flows]`, `[logs]`, `[alerts]`, `[reports]`, `[probe]` and `[preflight]` do not
+    /// count: no running guard heeds them.
     pub fn digest(&self) -> u64 {
         let mut text = String::new();
         for (key, value) in self.values() {

@@ -14,7 +14,7 @@ use super::kinds::{
 };
 use super::logs;
 use super::preflight::Prerequisites;
-use super::{Cable, GateMode};
+use super::{Cable, GateMode, probe, reports};
 
 /// Checks that `readiness.require` may name.
 pub const MAX_REQUIRED: usize = 16;
@@ -377,6 +377,11 @@ pub(super) static PAIR: &[&dyn Described] = &[
     &logs::KEEP_SIZE,
     &logs::KEEP_DAYS,
     &logs::RATE,
+    &reports::KEEP_SIZE,
+    &reports::KEEP_DAYS,
+    &probe::VIRTUAL_IPS,
+    &probe::TARGETS,
+    &probe::INTERVAL,
     &OVERRIDE,
     &alerts::KIND,
     &alerts::ENABLED,

@@ -16,7 +16,9 @@ mod node;
 mod pair;
 mod prefix;
 mod preflight;
+mod probe;
 mod reference;
+mod reports;
 #[cfg(test)]
 mod tests;
 
@@ -54,7 +56,9 @@ pub use node::{default_key_file, parse_node};
 pub use pair::parse_pair;
 pub use prefix::{Prefix, PrefixError};
 pub use preflight::Prerequisite;
+pub use probe::Probe;
 pub use reference::reference;
+pub use reports::Reports;
 
 /// What only this node knows (`node.toml`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +128,12 @@ pub struct Pair {
     /// Whom the pair tells when something happens, and how.
     #[serde(default)]
     pub alerts: Vec<AlertTarget>,
+    /// How many of the other node's reports are kept.
+    #[serde(default)]
+    pub reports: Reports,
+    /// What is pinged to measure an outage.
+    #[serde(default)]
+    pub probe: Probe,
     /// Prerequisites that need not be met.
     #[serde(default)]
     pub overridden: Vec<Prerequisite>,

@@ -10,7 +10,10 @@ use super::flows;
 use super::interfaces::{self, Draft};
 use super::keys::{self, FailbackWord};
 use super::logs;
-use super::{AlertTarget, Damping, Failback, Flows, HaLink, Logs, Pair, Prerequisite, Sync};
+use super::{
+    AlertTarget, Damping, Failback, Flows, HaLink, Logs, Pair, Prerequisite, Probe, Reports, Sync,
+};
+use super::{probe, reports};
 
 /// Least time between the first missed heartbeat and the verdict: what a lease
 /// needs to be renewed by one beat and to end 10 ms before the peer may claim.
@@ -42,9 +45,9 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let required_checks = readiness.get(&keys::REQUIRE, report);
     let ping = known_section(&top, "ping", report);
     let targets = ping.get(&keys::TARGETS, report);
-    let for_agents = read_for_agents(&top, report);
     let off = enabled.as_ref().is_some_and(|enabled| !enabled.value);
     let drafts = read_interfaces(&top, off, report);
+    let for_agents = read_for_agents(&top, &drafts, report);
 
     interfaces::check(&drafts, ha_link.as_ref().map(|link| link.interface.as_str()), report);
     if let Some(targets) = &targets {
@@ -54,7 +57,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let mut required_checks = required_checks?.value;
     required_checks.sort();
     required_checks.dedup();
-    let ForAgents { sync, flows, logs, alerts, overridden } = for_agents?;
+    let ForAgents { sync, flows, logs, reports, probe, alerts, overridden } = for_agents?;
     Some(Pair {
         pair_id: pair_id?.value,
         enabled: enabled?.value,
@@ -70,6 +73,8 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
         sync,
         flows,
         logs,
+        reports,
+        probe,
         alerts,
         overridden,
     })
@@ -80,14 +85,22 @@ struct ForAgents {
     sync: Sync,
     flows: Flows,
     logs: Logs,
+    reports: Reports,
+    probe: Probe,
     alerts: Vec<AlertTarget>,
     overridden: Vec<Prerequisite>,
 }
 
-fn read_for_agents(top: &Section<'_>, report: &mut Report<'_>) -> Option<ForAgents> {
+fn read_for_agents(
+    top: &Section<'_>,
+    drafts: &[Draft],
+    report: &mut Report<'_>,
+) -> Option<ForAgents> {
     let sync = read_sync(top, report);
     let flows = flows::read(&known_section(top, "flows", report), report);
     let logs = logs::read(&known_section(top, "logs", report), report);
+    let reports = reports::read(&known_section(top, "reports", report), report);
+    let probe = probe::read(&known_section(top, "probe", report), drafts, report);
     let alerts = alerts::read(top, report);
     let preflight = known_section(top, "preflight", report);
     let overridden = preflight.get(&keys::OVERRIDE, report);
@@ -95,6 +108,8 @@ fn read_for_agents(top: &Section<'_>, report: &mut Report<'_>) -> Option<ForAgen
         sync: sync?,
         flows: flows?,
         logs: logs?,
+        reports: reports?,
+        probe: probe?,
         alerts,
         overridden: overridden?.value,
     })

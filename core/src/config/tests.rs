@@ -214,7 +214,7 @@ fn unknown_keys_and_sections() {
         (
             "pair_id = 1",
             "pair_id = 1\ncolour = 3",
-            "pair.toml:2: colour = 3: unknown key; remove it; known here: pair_id, enabled, heartbeat, ha_link, failback, boot, damping, readiness, ping, sync, flows, logs, preflight, alerts, interface",
+            "pair.toml:2: colour = 3: unknown key; remove it; known here: pair_id, enabled, heartbeat, ha_link, failback, boot, damping, readiness, ping, sync, flows, logs, reports, probe, preflight, alerts, interface",
         ),
         (
             "interface = \"ha0\"",

@@ -406,6 +406,8 @@ fn config() -> Config {
         flows: Default::default(),
         logs: Default::default(),
         alerts: Vec::new(),
+        reports: Default::default(),
+        probe: Default::default(),
         overridden: Vec::new(),
         boot_hold: Duration::from_millis(DETECTION),
         damping: Damping {

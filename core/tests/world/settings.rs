@@ -177,6 +177,8 @@ fn pair(interval: Duration, threshold: u8) -> Pair {
         flows: Default::default(),
         logs: Default::default(),
         alerts: Vec::new(),
+        reports: Default::default(),
+        probe: Default::default(),
         overridden: Vec::new(),
         boot_hold: (interval * u32::from(threshold)).max(Duration::from_secs(1)),
         damping: Damping {

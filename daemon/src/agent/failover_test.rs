@@ -18,6 +18,7 @@ use super::calls::Call;
 use super::clock::unix_ms;
 use super::failovers::{Outage, Summary};
 use super::guard::GuardState;
+use super::history::Drill;
 use super::jobs::{Job, JobView, Kind};
 use super::node::Node;
 use super::readiness::{self, Severity};
@@ -81,17 +82,36 @@ pub fn begin(node: &Arc<Node>, who: &str, order: TestFailover) -> Result<JobView
         ));
     }
     let job = node.jobs().begin(Kind::TestFailover, who)?;
-    let (view, node) = (job.view(), Arc::clone(node));
+    let (view, node, who) = (job.view(), Arc::clone(node), who.to_owned());
     node.runtime().clone().spawn(async move {
+        let began_ms = unix_ms();
         let ended = tokio::select! {
             ended = test(&node, &job, &order) => ended,
             () = job.cancelled() => Err(Refusal::conflict(
                 "the test was cancelled; the role stays where it is now",
             )),
         };
+        keep(&node, drill(began_ms, who, &ended)).await;
         job.finish(ended);
     });
     Ok(view)
+}
+
+/// The test as the history keeps it.
+fn drill(began_ms: u64, who: String, ended: &Result<Tested, Refusal>) -> Drill {
+    let (moves, failed) = match ended {
+        Ok(tested) => (tested.moves.iter().filter_map(|one| one.report.clone()).collect(), None),
+        Err(refusal) => (Vec::new(), Some(refusal.message.clone())),
+    };
+    Drill { began_ms, ended_ms: unix_ms(), who, moves, failed }
+}
+
+async fn keep(node: &Arc<Node>, drill: Drill) {
+    let keeping = Arc::clone(node);
+    let kept = tokio::task::spawn_blocking(move || keeping.history().add_drill(drill)).await;
+    if let Ok(Err(error)) = kept {
+        eprintln!("twinwall agent: history: {error}");
+    }
 }
 
 /// One of the two nodes.

@@ -6,6 +6,7 @@ use std::path::Path;
 use twinwall::agent::failovers::{Report, Summary};
 use twinwall::failure::Failure;
 
+use super::reports;
 use crate::api_client::Api;
 use crate::cli::FailoversArgs;
 use crate::show::{print, print_json};
@@ -20,6 +21,10 @@ pub(super) fn failovers(root: &Path, args: &FailoversArgs) -> Result<(), Failure
                 return Err(Failure::problem(format!(
                     "'{id}' names no report; 'twinwall failovers' lists them"
                 )));
+            }
+            if let Some(file) = &args.html {
+                let page = api.fetch(&format!("/api/v1/failovers/{id}/page"))?;
+                return reports::write(file, &page);
             }
             let report: Report = api.get(&format!("/api/v1/failovers/{id}"))?;
             if args.json { print_json(&report) } else { print(&whole(&report)) }
@@ -57,11 +62,30 @@ fn way(summary: &Summary) -> String {
     }
 }
 
+/// What came after what, and on what the decision was based.
+fn steps(report: &Report) -> String {
+    let mut text = String::from("\nStep by step, with the time since the step before:\n");
+    for step in &report.steps {
+        let error = match step.uncertainty_ms {
+            error if error > 0.0 => format!(" (± {error:.1} ms)"),
+            _exact => String::new(),
+        };
+        let (took, word) = (step.took_ms, step.kind.words());
+        text += &format!("{took:>+12.1} ms  {:<12} {word:<8} {}{error}\n", step.node, step.text);
+    }
+    if !report.evidence.is_empty() {
+        text += "\nEvidence:\n";
+        text.extend(report.evidence.iter().map(|sentence| format!("  {sentence}\n")));
+    }
+    text + "\nWhat each node saw and did:\n"
+}
+
 fn whole(report: &Report) -> String {
     let mut text = line(&report.summary);
     for sentence in report.explained.iter().chain(&report.missing) {
         text += &format!("{sentence}\n");
     }
+    text += &steps(report);
     let end = i128::from(report.summary.ended_ms) * 1000;
     for seen in &report.timeline {
         let beside = (i128::from(seen.unix_us) - end) as f64 / 1000.0;

@@ -15,13 +15,15 @@ mod ha;
 mod ha_look;
 mod jobs;
 mod keygen;
-mod metrics;
+mod leases;
 mod logs;
+mod metrics;
 mod pair;
 mod preflight;
 mod profile;
 mod ready;
 mod record;
+mod reports;
 mod run;
 mod services;
 mod start;
@@ -65,6 +67,10 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Alerts(args) => alerts::alerts(root, args),
         Command::Metrics => metrics::metrics(root),
         Command::Logs(args) => logs::logs(root, args),
+        Command::Reports(args) => reports::reports(root, args),
+        Command::Availability(args) => reports::availability(root, args),
+        Command::Leases(args) => leases::leases(root, args),
+        Command::Probe(args) => leases::probe(root, args),
         Command::Switchover(args) => switchover::switchover(root, args),
         Command::TestFailover(args) => test_failover::test_failover(root, args),
         Command::Maintenance(order) => ask::maintenance(root, order),

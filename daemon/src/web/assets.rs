@@ -33,6 +33,7 @@ static ALL: [Asset; 3] = [
             include_str!("../../assets/css/pairing.css"),
             include_str!("../../assets/css/access.css"),
             include_str!("../../assets/css/availability.css"),
+            include_str!("../../assets/css/reports.css"),
             include_str!("../../assets/css/narrow.css"),
         ),
     },
@@ -107,13 +108,14 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Files of single pages, and what all of these have in common.
-    const OF_PAGES: [&str; 6] = [
+    const OF_PAGES: [&str; 7] = [
         include_str!("../../assets/css/sync.css"),
         include_str!("../../assets/css/events.css"),
         include_str!("../../assets/css/logs.css"),
         include_str!("../../assets/css/pairing.css"),
         include_str!("../../assets/css/access.css"),
         include_str!("../../assets/css/availability.css"),
+        include_str!("../../assets/css/reports.css"),
     ];
 
     #[test]

@@ -31,7 +31,13 @@ pub(super) async fn add(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in ALL {
-        headers.insert(name, HeaderValue::from_static(value));
+        let value = HeaderValue::from_static(value);
+        // A file that is shown in a sandbox has a stricter policy of its own.
+        if name == header::CONTENT_SECURITY_POLICY {
+            headers.entry(name).or_insert(value);
+        } else {
+            headers.insert(name, value);
+        }
     }
     let keep = HeaderValue::from_static("no-store");
     headers.entry(header::CACHE_CONTROL).or_insert(keep);

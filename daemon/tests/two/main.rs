@@ -14,10 +14,13 @@ mod health;
 mod isolated;
 #[path = "../shared/json_schema.rs"]
 mod json_schema;
+mod lan;
+mod leases;
 mod logview;
 mod owners;
 mod pairing;
 mod preflight;
+mod reports;
 mod rotate;
 mod settings;
 mod support;

@@ -131,7 +131,7 @@ const PROFILE: &str = profile!(
     [section.support]\npaths = [\"/etc/motd\"]\ntranslate = [\"/etc/motd\"]\n"
 );
 
-const PAIR: &str = "pair_id = 7\n[ha_link]\ninterface = \"ha0\"\n[[interface]]\nname = \"lan\"\n\
+pub(crate) const PAIR: &str = "pair_id = 7\n[ha_link]\ninterface = \"ha0\"\n[[interface]]\nname = \"lan\"\n\
     primary = \"10.1.0.2/24\"\nsecondary = \"10.1.0.3/24\"\nvirtual = \"10.1.0.1/24\"\n";
 
 /// Starts what follows as the first process of its own: everything ends with it.

@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod engine;
 pub mod flows;
+pub mod kept;
 pub mod kernel;
 pub mod lines;
 pub mod logs;
@@ -32,11 +33,13 @@ pub const TARGETS: &[Target] = &[
     ("echo", kernel::echo),
     ("engine_answer", engine::answer),
     ("engine_question", engine::question),
+    ("exchange_message", kept::message),
     ("finder_announcement", agent::announcement),
     ("flows_message", flows::message),
     ("flows_talk", flows::talk),
-    ("logs_message", logs::message),
+    ("leases", kept::leases),
     ("log_line", lines::line),
+    ("logs_message", logs::message),
     ("manifest", engine::manifest),
     ("manifest_delta", engine::delta),
     ("neighbour", kernel::neighbour),

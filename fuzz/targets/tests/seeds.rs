@@ -8,6 +8,7 @@ use twinwall::agent::calls::Frame;
 use twinwall::agent::channel::decode_greeting;
 use twinwall::agent::digest::Digest;
 use twinwall::agent::engine::delta;
+use twinwall::agent::exchange::message::Message;
 use twinwall::agent::finder::decode_announcement;
 use twinwall::agent::identity::Certificate;
 use twinwall::agent::logs::parse::{Format, parse_line};
@@ -39,6 +40,10 @@ fn good_seeds_are_taken() {
     assert!(decode_greeting(&seed("channel_greeting", "flows")).is_ok());
     for name in ["hello", "batch", "ack", "digests", "compared", "sweep_begin", "expectations"] {
         assert!(decode_message(&seed("flows_message", name)).is_ok(), "{name}");
+    }
+    for name in ["leases_asked", "part_asked", "part", "reports", "history"] {
+        let read = Message::decode(&seed("exchange_message", name));
+        assert!(read.is_ok(), "{name}: {read:?}");
     }
     assert!(Certificate::decode(&seed("pairing_certificate", "of_a_node")).is_ok());
     assert_eq!(Manifest::decode(&seed("manifest", "four_entries")), Ok(known()));

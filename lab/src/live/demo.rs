@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::pulse::Pulse;
+use super::told;
 use crate::appliance::change::Changed;
 use crate::clock;
 use crate::error::Result;
@@ -58,6 +59,7 @@ pub(super) fn run(lab: &mut Lab, active: usize) -> Result<()> {
     let scenario = Scenario { fault, must: Must::default(), ..crate::scenario::PLAIN[0] };
     let outcome = Outcome::new(&scenario, gathered);
     report::figures(&outcome).iter().for_each(|line| println!("{line}"));
+    told::by_the_pair(lab, fired.at).iter().for_each(|line| println!("{line}"));
     print!("{}", report::events(&outcome.events, LINES_SHOWN));
     println!("{} gets its power back", [plan::GATEWAY_A, plan::GATEWAY_B][active]);
     fault::restore(lab)?;

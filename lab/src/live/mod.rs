@@ -8,6 +8,7 @@ mod keys;
 mod picture;
 mod pulse;
 mod session;
+mod told;
 mod view;
 
 use std::thread;

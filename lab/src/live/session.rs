@@ -10,7 +10,7 @@ use super::configuration::Configuration;
 use super::keys::{Action, action};
 use super::picture::{self, Asked, Picture};
 use super::pulse::{CELL, Pulse};
-use super::view;
+use super::{told, view};
 use crate::appliance::DOOR;
 use crate::appliance::change::Changed;
 use crate::clock;
@@ -222,6 +222,7 @@ impl Session<'_> {
         self.picture.doing = outcome.fault.clone();
         self.picture.report = report::figures(&outcome);
         let events = report::events(&outcome.events, LINES_SHOWN);
+        self.picture.report.extend(told::by_the_pair(self.lab, watched.fired.at));
         self.picture.report.extend(events.lines().map(str::to_owned));
         Ok(())
     }

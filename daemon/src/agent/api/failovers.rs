@@ -2,16 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use axum::routing::get;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Shared;
 use super::error::Refusal;
+use super::reports::saved;
 use super::request::{Asked, At};
 use super::route::{Method, Route};
 use crate::agent::accounts::Role;
-use crate::agent::failovers::{Report, TwoNodes, Which};
+use crate::agent::clock::unix_ms;
+use crate::agent::failovers::{Report, TwoNodes, Which, alone};
 
 /// Reports in one answer, where nothing else is asked for.
 const PAGE: usize = 10;
@@ -39,6 +42,13 @@ pub(super) fn routes() -> Vec<Route> {
             get(one),
         )
         .least(Role::Viewer),
+        Route::new::<String>(
+            (Method::Get, "/api/v1/failovers/{id}/page"),
+            ("failover_page", "One report as one HTML file that needs nothing beside it"),
+            get(page),
+        )
+        .gives("text/html; charset=utf-8")
+        .least(Role::Viewer),
         Route::new::<TwoNodes>(
             (Method::Get, "/api/v1/timeline"),
             ("timeline", "What happened on both nodes, the newest first; kept over restarts"),
@@ -56,8 +66,19 @@ async fn all(State(shared): State<Shared>, Asked(many): Asked<HowMany>) -> Json<
 }
 
 async fn one(State(shared): State<Shared>, At(id): At<String>) -> Result<Json<Report>, Refusal> {
-    let report = shared.node.failovers().find(&id);
-    report.map(Json).ok_or_else(|| {
+    find(&shared, &id).map(Json)
+}
+
+async fn page(State(shared): State<Shared>, At(id): At<String>) -> Result<Response, Refusal> {
+    let report = find(&shared, &id)?;
+    let node = shared.node.settings().name.clone();
+    let html = alone(&report, &node, unix_ms())
+        .map_err(|error| Refusal::machine(format!("making the page: {error}")))?;
+    Ok(saved("text/html; charset=utf-8", &format!("failover-{id}.html"), html))
+}
+
+fn find(shared: &Shared, id: &str) -> Result<Report, Refusal> {
+    shared.node.failovers().find(id).ok_or_else(|| {
         Refusal::not_found("no such report is kept; GET /api/v1/failovers lists all")
     })
 }

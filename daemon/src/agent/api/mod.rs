@@ -17,11 +17,13 @@ mod follow;
 pub mod guard;
 pub mod ha;
 pub mod jobs;
-pub mod metrics;
+mod leases;
 pub mod logs;
+pub mod metrics;
 pub mod pairing;
 pub mod preflight;
 pub mod readiness;
+mod reports;
 mod request;
 pub mod route;
 pub mod server;
@@ -97,9 +99,11 @@ fn routes() -> Vec<Route> {
         jobs::routes(),
         metrics::routes(),
         logs::routes(),
+        leases::routes(),
         pairing::routes(),
         preflight::routes(),
         readiness::routes(),
+        reports::routes(),
         services::routes(),
     ];
     all.into_iter().flatten().collect()

@@ -88,6 +88,8 @@ sync.json, services.json   sections of the configuration; services bound to the 
 preflight.json             both nodes' model, firmware, interfaces, clocks
 ha.json, settings/         the settings of the pair and of this node
 jobs.json, audit.json      long operations; who changed what
+leases.json, probe.json    DHCP leases on both nodes; what measures outages
+availability.json          how available the pair was this month
 peer.json                  what the other node's agent says of itself
 versions.txt               twinwall, kernel, distribution
 kernel/                    twinwall's own table, addresses and links in the kernel

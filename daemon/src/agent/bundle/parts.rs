@@ -10,9 +10,11 @@ use super::Part;
 use crate::agent::api::error::Refusal;
 use crate::agent::audit::{MAX_PAGE, Page, Which};
 use crate::agent::calls::{About, Call, Reply};
+use crate::agent::clock::unix_ms;
+use crate::agent::history::Month;
 use crate::agent::jobs::JobView;
 use crate::agent::node::Node;
-use crate::agent::{dashboard, guard, ha, preflight};
+use crate::agent::{dashboard, guard, ha, history, preflight};
 
 /// How long the other node's agent may take for each question.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,6 +31,13 @@ pub(super) async fn gather(node: &Arc<Node>) -> Vec<Part> {
     parts.push(json("sync.json", said(overview)));
     parts.push(json("services.json", Ok(node.services().view(&node.settings().name))));
     parts.push(json("jobs.json", Ok(jobs(node))));
+    let settings = node.settings();
+    let leases = node.leases().view(&settings.name, &settings.profile.leases);
+    parts.push(json("leases.json", Ok(leases)));
+    parts.push(json("probe.json", Ok(node.probes().view(&settings.name))));
+    let month = Month::of(unix_ms());
+    let availability = async { Ok(history::of(node, month).await) };
+    parts.push(in_time("availability.json", availability).await);
     parts
 }
 

@@ -11,6 +11,7 @@ use crate::agent::ha::ports::NodePorts;
 use crate::agent::ha::{Draft, NodePreview, Said};
 use crate::agent::pairing::rotate;
 use crate::agent::preflight::Facts;
+use crate::agent::probe::Silence;
 use crate::agent::settings::Version;
 
 /// A question.
@@ -94,6 +95,9 @@ pub enum Reply {
         name: String,
         /// The events, the newest last.
         entries: Vec<Entry>,
+        /// What its probe found silent, the newest last.
+        #[serde(default)]
+        silences: Vec<Silence>,
     },
     /// To [`Call::SettingsState`].
     SettingsState(Said),

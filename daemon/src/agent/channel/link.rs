@@ -78,7 +78,7 @@ pub(super) struct Inside {
     node: String,
     run: String,
     state: watch::Sender<LinkState>,
-    slots: [Slot; 4],
+    slots: [Slot; 5],
 }
 
 /// One stream: the connection that waits to be fetched, and how to end the one that runs.

@@ -1,5 +1,5 @@
 //! The channel between the two agents: a TLS connection each for control,
-//! configuration, flows and logs, so that a log never delays a flow. The engine opens it
+//! configuration, flows, logs and reports, so that a log never delays a flow. The engine opens it
 //! with what pairing left; it carries frames and decides nothing about their content.
 //!
 //! - **Who dials.** The primary; the secondary listens,
@@ -60,14 +60,16 @@ pub enum Stream {
     Configuration,
     /// Connection tracking.
     Flows,
-    /// Logs and reports.
+    /// Logs.
     Logs,
+    /// Reports, leases, history: what one node asks of the other's files.
+    Reports,
 }
 
 impl Stream {
     /// All of them.
-    pub const ALL: [Stream; 4] =
-        [Stream::Control, Stream::Configuration, Stream::Flows, Stream::Logs];
+    pub const ALL: [Stream; 5] =
+        [Stream::Control, Stream::Configuration, Stream::Flows, Stream::Logs, Stream::Reports];
 
     /// Place in a table of all streams.
     pub(crate) const fn index(self) -> usize {
@@ -76,6 +78,7 @@ impl Stream {
             Stream::Configuration => 1,
             Stream::Flows => 2,
             Stream::Logs => 3,
+            Stream::Reports => 4,
         }
     }
 }
@@ -87,6 +90,7 @@ impl fmt::Display for Stream {
             Stream::Configuration => "configuration",
             Stream::Flows => "flows",
             Stream::Logs => "logs",
+            Stream::Reports => "reports",
         })
     }
 }

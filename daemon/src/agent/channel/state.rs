@@ -13,7 +13,7 @@ pub struct LinkState {
     /// The peer as it introduced itself last.
     pub peer: Option<Greeting>,
     /// In the order of [`Stream::ALL`].
-    pub streams: [StreamState; 4],
+    pub streams: [StreamState; 5],
     /// Why the streams that are down are down, as far as this node can tell.
     pub trouble: Option<Trouble>,
 }

@@ -6,14 +6,20 @@ use twinwall_core::ids::Epoch;
 use twinwall_core::note::{Reason, What};
 
 use super::outage::{self, Start};
+use super::steps::{evidence, steps};
 use super::timeline::{EventKind, Placed};
 use super::{Clock, Kind, MAX_SEEN, Report, Seen, Summary, words};
+use crate::agent::probe::Silence;
 
 /// What belongs to a report before it began, and after it ended, in microseconds.
 const BEFORE: i64 = 2_000_000;
 const AFTER: i64 = 5_000_000;
 /// After this long nothing more is told of a move, in microseconds.
 const SETTLED: i64 = AFTER + 1_000_000;
+/// A silence of a probe that goes on is waited for so long, in microseconds.
+const PROBES: i64 = 60_000_000;
+/// Silences of probes in one report: one or two of each node, and some that flicker.
+const MAX_PROBED: usize = 6;
 /// How much later a former active may say that it stopped: it was hung, and woke.
 const WAKES: i64 = 60_000_000;
 /// Two clocks that were compared may still put what came first behind by this much.
@@ -29,6 +35,8 @@ pub(super) struct Scene<'a> {
     /// Until when the other node's events are known.
     pub(super) asked_us: Option<i64>,
     pub(super) now_us: i64,
+    /// What the probes of both nodes found silent, by this node's clock.
+    pub(super) probed: &'a [Silence],
 }
 
 /// A move of the active role.
@@ -225,15 +233,32 @@ fn report(scene: &Scene<'_>, one: &Move<'_>) -> Report {
         ended_ms: ms(one.taken.us),
         outage,
     };
-    let explained = words::explained(scene, one, &summary);
+    let is_told = scene.now_us > settled && scene.asked_us.is_some_and(|asked| asked > settled);
+    let mut explained = words::explained(scene, one, &summary);
+    let probed = probed(scene, one, began);
+    let goes_on = probed.iter().any(|silence| silence.to_us.is_none());
+    explained.extend(probed.iter().map(Silence::sentence));
     Report {
         summary,
+        steps: steps(scene, one, start.as_ref().ok()),
+        evidence: evidence(scene, one),
+        probed,
         timeline: timeline(scene, one, began),
         explained,
         missing,
-        complete: scene.now_us > settled && scene.asked_us.is_some_and(|asked| asked > settled),
+        complete: is_told && !(goes_on && scene.now_us < settled + PROBES),
         clock: scene.clock,
     }
+}
+
+/// What the probes of both nodes found silent while the role moved.
+fn probed(scene: &Scene<'_>, one: &Move<'_>, began: i64) -> Vec<Silence> {
+    let from = (began - BEFORE).max(one.since.saturating_add(1));
+    let to = (one.taken.us + AFTER).min(one.until);
+    let us = |us: u64| i64::try_from(us).unwrap_or(i64::MAX);
+    let touches =
+        |it: &&Silence| us(it.from_us) <= to && it.to_us.is_none_or(|end| us(end) >= from);
+    scene.probed.iter().filter(touches).take(MAX_PROBED).cloned().collect()
 }
 
 /// The first sign of it.

@@ -19,6 +19,7 @@ use crate::agent::calls::{Call, Reply};
 use crate::agent::clock::unix_us;
 use crate::agent::guard::{self, GuardState};
 use crate::agent::node::Node;
+use crate::agent::probe::{self, Silence};
 
 /// Between two looks when nothing happens: one short question over a link that is there.
 const LOOK: Duration = Duration::from_secs(5);
@@ -97,7 +98,8 @@ async fn look(node: &Arc<Node>) -> Result<(), String> {
         let settings = keeping.settings();
         let mut inside = keeping.failovers().inside();
         clock.into_iter().for_each(|clock| inside.reports.set_clock(clock));
-        inside.put_together(&settings.name);
+        let own = keeping.probes().silences(&settings.name);
+        inside.put_together(&settings.name, own);
         inside.reports.save()
     });
     kept.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
@@ -155,7 +157,7 @@ async fn ask(node: &Arc<Node>) -> bool {
     }
     let asked_us = unix_us();
     let after = node.failovers().inside().there.place();
-    let Ok(Reply::Events { name, entries }) =
+    let Ok(Reply::Events { name, entries, silences }) =
         node.calls().call(Call::Events { after }, PATIENCE).await
     else {
         return false;
@@ -167,6 +169,7 @@ async fn ask(node: &Arc<Node>) -> bool {
             inside.there.clear()?;
         }
         inside.reports.set_there(name);
+        inside.silences_there = silences;
         inside.asked_us = Some(asked_us);
         inside.there.add(entries)
     });
@@ -180,7 +183,8 @@ pub(in crate::agent) async fn answer(
 ) -> Result<Reply, Refusal> {
     read_own(node).await.map_err(Refusal::machine)?;
     let name = node.settings().name.clone();
-    Ok(Reply::Events { name, entries: node.failovers().told(after.as_ref()) })
+    let (entries, silences) = (node.failovers().told(after.as_ref()), probe::told(node));
+    Ok(Reply::Events { name, entries, silences })
 }
 
 impl Failovers {
@@ -194,7 +198,7 @@ impl Failovers {
 
 impl Inside {
     /// Makes the reports anew from what is known.
-    pub(super) fn put_together(&mut self, here: &str) {
+    pub(super) fn put_together(&mut self, here: &str, own: Vec<Silence>) {
         let there = self.reports.there().unwrap_or("the other node").to_owned();
         let placed = timeline::merged(self);
         let first = placed.first().map_or(0, |it| it.us);
@@ -203,7 +207,11 @@ impl Inside {
         };
         let before = self.reports.newest_first().find(older);
         let served_before = before.map(|report| report.summary.to == here);
+        let ahead_us = self.reports.clock().map_or(0, |clock| clock.ahead_us);
+        let mut probed = own;
+        probed.extend(probe::taken(self.silences_there.clone(), ahead_us));
         let scene = Scene {
+            probed: &probed,
             here,
             there: &there,
             placed: &placed,

@@ -4,11 +4,14 @@
 //! together from both. What cannot be known is told as that. Never asked on the way of a
 //! failover, and nothing here decides a role.
 
+mod alone;
 mod build;
+mod drawing;
 mod keep;
 mod log;
 mod measure;
 mod outage;
+mod steps;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -22,11 +25,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use twinwall_core::beat::RoleWord;
 
+use super::clock::unix_ms;
+use super::probe::Silence;
+pub use alone::{Row, alone, rows, without};
+pub use drawing::{beside, drawing, served_us, span_us};
 pub(in crate::agent) use keep::{answer, keep};
 use log::Log;
 pub use log::{Entry, MAX_ENTRIES, Place};
 pub use measure::Clock;
 pub(in crate::agent) use measure::monotonic;
+pub use steps::{Step, StepKind};
 use store::Reports;
 pub use timeline::{EventKind, MAX_PAGE, Told, TwoNodes, Which, Whose};
 
@@ -38,6 +46,8 @@ pub const MAX_SEEN: usize = 60;
 const MAX_ANSWER: usize = 400;
 /// Their bytes, well below what a question or an answer may have.
 const MAX_ANSWER_BYTES: usize = 300 << 10;
+/// A day in milliseconds.
+const DAY_MS: u64 = 86_400_000;
 /// Bytes of an event without its words.
 const ENTRY_BYTES: usize = 400;
 
@@ -85,6 +95,18 @@ pub enum Bound {
     AtLeast,
     /// It is not known.
     Unknown,
+}
+
+impl Bound {
+    /// For people and tables.
+    pub fn words(self) -> &'static str {
+        match self {
+            Bound::Measured => "measured",
+            Bound::AtMost => "at most",
+            Bound::AtLeast => "at least",
+            Bound::Unknown => "not known",
+        }
+    }
 }
 
 /// For how long nobody served.
@@ -157,6 +179,15 @@ pub struct Report {
     /// In short.
     #[serde(flatten)]
     pub summary: Summary,
+    /// What came after what, and how long each took.
+    #[serde(default)]
+    pub steps: Vec<Step>,
+    /// On what the decision was based, sentence by sentence.
+    #[serde(default)]
+    pub evidence: Vec<String>,
+    /// What the probes of the nodes found silent meanwhile; empty where none is configured.
+    #[serde(default)]
+    pub probed: Vec<Silence>,
     /// What both nodes saw and did, in the order of time.
     pub timeline: Vec<Seen>,
     /// Why it came so, sentence by sentence.
@@ -178,6 +209,8 @@ struct Inside {
     reports: Reports,
     /// Until when the other node's events are known, in microseconds of this node's clock.
     asked_us: Option<u64>,
+    /// What the other node's probe found silent, by its clock.
+    silences_there: Vec<Silence>,
 }
 
 impl Failovers {
@@ -189,6 +222,7 @@ impl Failovers {
             there: Log::open(&folder.join("events-there.jsonl")),
             reports: Reports::open(&folder.join("failovers.json")),
             asked_us: None,
+            silences_there: Vec::new(),
         }))
     }
 
@@ -215,6 +249,20 @@ impl Failovers {
         let inside = self.inside();
         let all = inside.reports.newest_first();
         all.map(|report| (report.summary.clone(), report.complete)).collect()
+    }
+
+    /// All reports in short: only those that nothing may come to any more, or that are a day old,
+    /// where `finished`.
+    pub(in crate::agent) fn summaries(&self, finished: bool) -> Vec<Summary> {
+        let inside = self.inside();
+        let old = unix_ms().saturating_sub(DAY_MS);
+        let is_it = |it: &&Report| !finished || it.complete || it.summary.ended_ms < old;
+        inside.reports.newest_first().filter(is_it).map(|it| it.summary.clone()).collect()
+    }
+
+    /// The other node's name, as it said last.
+    pub(in crate::agent) fn there(&self) -> Option<String> {
+        self.inside().reports.there().map(str::to_owned)
     }
 
     /// Events of both nodes.

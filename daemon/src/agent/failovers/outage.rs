@@ -18,10 +18,10 @@ const CAUSE: i64 = 15_000_000;
 pub(super) struct Start {
     pub(super) us: i64,
     /// Whether this node recorded it.
-    here: bool,
+    pub(super) here: bool,
     bound: Bound,
     /// What it is, after 'from'.
-    what: String,
+    pub(super) what: String,
 }
 
 /// Finds it; in words why not.

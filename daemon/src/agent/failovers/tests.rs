@@ -29,6 +29,29 @@ fn clock() -> Clock {
 }
 
 fn told(events: &[(bool, Entry)], asked: Option<i64>, clock: Option<Clock>) -> Vec<Report> {
+    told_with(events, asked, clock, &[])
+}
+
+fn told_with(
+    events: &[(bool, Entry)],
+    asked: Option<i64>,
+    clock: Option<Clock>,
+    probed: &[Silence],
+) -> Vec<Report> {
+    seen_at(events, asked, clock, (LATER, probed))
+}
+
+/// When everything was told, and no more.
+fn told_at(events: &[(bool, Entry)], now_us: i64, probed: &[Silence]) -> Vec<Report> {
+    seen_at(events, Some(now_us), Some(clock()), (now_us, probed))
+}
+
+fn seen_at(
+    events: &[(bool, Entry)],
+    asked: Option<i64>,
+    clock: Option<Clock>,
+    (now_us, probed): (i64, &[Silence]),
+) -> Vec<Report> {
     let place = |(here, entry): &'static (bool, Entry)| Placed {
         here: *here,
         us: i64::try_from(entry.unix_us).expect("small"),
@@ -44,7 +67,8 @@ fn told(events: &[(bool, Entry)], asked: Option<i64>, clock: Option<Clock>) -> V
         placed: &placed,
         clock,
         asked_us: asked,
-        now_us: LATER,
+        now_us,
+        probed,
     };
     reports(&scene, None, &|_| false)
 }
@@ -208,6 +232,84 @@ fn a_goodbye_says_at_least_and_a_role_that_comes_back_is_an_interruption() {
     let all = told(&events, Some(LATER), Some(clock()));
     assert_eq!(all[1].summary.outage.ms, None);
     assert!(all[1].summary.outage.how.contains("started again"), "{:?}", all[1].summary.outage);
+}
+
+/// The steps of a report: what, whose, and how long after the step before.
+fn steps(report: &Report) -> Vec<(StepKind, &str, f64)> {
+    report.steps.iter().map(|step| (step.kind, step.node.as_str(), step.took_ms)).collect()
+}
+
+#[test]
+fn each_step_says_how_long_it_took_and_by_how_much_that_may_be_wrong() {
+    let all = told(&handover(Reason::Switchover), Some(LATER), Some(clock()));
+    let wanted = [
+        (StepKind::Decided, "gw-b", 0.0),
+        (StepKind::Began, "gw-a", 8.0),
+        (StepKind::Stopped, "gw-a", 0.0),
+        (StepKind::Served, "gw-b", 0.8),
+        (StepKind::Ended, "gw-a", 299.2),
+    ];
+    let asked = (StepKind::Noticed, "gw-a", 0.0);
+    let found = steps(&all[1]);
+    assert_eq!(found.iter().filter(|it| **it != asked).count(), wanted.len(), "{found:?}");
+    for (kind, node, took) in wanted {
+        let it = found.iter().find(|it| it.0 == kind).expect("it is there");
+        assert_eq!(it.1, node, "{kind:?}");
+        assert!((it.2 - took).abs() < 1e-9 || kind == StepKind::Decided, "{it:?}");
+    }
+    let wrong = |kind| all[1].steps.iter().find(|it| it.kind == kind).map(|it| it.uncertainty_ms);
+    assert_eq!((wrong(StepKind::Stopped), wrong(StepKind::Served)), (Some(0.0), Some(0.15)));
+}
+
+#[test]
+fn a_decision_names_its_evidence_and_a_report_stands_alone() {
+    let silent = |ms| Duration::from_millis(ms);
+    let mut events = before();
+    events.extend([
+        event(false, 20_010_000, What::HaCarrier { up: false }),
+        event(false, 20_014_000, What::EvidenceRound { round: 1 }),
+        event(false, 20_018_000, What::EvidenceRound { round: 2 }),
+        role(false, 20_030_000, Passive, Claiming, Reason::PeerPoweredOff),
+        role(false, 20_031_000, Claiming, Active, Reason::PeerPoweredOff),
+        event(false, 20_150_000, What::PeerDoubted { silence: silent(150) }),
+    ]);
+    let all = told(&events, Some(LATER), Some(clock()));
+    let report = &all[1];
+    assert_eq!(report.evidence.len(), 3, "{:?}", report.evidence);
+    assert!(report.evidence[0].starts_with("gw-b, 20 ms before the decision"), "{report:?}");
+    let kinds: Vec<StepKind> = report.steps.iter().map(|step| step.kind).collect();
+    let noticed = kinds.iter().filter(|kind| **kind == StepKind::Noticed).count();
+    assert_eq!((kinds[0], noticed, kinds.len()), (StepKind::Began, 3, 6), "{kinds:?}");
+    assert_eq!(report.steps.last().map(|step| step.after_ms), Some(31.0));
+    let mut hostile = report.clone();
+    hostile.summary.reason = "<script>alert(1)</script>".to_owned();
+    let html = alone(&hostile, "gw-b", 0).expect("made");
+    assert!(html.contains("<svg") && html.contains("31 ms"), "{html}");
+    for word in ["<script", "src=", "href=", "url(", "<link"] {
+        assert!(!html.contains(word), "{word}: {html}");
+    }
+}
+
+#[test]
+fn what_a_probe_found_silent_stands_in_the_report_of_its_time_only() {
+    let silence = |from_us, to_us| Silence {
+        node: "gw-b".to_owned(),
+        asked: "10.1.0.1".to_owned(),
+        from_us,
+        to_us,
+        floor_ms: 20.0,
+    };
+    let events = handover(Reason::Switchover);
+    let probed = [silence(1_000_000, Some(1_100_000)), silence(19_999_000, Some(20_030_000))];
+    let all = told_with(&events, Some(LATER), Some(clock()), &probed);
+    assert_eq!(all[1].probed, [probed[1].clone()]);
+    assert!(all[1].explained.iter().any(|it| it.contains("for 31 ms")), "{:?}", all[1].explained);
+    assert!(all[1].complete);
+    // One that goes on is waited for, but not for ever.
+    let open = [silence(19_999_000, None)];
+    assert!(told_with(&events, Some(LATER), Some(clock()), &open)[1].complete);
+    let soon = told_at(&events, 27_000_000, &open);
+    assert!(!soon[1].complete, "{:?}", soon[1].probed);
 }
 
 #[test]

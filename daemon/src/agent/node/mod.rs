@@ -11,6 +11,7 @@ mod error;
 mod inside;
 mod kernel;
 mod looking;
+mod observed;
 mod opening;
 mod parts;
 pub mod settings;
@@ -52,6 +53,7 @@ pub use calling::Calling;
 use calling::number_of_run;
 pub use error::NodeError;
 use inside::Inside;
+use observed::Observed;
 use opening::open;
 pub use opening::{Found, recover_only};
 use parts::Parts;
@@ -90,6 +92,7 @@ pub struct Node {
     services: Bound,
     flows: Flows,
     failovers: Failovers,
+    observed: Observed,
     setup: Setup,
     audit: Arc<Audit>,
     /// Tells this run of the agent from others.
@@ -139,6 +142,7 @@ impl Node {
                 services: Bound::default(),
                 flows: Flows::default(),
                 failovers: Failovers::open(root),
+                observed: Observed::open(root),
                 setup: Setup::default(),
                 audit: Arc::new(Audit::below(root)),
                 run: number_of_run(),
@@ -166,6 +170,7 @@ impl Node {
         self.runtime.spawn(conditions::keep(Arc::downgrade(self)));
         self.runtime.spawn(logs::keep(Arc::downgrade(self)));
         self.runtime.spawn(alerts::keep(Arc::downgrade(self)));
+        self.keep_observing();
     }
 
     /// Below which everything lies.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use twinwall_core::config::form::{Absent, Choice, Described, Key, Seconds, Text, Whole};
 
+use super::kept;
 use super::kinds::{
     AbsolutePath, AbsolutePaths, Expression, Mode, Name, Names, PathPatterns, Words,
 };
@@ -359,4 +360,10 @@ pub(super) static PROFILE: &[&dyn Described] = &[
     &LOG_FILES,
     &LOG_UNITS,
     &LOG_FORMAT,
+    &kept::REPORTS_NAME,
+    &kept::REPORTS_PATHS,
+    &kept::LEASES_NAME,
+    &kept::LEASES_FORMAT,
+    &kept::LEASES_PATH,
+    &kept::LEASES_SERVICE,
 ];

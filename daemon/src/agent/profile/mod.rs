@@ -5,6 +5,7 @@
 
 mod check;
 mod command;
+mod kept;
 mod keys;
 mod kinds;
 mod logs;
@@ -23,6 +24,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use command::Task;
+pub use kept::{LeaseFile, ReportFiles};
 pub use logs::LogSource;
 pub use look::{Covered, Look, Program};
 pub use mask::Secret;
@@ -53,6 +55,10 @@ pub struct Profile {
     pub sections: BTreeMap<Section, Rules>,
     /// Which logs it has.
     pub logs: Vec<LogSource>,
+    /// Where the appliance's reports are.
+    pub reports: Vec<ReportFiles>,
+    /// Files of DHCP leases.
+    pub leases: Vec<LeaseFile>,
 }
 
 /// Where the appliance's identity comes from (SPEC R2).

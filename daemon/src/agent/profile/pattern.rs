@@ -85,6 +85,17 @@ impl Pattern {
         alternatives(&self.text).unwrap_or_default()
     }
 
+    /// The directories, or the file, below which everything lies that it can match, one for each
+    /// of its alternatives.
+    pub(in crate::agent) fn plain_bases(&self) -> Vec<String> {
+        let base = |text: &String| {
+            let wild = text.find(['*', '?']);
+            let end = wild.map_or(text.len(), |at| text[..at].rfind('/').unwrap_or(0));
+            text[..end].to_owned()
+        };
+        self.plain().iter().map(base).collect()
+    }
+
     /// The path, if there is no wildcard in it.
     pub fn literal(&self) -> Option<RelPath> {
         let wild = self.text.contains(['*', '?', '{']);

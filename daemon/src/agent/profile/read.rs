@@ -15,7 +15,7 @@ use super::owners::OwnerRule;
 use super::pattern::{Pattern, Patterns};
 use super::rules::{Rules, Service};
 use super::source::Source;
-use super::{Appliance, Profile, check, logs};
+use super::{Appliance, Profile, check, kept, logs};
 use crate::agent::manifest::RelPath;
 use crate::agent::section::Section;
 use crate::agent::step::Step;
@@ -67,10 +67,12 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Profile> {
     let logs = logs::read(&top, report);
     drafts.sort_by_key(|draft| draft.section);
     check::check(&drafts, report);
+    let reports = kept::read_reports(&top, report);
+    let leases = kept::read_leases(&top, &drafts, report);
     let mut sections: BTreeMap<Section, Rules> =
         Section::ALL.into_iter().map(|section| (section, Rules::default())).collect();
     sections.extend(drafts.into_iter().map(|draft| (draft.section, draft.rules)));
-    Some(Profile { name: name?.value, appliance: appliance?, sections, logs })
+    Some(Profile { name: name?.value, appliance: appliance?, sections, logs, reports, leases })
 }
 
 fn read_appliance(top: &Form<'_>, report: &mut Report<'_>) -> Option<Appliance> {

@@ -117,6 +117,21 @@ impl Bound {
         }
     }
 
+    /// Does something short while a service surely does not run here and is not about to; none
+    /// where it may. No service is started meanwhile.
+    pub(in crate::agent) fn while_stopped<T>(
+        &self,
+        name: &str,
+        act: impl FnOnce() -> T,
+    ) -> Option<T> {
+        let inside = self.inside();
+        let is_stopped = |seen: plan::Seen<'_>| {
+            seen.name == name && *seen.phase == Phase::Stopped && seen.verb != Some(Verb::Start)
+        };
+        let stays = inside.plan.wanted() == Some(Wanted::Stopped);
+        (stays && inside.plan.seen().any(is_stopped)).then(act)
+    }
+
     /// Why this node should not have the role, as its services and checks say; `Some(None)`:
     /// nothing speaks against it. None where there is nothing to say.
     pub fn objection(&self) -> Option<Option<String>> {

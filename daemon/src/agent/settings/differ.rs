@@ -105,9 +105,23 @@ fn values(settings: &HaSettings) -> Vec<(String, String)> {
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into();
+    all.extend(observing(settings));
     all.extend(settings.interfaces.iter().flat_map(interface));
     all.extend(settings.alerts.iter().flat_map(AlertSetting::values));
     all
+}
+
+/// What is kept and measured beside the failover.
+fn observing(settings: &HaSettings) -> [(String, String); 5] {
+    let (reports, probe) = (&settings.reports, &settings.probe);
+    [
+        ("reports.keep_size", format!("{} MiB", reports.keep_mib)),
+        ("reports.keep_days", reports.keep_days.to_string()),
+        ("probe.virtual_ips", list(&probe.virtual_ips)),
+        ("probe.targets", list(&probe.targets)),
+        ("probe.interval", seconds(probe.interval_s)),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
 }
 
 fn interface(interface: &HaInterface) -> [(String, String); 4] {

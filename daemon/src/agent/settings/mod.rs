@@ -12,6 +12,7 @@ pub mod history;
 mod journal;
 pub mod logs;
 mod named;
+pub mod observing;
 pub mod revision;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use super::alerts::{self, AlertSetting};
 use super::change::{Change, Value};
 use super::flows::FlowsSetting;
 use super::logs::LogsSetting;
+use super::observing::{ProbeSetting, ReportsSetting};
 
 /// All HA settings. Addresses are texts, so that a wrong one is refused at its field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +47,12 @@ pub struct HaSettings {
     /// Whom the pair tells when something happens, by name.
     #[serde(default)]
     pub alerts: Vec<AlertSetting>,
+    /// How many of the other node's reports are kept.
+    #[serde(default)]
+    pub reports: ReportsSetting,
+    /// What is pinged to measure an outage.
+    #[serde(default)]
+    pub probe: ProbeSetting,
     /// Addresses that answer a ping while a node is not cut off.
     #[serde(default)]
     pub ping_targets: Vec<String>,
@@ -171,6 +178,8 @@ impl From<&Pair> for HaSettings {
             flows: FlowsSetting::from(&pair.flows),
             logs: LogsSetting::from(&pair.logs),
             alerts: alerts_of(pair),
+            reports: ReportsSetting::from(&pair.reports),
+            probe: ProbeSetting::from(&pair.probe),
             ping_targets: texts(&pair.ping_targets),
             preflight_override: pair.overridden.iter().map(|one| one.name().to_owned()).collect(),
         }
@@ -234,6 +243,8 @@ impl HaSettings {
         self.sync_from(old, &mut set);
         self.flows.changes_from(&old.flows, &mut set);
         self.logs.changes_from(&old.logs, &mut set);
+        self.reports.changes_from(&old.reports, &mut set);
+        self.probe.changes_from(&old.probe, &mut set);
         let targets = Value::List(self.ping_targets.clone());
         set("ping.targets", self.ping_targets != old.ping_targets, targets);
         let overridden = Value::List(self.preflight_override.clone());
@@ -363,6 +374,12 @@ mod tests {
             per_hour: 9,
             ..AlertSetting::default()
         }];
+        new.reports = ReportsSetting { keep_mib: 5, keep_days: 7 };
+        new.probe = ProbeSetting {
+            interval_s: 0.5,
+            virtual_ips: vec!["10.1.0.1".to_owned()],
+            targets: vec!["10.1.0.77".to_owned()],
+        };
         new.ping_targets = vec!["203.0.113.1".to_owned()];
         new.preflight_override = vec!["model".to_owned(), "clock".to_owned()];
         new.interfaces.remove(1);

@@ -26,7 +26,7 @@ pub(in crate::agent) use glob::Positions;
 pub use glob::{GlobError, Globs};
 pub use owners::{group_number, user, user_number};
 pub use problem::{Problem, What};
-pub use read::open_content;
+pub use read::{open_content, open_plain};
 pub use refresh::refresh;
 pub use root::Root;
 pub use scan::{MAX_PROBLEMS, Scan, scan};

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use super::Ground;
 use super::cache::{Known, Stamp};
 use super::problem::What;
-use super::root::{kind, look_at, name_of, open_file_at};
+use super::root::{Root, kind, look_at, name_of, open_file_at};
 use super::scan::READ_ATTEMPTS;
 use crate::agent::digest::Digest;
 use crate::agent::manifest::RelPath;
@@ -136,6 +136,20 @@ pub(super) fn has_attributes(open: impl AsFd) -> bool {
 /// of security modules are each node's own.
 fn is_lost(name: &[u8]) -> bool {
     name.starts_with(b"system.") || name.starts_with(b"user.") || name == b"security.capability"
+}
+
+/// Opens a regular file below the root, of no section: never through a symlink, and never a
+/// pipe or a device.
+///
+/// # Errors
+/// The kernel's, or that it is something else.
+pub fn open_plain(root: &Root, path: &RelPath) -> io::Result<File> {
+    let parent = root.open_directory(path.parent().as_ref())?;
+    let open = open_file_at(&parent, &name_of(path))?;
+    if kind(&look_at(&open)?) != FileType::RegularFile {
+        return Err(io::Error::other("is no regular file"));
+    }
+    Ok(File::from(open))
 }
 
 /// Opens the content at this path as it travels: canonical. The caller compares the

@@ -20,6 +20,7 @@ pub(in crate::web) enum Place {
     Sync,
     Events,
     Alerts,
+    Reports,
     Logs,
     Pairing,
     Role,
@@ -33,12 +34,13 @@ pub(in crate::web) enum Place {
 
 impl Place {
     /// In their order.
-    pub(in crate::web) const ALL: [Place; 12] = [
+    pub(in crate::web) const ALL: [Place; 13] = [
         Place::Dashboard,
         Place::HighAvailability,
         Place::Sync,
         Place::Events,
         Place::Alerts,
+        Place::Reports,
         Place::Logs,
         Place::Pairing,
         Place::Role,
@@ -54,6 +56,7 @@ impl Place {
             Place::Sync => "/sync",
             Place::Events => "/events",
             Place::Alerts => "/alerts",
+            Place::Reports => "/reports",
             Place::Logs => "/logs",
             Place::Pairing => "/pairing",
             Place::Role => "/role",
@@ -72,6 +75,7 @@ impl Place {
             Place::Sync => "Synchronisation",
             Place::Events => "Events",
             Place::Alerts => "Alerts",
+            Place::Reports => "Reports",
             Place::Logs => "Logs",
             Place::Pairing => "Pairing",
             Place::Role => "Role",
@@ -92,6 +96,7 @@ impl Place {
             Place::Sync => "at-sync",
             Place::Events => "at-events",
             Place::Alerts => "at-alerts",
+            Place::Reports => "at-reports",
             Place::Logs => "at-logs",
             Place::Pairing => "at-pairing",
             Place::Role => "at-role",
@@ -111,6 +116,7 @@ impl Place {
             | Place::Sync
             | Place::Events
             | Place::Alerts
+            | Place::Reports
             | Place::Pairing
             | Place::Diagnostics
             | Place::Api

@@ -24,6 +24,7 @@ mod paths;
 mod picture;
 mod plot;
 mod reference;
+mod reports;
 mod role;
 mod sync;
 mod tokens;
@@ -51,7 +52,7 @@ pub(super) struct Page {
     pub(super) path: &'static str,
     /// Who may; none for whoever comes.
     pub(super) least: Option<Least>,
-    /// Whether it shows a secret, and is not packed.
+    /// Whether it shows a secret or a file, and is not packed.
     pub(super) secret: bool,
     serve: MethodRouter<Shared>,
 }
@@ -73,7 +74,7 @@ impl Page {
         self
     }
 
-    /// It shows a secret.
+    /// It shows a secret, or hands on a file as it comes: not packed.
     fn shows_a_secret(mut self) -> Page {
         self.secret = true;
         self
@@ -114,8 +115,15 @@ pub(super) fn table() -> Vec<Page> {
         of(viewer, "/jobs/{id}/live", get(jobs::follow)),
         of(viewer, "/jobs/{id}/cancel", post(jobs::cancel)),
     ];
-    let more =
-        [alerts::pages(), availability::pages(), sync::pages(), events::pages(), logs::pages(), pairing::pages()];
+    let more = [
+        alerts::pages(),
+        availability::pages(),
+        sync::pages(),
+        events::pages(),
+        logs::pages(),
+        reports::pages(),
+        pairing::pages(),
+    ];
     own.into_iter().chain(more.into_iter().flatten()).collect()
 }
 

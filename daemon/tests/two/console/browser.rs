@@ -15,7 +15,7 @@ fn folder() -> PathBuf {
 }
 
 /// Of each there is a picture in every form: of the way in, and what is shown and ordered.
-const PAGES: [&str; 21] = [
+const PAGES: [&str; 23] = [
     "set-up",
     "sign-in",
     "dashboard",
@@ -37,7 +37,13 @@ const PAGES: [&str; 21] = [
     "diagnostics",
     "api",
     "api-group",
+    "reports",
+    "report-table",
 ];
+
+/// A report that would do what it must not, if anything in it ran or was loaded.
+const HOSTILE: &str = "<h1>Nightly</h1><script>fetch('/ran')</script><img src='/loaded' \
+    onerror=\"fetch('/ran')\"><meta http-equiv=refresh content='0;url=/gone'>";
 
 /// The same of what is configured.
 const CONFIGURING: [&str; 18] = [
@@ -113,7 +119,9 @@ fn token(node: &Node) -> String {
 #[test]
 fn a_person_sets_the_console_up_and_sees_a_switchover_live_on_both_nodes() {
     let two = with_consoles();
-    let steps = "entry,dashboard,access,role,diagnostics,events,differing,leave";
+    two.a.write("var/reports/hostile.html", HOSTILE);
+    two.a.write("var/reports/table.csv", "name,text\n1,<b>bold</b>\n");
+    let steps = "entry,dashboard,access,role,diagnostics,events,reports,differing,leave";
     drive(&two, ("console.mjs", steps), &[token(&two.a)], &PAGES);
 }
 

@@ -20,6 +20,7 @@ pub(super) const PROFILE: &str = "format = 1\nname = \"console\"\n[appliance]\n\
     run = [\"/bin/sh\", \"-c\", \"while test -e $0/slow; do sleep 0.1; done\", \"{root}\"]\n\
     [[section.definitions.secret]]\nfiles = [\"/etc/ethers\"]\nmask = \"shared-key (\\\\S+)\"\n\
     [section.users]\npaths = [\"/etc/twinwall-accounts\"]\n\
+    [[reports]]\nname = \"mail\"\npaths = [\"/var/reports\"]\n\
     [[logs.source]]\nname = \"gateway\"\nfiles = [\"/var/log/gateway.log\"]\n";
 
 /// A pair that serves: the first node is active, and both consoles answer.

@@ -11,6 +11,7 @@ use super::labels::split;
 use crate::agent::api::error::Detail;
 use crate::agent::ha::ports::{Port, Ports};
 use crate::agent::settings::HaSettings;
+use crate::agent::settings::observing::ProbeSetting;
 use crate::agent::settings::view::{FailbackSetting, HaInterface, Heartbeat, Policy};
 
 /// Keys with what stands in their fields.
@@ -157,6 +158,11 @@ impl Known<'_> {
         settings.sync.logs = is_on(fields, "sync.logs");
         settings.sync.snmp = is_on(fields, "sync.snmp");
         settings.ping_targets = list(fields, "ping.targets");
+        settings.probe = ProbeSetting {
+            interval_s: reader.seconds("probe.interval"),
+            virtual_ips: list(fields, "probe.virtual_ips"),
+            targets: list(fields, "probe.targets"),
+        };
         let overridden = Prerequisite::ALL.into_iter().map(Prerequisite::name);
         settings.preflight_override = overridden
             .filter(|name| is_on(fields, &format!("preflight.override.{name}")))
@@ -218,6 +224,9 @@ fn scalars(settings: &HaSettings) -> Fields {
         ("sync.logs", switch(settings.sync.logs)),
         ("sync.snmp", switch(settings.sync.snmp)),
         ("ping.targets", settings.ping_targets.join("\n")),
+        ("probe.virtual_ips", settings.probe.virtual_ips.join("\n")),
+        ("probe.targets", settings.probe.targets.join("\n")),
+        ("probe.interval", settings.probe.interval_s.to_string()),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into();
@@ -260,7 +269,7 @@ fn is_switch(key: &str) -> bool {
 }
 
 fn is_list(key: &str) -> bool {
-    key == "ping.targets"
+    matches!(key, "ping.targets" | "probe.virtual_ips" | "probe.targets")
         || split(key).is_some_and(|(_, field)| matches!(field, "primary" | "secondary" | "virtual"))
 }
 

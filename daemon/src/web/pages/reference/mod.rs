@@ -44,7 +44,7 @@ struct RouteView {
 }
 
 /// The groups by the first part of the path below /api/v1; what is in none is in the last.
-const GROUPS: [(&str, &str, &[&str]); 9] = [
+const GROUPS: [(&str, &str, &[&str]); 10] = [
     (
         "state",
         "State and role",
@@ -52,6 +52,7 @@ const GROUPS: [(&str, &str, &[&str]); 9] = [
     ),
     ("dashboard", "Dashboard", &["dashboard", "stream"]),
     ("events", "Events", &["events", "failovers"]),
+    ("reports", "Reports", &["reports", "availability", "leases", "probe"]),
     ("logs", "Logs", &["logs"]),
     ("settings", "High availability", &["ha", "preflight"]),
     ("synchronisation", "Synchronisation", &["sync"]),

@@ -1,0 +1,170 @@
+//! The passive's side: asks what changed, and writes it where its own server will read it, while
+//! that does not run.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use twinwall_core::beat::RoleWord;
+
+use super::file::{prepare, read};
+use super::table::Table;
+use super::{LeasePart, Piece};
+use crate::agent::digest::Digest;
+use crate::agent::exchange::message::{Ask, Told};
+use crate::agent::node::Node;
+use crate::agent::profile::LeaseFile;
+use crate::agent::tree::Root;
+
+/// Between two tries when there is nothing to ask, or nobody.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What the other node has told.
+#[derive(Debug, Default)]
+struct Copies {
+    all: BTreeMap<String, Copy>,
+    /// The connection that it was told over; 0 for none.
+    connection: u64,
+}
+
+#[derive(Debug, Default)]
+struct Copy {
+    table: Table,
+    /// Whether all of it was told.
+    whole: bool,
+    /// What stands in the own file.
+    written: Option<Digest>,
+}
+
+/// Asks and writes until the node is gone.
+pub(in crate::agent) async fn keep(node: Weak<Node>) {
+    let mut copies = Copies::default();
+    loop {
+        let Some(strong) = node.upgrade() else { return };
+        let asked = turn(&strong, &mut copies).await;
+        drop(strong);
+        if !asked {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
+
+/// One question; whether it was answered.
+async fn turn(node: &Arc<Node>, copies: &mut Copies) -> bool {
+    let listed = node.settings().profile.leases.clone();
+    let connection = *node.exchange().connection().borrow();
+    if listed.is_empty() || !is_passive(node) {
+        if copies.connection != 0 {
+            *copies = Copies::default();
+            node.leases().rest();
+        } else if node.guard().borrow().is_active() != Some(true) {
+            node.leases().rest();
+        }
+        return false;
+    }
+    if connection == 0 {
+        copies.connection = 0;
+        settle(node, &listed, copies).await;
+        return false;
+    }
+    let anew = copies.connection != connection;
+    let answer = node.exchange().ask(Ask::Leases { anew }).await;
+    // The role may have come meanwhile.
+    let Ok((Told::Leases { pieces }, _)) = answer else {
+        copies.connection = 0;
+        return false;
+    };
+    if anew {
+        copies.begin(connection);
+    }
+    let whole = pieces.into_iter().all(|piece| copies.take(node, &listed, piece));
+    if !whole {
+        // Something was lost: from the beginning.
+        copies.connection = 0;
+    }
+    settle(node, &listed, copies).await;
+    whole
+}
+
+/// Whether this node stands by.
+fn is_passive(node: &Node) -> bool {
+    let guard = node.guard();
+    let guard = guard.borrow();
+    let role = guard.status().map(|status| status.snapshot.role.role);
+    node.settings().is_enabled() && role == Some(RoleWord::Passive)
+}
+
+impl Copies {
+    /// What stands in the own files is known whoever tells.
+    fn begin(&mut self, connection: u64) {
+        self.connection = connection;
+        for copy in self.all.values_mut() {
+            (copy.table, copy.whole) = (Table::default(), false);
+        }
+    }
+
+    /// Takes in a piece; whether it fits.
+    fn take(&mut self, node: &Node, listed: &[LeaseFile], piece: Piece) -> bool {
+        let file = listed.iter().find(|file| file.name == piece.name);
+        if file.is_none_or(|file| file.format != piece.format) {
+            node.leases().note(&piece.name, |known| {
+                known.trouble = Some(
+                    "the appliance profiles of the two nodes differ here; bring both to one"
+                        .to_owned(),
+                );
+            });
+            return true;
+        }
+        let copy = self.all.entry(piece.name).or_default();
+        let made = copy.table.make(piece.change).is_ok();
+        copy.whole = piece.whole && made;
+        made && copy.table.digest() == piece.digest
+    }
+}
+
+/// Writes what is not written yet, where that is possible now.
+async fn settle(node: &Arc<Node>, listed: &[LeaseFile], copies: &mut Copies) {
+    for file in listed {
+        let Some(copy) = copies.all.get_mut(&file.name) else { continue };
+        let digest = copy.table.digest();
+        let mut trouble = None;
+        let changed = copy.whole && copy.written != Some(digest);
+        if changed {
+            let (writing, own, table) = (Arc::clone(node), file.clone(), copy.table.clone());
+            let wrote = tokio::task::spawn_blocking(move || write(&writing, &own, &table)).await;
+            match wrote.unwrap_or_else(|error| Err(error.to_string())) {
+                Ok(()) => copy.written = Some(digest),
+                Err(why) => trouble = Some(why),
+            }
+        }
+        let (leases, written) = (copy.table.leases(), copy.written == Some(digest) && copy.whole);
+        node.leases().note(&file.name, |known| {
+            (known.part, known.leases) = (Some(LeasePart::Copy), Some(leases));
+            (known.written, known.trouble) = (Some(written), trouble);
+            if changed {
+                known.changed = Some(Instant::now());
+            }
+        });
+    }
+}
+
+/// Writes a table into the own file, unless it stands there already.
+fn write(node: &Node, file: &LeaseFile, table: &Table) -> Result<(), String> {
+    let root = Root::open(node.root()).map_err(|error| error.to_string())?;
+    if read(&root, file).is_ok_and(|(_, there)| there == *table) {
+        return Ok(());
+    }
+    let prepared = prepare(&root, file, table)?;
+    let put = || if is_passive(node) { Some(prepared.put()) } else { None };
+    match node.services().while_stopped(&file.service, put).flatten() {
+        Some(put) => put.map_err(|error| format!("{}: {error}", file.path))?,
+        None => {
+            return Err(format!(
+                "{} is written as soon as {} does not run here; 'twinwall services' says how it \
+                 is",
+                file.path, file.service
+            ));
+        }
+    }
+    prepared.settle().map_err(|error| format!("{}: {error}", file.path))
+}

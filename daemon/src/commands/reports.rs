@@ -1,0 +1,133 @@
+//! `twinwall reports` and `twinwall availability`: the reports of both appliances, and how
+//! available the pair was.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use twinwall::agent::history::{Availability, Month, percent, span};
+use twinwall::agent::reports::{Origin, ReportFile, ReportsView, encoded};
+use twinwall::failure::Failure;
+
+use crate::api_client::Api;
+use crate::cli::{AvailabilityArgs, ReportsArgs, ReportsOrder};
+use crate::show::{print, print_json};
+use crate::system;
+
+pub(super) fn reports(root: &Path, args: &ReportsArgs) -> Result<(), Failure> {
+    let api = Api::of(root);
+    if let Some(ReportsOrder::Get { node, path, file }) = &args.order {
+        let (origin, wanted) = (node.origin().word(), encoded(path));
+        let bytes = api.fetch(&format!("/api/v1/reports/file?origin={origin}&path={wanted}"))?;
+        let own = || PathBuf::from(path.rsplit('/').next().unwrap_or("report"));
+        return write(&file.clone().unwrap_or_else(own), &bytes);
+    }
+    let mut view: ReportsView = api.get("/api/v1/reports")?;
+    if let Some(node) = args.node {
+        view.reports.retain(|report| report.origin == node.origin());
+    }
+    if args.json { print_json(&view) } else { print(&list(&view)) }
+}
+
+/// Writes a new file, and says so.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let written = file.and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|error| Failure::machine(format!("writing {}", path.display()), &error))?;
+    print(&format!("{}: {}\n", path.display(), size(bytes.len() as u64)))
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} bytes"),
+        1_024..1_048_576 => format!("{} KiB", bytes / 1024),
+        _more => format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
+    }
+}
+
+fn list(view: &ReportsView) -> String {
+    let other = view.other.as_deref().unwrap_or("the other node");
+    let mut text = match (view.replicates, view.complete_s) {
+        (false, _) => "Each node has its own reports only: sync.logs is off.\n".to_owned(),
+        (true, Some(_)) => format!("All reports of {other} are here.\n"),
+        (true, None) => format!("Reports of {other} may be missing here.\n"),
+    };
+    if let Some(trouble) = &view.trouble {
+        text += &format!("{trouble}\n");
+    }
+    if view.left_out > 0 {
+        text += &format!("{} are left out: too long, too many or too old.\n", view.left_out);
+    }
+    if view.reports.is_empty() {
+        text += "There are none; the profile says where reports are ([[reports]]).\n";
+        return text;
+    }
+    text.push('\n');
+    text + &view.reports.iter().map(line).collect::<String>()
+}
+
+fn line(report: &ReportFile) -> String {
+    let whose = match report.origin {
+        Origin::Here => "here ",
+        Origin::There => "there",
+    };
+    format!(
+        "{}  {whose}  {:<12} {:<10} {:>10}  {}\n",
+        &system::local_time(report.modified_ms)[..16],
+        report.node,
+        report.source,
+        size(report.size),
+        report.path
+    )
+}
+
+pub(super) fn availability(root: &Path, args: &AvailabilityArgs) -> Result<(), Failure> {
+    let api = Api::of(root);
+    let month = args.month.as_deref().map(str::parse::<Month>).transpose();
+    let month = month.map_err(Failure::problem)?;
+    let query = month.map(|month| format!("?month={month}")).unwrap_or_default();
+    if let Some(file) = &args.html {
+        return write(file, &api.fetch(&format!("/api/v1/availability/page{query}"))?);
+    }
+    if args.csv {
+        let bytes = api.fetch(&format!("/api/v1/availability/csv{query}"))?;
+        return print(&String::from_utf8_lossy(&bytes));
+    }
+    let report: Availability = api.get(&format!("/api/v1/availability{query}"))?;
+    if args.json { print_json(&report) } else { print(&whole(&report)) }
+}
+
+fn whole(report: &Availability) -> String {
+    let mut text = format!("{}: somebody served {} of the time\n\n", report.month, percent(report));
+    let mut row = |name: &str, value: String| text += &format!("{name:<20} {value}\n");
+    row("watched", span(report.watched_ms));
+    row("somebody served", span(report.up_ms));
+    let unknown = match report.unknown_outages {
+        0 => String::new(),
+        some => format!(", and {some} outages of unknown length"),
+    };
+    row("nobody served", format!("{}{unknown}", span(report.down_ms)));
+    row("out of sync", span(report.out_of_sync_ms));
+    row("off", span(report.off_ms));
+    row("moves of the role", report.moves.len().to_string());
+    let failed = report.drills.iter().filter(|drill| drill.failed.is_some()).count();
+    row("drills", format!("{}, {failed} of them failed", report.drills.len()));
+    for missing in &report.missing {
+        text += &format!("\n{missing}\n");
+    }
+    for one in &report.moves {
+        text += &format!(
+            "\n{}  {}  {} -> {}  outage {}\n    {}\n",
+            system::local_time(one.ended_ms),
+            one.kind.words(),
+            one.from.as_deref().unwrap_or("nobody"),
+            one.to,
+            one.outage.words(),
+            one.reason
+        );
+    }
+    text
+}
