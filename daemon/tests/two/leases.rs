@@ -111,7 +111,7 @@ fn survives(profile: &'static str, start: &str) {
     two.pair_by_files(true);
     wait(&two, "the first node serves", || role(&two.a) == "active" && phase(&two.a) == "running");
     wait(&two, "the second waits", || role(&two.b) == "passive" && phase(&two.b) == "stopped");
-    let mut ask = |two: &Two, mac: &str| {
+    let ask = |two: &Two, mac: &str| {
         let mut got = None;
         wait(two, mac, || {
             got = lan.lease(two, mac);
