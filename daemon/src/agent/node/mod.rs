@@ -53,7 +53,6 @@ pub use calling::Calling;
 use calling::number_of_run;
 pub use error::NodeError;
 use inside::Inside;
-use observed::Observed;
 use opening::open;
 pub use opening::{Found, recover_only};
 use parts::Parts;
@@ -92,7 +91,6 @@ pub struct Node {
     services: Bound,
     flows: Flows,
     failovers: Failovers,
-    observed: Observed,
     setup: Setup,
     audit: Arc<Audit>,
     /// Tells this run of the agent from others.
@@ -142,7 +140,6 @@ impl Node {
                 services: Bound::default(),
                 flows: Flows::default(),
                 failovers: Failovers::open(root),
-                observed: Observed::open(root),
                 setup: Setup::default(),
                 audit: Arc::new(Audit::below(root)),
                 run: number_of_run(),

@@ -46,26 +46,26 @@ impl Node {
 
     /// Questions to the other node about files.
     pub(in crate::agent) fn exchange(&self) -> &Exchange {
-        &self.observed.exchange
+        &self.parts.observed.exchange
     }
 
     /// Moves, drills and times of years.
     pub fn history(&self) -> &History {
-        &self.observed.history
+        &self.parts.observed.history
     }
 
     /// DHCP leases of both nodes.
     pub fn leases(&self) -> &Leases {
-        &self.observed.leases
+        &self.parts.observed.leases
     }
 
     /// What measures outages as the network sees them.
     pub fn probes(&self) -> &Probes {
-        &self.observed.probes
+        &self.parts.observed.probes
     }
 
     /// The reports of both nodes.
     pub fn reports(&self) -> &Reports {
-        &self.observed.reports
+        &self.parts.observed.reports
     }
 }

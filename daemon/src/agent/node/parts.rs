@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::observed::Observed;
 use super::{Node, Settings};
 use crate::agent::accounts::Setup;
 use crate::agent::alerts::Alerts;
@@ -26,6 +27,7 @@ pub(super) struct Parts {
     logs: Logs,
     alerts: Alerts,
     metrics: Metrics,
+    pub(super) observed: Observed,
 }
 
 impl Parts {
@@ -36,6 +38,7 @@ impl Parts {
             alerts: Alerts::open(root),
             metrics: Metrics::default(),
             logs: Logs::below(root),
+            observed: Observed::open(root),
         }
     }
 }
