@@ -64,6 +64,11 @@ fn started() -> (Two, Lan) {
     two.b.with_guard(PROFILE, PAIR);
     two.pair_by_files(true);
     wait(&two, "one active, one passive", || role(&two.a) == "active" && role(&two.b) == "passive");
+    // A node that was never synchronised takes nothing over.
+    wait(&two, "both are ready", || {
+        let ready = |node: &Node| node.run(&["ready"]).code == Some(0);
+        ready(&two.a) && ready(&two.b)
+    });
     (two, lan)
 }
 
