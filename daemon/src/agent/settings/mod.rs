@@ -16,6 +16,7 @@ pub mod observing;
 pub mod revision;
 #[cfg(test)]
 mod tests;
+mod turned;
 pub mod view;
 
 use std::fs;
