@@ -8,7 +8,7 @@ use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, UdpSocket};
 use tokio_rustls::TlsAcceptor;
 use twinwall_core::config::{AlertTarget, parse_pair};
 
@@ -370,7 +370,7 @@ async fn by_tcp_and_tls_each_line_of_syslog_has_its_length_before_it() {
              ca_file = \"ca.pem\""
         ));
         let server = async {
-            let (stream, _) = accept(&listener).await;
+            let (stream, _) = listener.accept().await.expect("a visitor");
             let mut text = String::new();
             if transport == "tls" {
                 let mut stream = tls.accept(stream).await.expect("TLS");
@@ -385,10 +385,6 @@ async fn by_tcp_and_tls_each_line_of_syslog_has_its_length_before_it() {
         sent.expect("sent");
         assert_eq!(heard, wanted, "{transport}");
     }
-}
-
-async fn accept(listener: &TcpListener) -> (TcpStream, std::net::SocketAddr) {
-    listener.accept().await.expect("a visitor")
 }
 
 #[test]
