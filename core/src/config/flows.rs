@@ -8,14 +8,57 @@ use toml::de::DeValue;
 
 use super::document::Section;
 use super::errors::{Found, Place, Report};
-use super::keys;
-use super::kinds::{Kind, each, limit};
+use super::keys::{Absent, Key};
+use super::kinds::{Kind, Prefixes, Seconds, Toggle, Whole, each, limit};
 use super::prefix::Prefix;
 
 /// Networks that `[flows] ignore_addresses` may name: each is compared with every connection.
-pub(super) const MAX_IGNORED: usize = 64;
+const MAX_IGNORED: usize = 64;
 /// Connections that may be replicated at the most: some 300 MiB on each node.
-pub(super) const MAX_FLOWS: u32 = 4_194_304;
+const MAX_FLOWS: u32 = 4_194_304;
+
+pub(super) static REPLICATE: Key<Toggle> = Key {
+    section: "flows",
+    name: "replicate",
+    kind: Toggle,
+    absent: Absent::Default("true"),
+    about: "Whether the passive's kernel holds the active's connections at all times, so that they go on after a failover.",
+};
+pub(super) static PROTOCOLS: Key<Protocols> = Key {
+    section: "flows",
+    name: "protocols",
+    kind: Protocols,
+    absent: Absent::Default("[]"),
+    about: "Only connections of these protocols; with none named, of all that the kernel tracks.",
+};
+pub(super) static IGNORE_ADDRESSES: Key<Prefixes> = Key {
+    section: "flows",
+    name: "ignore_addresses",
+    kind: Prefixes,
+    absent: Absent::Default("[]"),
+    about: "No connections with an end in one of these networks, at most 64. Those of the nodes' own addresses are never replicated.",
+};
+pub(super) static IGNORE_PORTS: Key<Ports> = Key {
+    section: "flows",
+    name: "ignore_ports",
+    kind: Ports { max: MAX_IGNORED },
+    absent: Absent::Default("[]"),
+    about: "No connections to one of these ports (TCP, UDP, SCTP), as \"53\": short questions are asked again, and need no copy.",
+};
+pub(super) static LEAST_AGE: Key<Seconds> = Key {
+    section: "flows",
+    name: "least_age",
+    kind: Seconds { min: Duration::ZERO, max: Duration::from_secs(3600) },
+    absent: Absent::Default("0"),
+    about: "Only connections that have lived this long. More saves work where most are short.",
+};
+pub(super) static MOST: Key<Whole<u32>> = Key {
+    section: "flows",
+    name: "most",
+    kind: Whole { min: 1, max: MAX_FLOWS },
+    absent: Absent::Default("1048576"),
+    about: "No more connections than this; those beyond it are not replicated, and counted. Each takes some 100 bytes of memory on each node.",
+};
 
 /// Which connections are replicated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,12 +141,12 @@ impl FlowProtocol {
 
 /// Reads the section.
 pub(super) fn read(section: &Section<'_>, report: &mut Report<'_>) -> Option<Flows> {
-    let replicate = section.get(&keys::FLOWS_REPLICATE, report);
-    let protocols = section.get(&keys::FLOWS_PROTOCOLS, report);
-    let addresses = section.get(&keys::FLOWS_IGNORE_ADDRESSES, report);
-    let ports = section.get(&keys::FLOWS_IGNORE_PORTS, report);
-    let least_age = section.get(&keys::FLOWS_LEAST_AGE, report);
-    let most = section.get(&keys::FLOWS_MOST, report);
+    let replicate = section.get(&REPLICATE, report);
+    let protocols = section.get(&PROTOCOLS, report);
+    let addresses = section.get(&IGNORE_ADDRESSES, report);
+    let ports = section.get(&IGNORE_PORTS, report);
+    let least_age = section.get(&LEAST_AGE, report);
+    let most = section.get(&MOST, report);
     let addresses = addresses?;
     limit(&addresses.value, MAX_IGNORED, &addresses.place, report);
     let networks = addresses.value.into_iter().map(|found| found.value);

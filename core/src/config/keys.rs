@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::ids::{Designation, MAX_TARGETS};
 
-use super::flows::{MAX_FLOWS, MAX_IGNORED, Ports, Protocols};
 use super::gateways::{GATEWAYS, REACH_ASK, REACH_HOLD, REACH_INTERVAL, REACH_MISSES};
 use super::kinds::{
     Addresses, CheckNames, Choice, InterfaceName, Kind, Listens, PathBelowRoot, Prefixes, Seconds,
@@ -14,7 +13,7 @@ use super::kinds::{
 };
 use super::preflight::Prerequisites;
 use super::resources::{CONNECTIONS, DISK, MEMORY, TEMPERATURE};
-use super::{Cable, GateMode, alerts::keys as alerts, logs, probe, reports, snmp};
+use super::{Cable, GateMode, alerts::keys as alerts, flows, logs, probe, reports, snmp};
 
 /// Checks that `readiness.require` may name.
 pub const MAX_REQUIRED: usize = 16;
@@ -259,48 +258,6 @@ pub(super) static SYNC_SNMP: Key<Toggle> = Key {
     absent: Absent::Default("false"),
     about: "SNMP data from both appliances: who polls one node, or a virtual IP, gets the data of both. twinwall adds a file of its own to snmpd's configuration, and takes it back when this is turned off.",
 };
-pub(super) static FLOWS_REPLICATE: Key<Toggle> = Key {
-    section: "flows",
-    name: "replicate",
-    kind: Toggle,
-    absent: Absent::Default("true"),
-    about: "Whether the passive's kernel holds the active's connections at all times, so that they go on after a failover.",
-};
-pub(super) static FLOWS_PROTOCOLS: Key<Protocols> = Key {
-    section: "flows",
-    name: "protocols",
-    kind: Protocols,
-    absent: Absent::Default("[]"),
-    about: "Only connections of these protocols; with none named, of all that the kernel tracks.",
-};
-pub(super) static FLOWS_IGNORE_ADDRESSES: Key<Prefixes> = Key {
-    section: "flows",
-    name: "ignore_addresses",
-    kind: Prefixes,
-    absent: Absent::Default("[]"),
-    about: "No connections with an end in one of these networks, at most 64. Those of the nodes' own addresses are never replicated.",
-};
-pub(super) static FLOWS_IGNORE_PORTS: Key<Ports> = Key {
-    section: "flows",
-    name: "ignore_ports",
-    kind: Ports { max: MAX_IGNORED },
-    absent: Absent::Default("[]"),
-    about: "No connections to one of these ports (TCP, UDP, SCTP), as \"53\": short questions are asked again, and need no copy.",
-};
-pub(super) static FLOWS_LEAST_AGE: Key<Seconds> = Key {
-    section: "flows",
-    name: "least_age",
-    kind: Seconds { min: Duration::ZERO, max: Duration::from_secs(3600) },
-    absent: Absent::Default("0"),
-    about: "Only connections that have lived this long. More saves work where most are short.",
-};
-pub(super) static FLOWS_MOST: Key<Whole<u32>> = Key {
-    section: "flows",
-    name: "most",
-    kind: Whole { min: 1, max: MAX_FLOWS },
-    absent: Absent::Default("1048576"),
-    about: "No more connections than this; those beyond it are not replicated, and counted. Each takes some 100 bytes of memory on each node.",
-};
 pub(super) static OVERRIDE: Key<Prerequisites> = Key {
     section: "preflight",
     name: "override",
@@ -368,12 +325,12 @@ pub(super) static PAIR: &[&dyn Described] = &[
     &SYNC_DEBOUNCE,
     &SYNC_LOGS,
     &SYNC_SNMP,
-    &FLOWS_REPLICATE,
-    &FLOWS_PROTOCOLS,
-    &FLOWS_IGNORE_ADDRESSES,
-    &FLOWS_IGNORE_PORTS,
-    &FLOWS_LEAST_AGE,
-    &FLOWS_MOST,
+    &flows::REPLICATE,
+    &flows::PROTOCOLS,
+    &flows::IGNORE_ADDRESSES,
+    &flows::IGNORE_PORTS,
+    &flows::LEAST_AGE,
+    &flows::MOST,
     &logs::KEEP_SIZE,
     &logs::KEEP_DAYS,
     &logs::RATE,

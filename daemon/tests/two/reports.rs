@@ -114,9 +114,10 @@ fn a_failover_is_measured_by_the_probe_and_counts_in_the_availability_of_its_mon
     };
     wait(&two, "the passive hears the virtual IP", || watching(&two.b, "watching"));
     wait(&two, "the active hears its target", || watching(&two.a, "serving"));
+    let newest = |node: &Node| json(node, &["failovers", "--json"])[0].clone();
+    wait(&two, "the passive knows who served before", || newest(&two.b)["to"] == "gw-a");
     two.a.kill();
     wait(&two, "the other serves", || role(&two.b) == "active");
-    let newest = |node: &Node| json(node, &["failovers", "--json"])[0].clone();
     wait(&two, "the probe told", || {
         let report = newest(&two.b);
         report["kind"] == "failover" && report["probed"][0]["to_us"].is_u64()

@@ -103,6 +103,7 @@ fn routes() -> Vec<Route> {
         metrics::routes(),
         leases::routes(),
         logs::routes(),
+        leases::routes(),
         pairing::routes(),
         preflight::routes(),
         readiness::routes(),

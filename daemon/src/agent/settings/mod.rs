@@ -18,6 +18,7 @@ pub mod revision;
 pub mod snmp;
 #[cfg(test)]
 mod tests;
+mod turned;
 pub mod view;
 
 use std::fs;
