@@ -58,13 +58,15 @@ pub(super) fn notices(root: &Path, args: &NoticesArgs) -> Result<(), Failure> {
     let first: Vec<Notice> = api.get(&format!("/api/v1/notices?last={}", args.last))?;
     let mut last = first.last().map_or(0, |notice| notice.id);
     show(&first, args.json)?;
-    while args.follow {
+    if !args.follow {
+        return Ok(());
+    }
+    loop {
         std::thread::sleep(LOOK);
         let more: Vec<Notice> = api.get(&format!("/api/v1/notices?after={last}"))?;
         last = more.last().map_or(last, |notice| notice.id);
         show(&more, args.json)?;
     }
-    Ok(())
 }
 
 fn show(notices: &[Notice], json: bool) -> Result<(), Failure> {
