@@ -156,7 +156,7 @@ fn the_role_goes_to_the_node_that_reaches_more_gateways_and_both_tell_why() {
     wait(&two, "the role moves", || role(&two.b) == "active" && role(&two.a) == "passive");
     let lost = |node: &Node| present(node, "gateway-unreachable");
     let of_a =
-        [("gw-a".to_owned(), "203.0.113.1".to_owned()), ("gw-a".to_owned(), "fe80::1".to_owned())];
+        ["203.0.113.1", "fe80::1%wan"].map(|gateway| ("gw-a".to_owned(), gateway.to_owned()));
     for node in [&two.a, &two.b] {
         wait(&two, "both tell of both gateways", || {
             let mut lost = lost(node);
@@ -202,7 +202,7 @@ fn nothing_moves_while_both_are_as_bad(two: &Two, router: &Router) {
     wait(two, "it is over on both", || lost(&two.a).is_empty() && lost(&two.b).is_empty());
     for node in [&two.a, &two.b] {
         for of in ["gw-a", "gw-b"] {
-            for gateway in ["203.0.113.1", "fe80::1"] {
+            for gateway in ["203.0.113.1", "fe80::1%wan"] {
                 for kind in ["raised", "cleared"] {
                     wait(two, "each is told once", || told(node, kind, of, gateway) == 1);
                 }
@@ -241,10 +241,10 @@ fn what_a_node_has_left_stands_beside_its_limits() {
         view["memory"]["total_bytes"].as_u64() > Some(0) && view["limits"]["memory_percent"] == 1
     });
     let memory = |node: &Node| present(node, "memory-low");
-    let wanted = |name: &str| vec![(name.to_owned(), String::new())];
     wait(&two, "a limit that is passed is told", || {
         let (a, b) = (memory(&two.a), memory(&two.b));
-        let own = |all: &[(String, String)], name: &str| all.contains(&wanted(name)[0]);
+        let own =
+            |all: &[(String, String)], name: &str| all.contains(&(name.to_owned(), String::new()));
         own(&a, "gw-a") && own(&b, "gw-b")
     });
     assert!(present(&two.a, "disk-full").is_empty(), "100 % is not reached");

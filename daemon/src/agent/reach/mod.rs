@@ -10,6 +10,7 @@ mod thread;
 pub mod view;
 mod watched;
 
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -164,7 +165,7 @@ impl Reach {
                 State::Reached => None,
                 State::Lost(why) => Some(format!("Gateway {}.", sentence(target, why))),
             };
-            Some((target.address.to_string(), text))
+            Some((subject(target), text))
         });
         told.collect()
     }
@@ -174,6 +175,14 @@ impl Reach {
 fn weighed<'s>(snapshot: &'s Snapshot, target: &Target) -> Option<(usize, &'s Weighed)> {
     let is_it = |it: &Weighed| it.address == target.address && it.interface == target.interface;
     snapshot.gateways.iter().enumerate().find(|(_, gateway)| is_it(gateway))
+}
+
+/// A link-local address may be that of a gateway on each interface.
+fn subject(target: &Target) -> String {
+    match target.address {
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => format!("{v6}%{}", target.interface),
+        IpAddr::V4(_) | IpAddr::V6(_) => target.address.to_string(),
+    }
 }
 
 fn sentence(target: &Target, why: &str) -> String {
