@@ -390,14 +390,4 @@ mod tests {
         set_numbers(&mut bomb, 0, 10, before_body);
         assert_eq!(batch(&bomb).expect("whole").lines(), Err(BatchError::Wrong));
     }
-
-    #[test]
-    fn other_numbers_leave_the_rest_as_it_is() {
-        let bytes = packed(b"one\ntwo\n", 5, 7);
-        let mut out = Vec::new();
-        renumber(&batch(&bytes).expect("whole"), 105, &mut out);
-        let read = batch(&out).expect("whole");
-        assert_eq!((read.head.first, read.head.next), (105, 107));
-        assert_eq!(read.lines().expect("lines")[1], (106, b"two".to_vec()));
-    }
 }
