@@ -40,11 +40,9 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
     let beat = read_heartbeat(&top, report);
     let ha_link = read_ha_link(&top, report);
     let failback = read_failback(&top, report);
-    let boot = known_section(&top, "boot", report);
-    let boot_hold = boot.get(&keys::BOOT_HOLD, report);
+    let boot_hold = known_section(&top, "boot", report).get(&keys::BOOT_HOLD, report);
     let damping = read_damping(&top, report);
-    let readiness = known_section(&top, "readiness", report);
-    let required_checks = readiness.get(&keys::REQUIRE, report);
+    let required_checks = read_required(&top, report);
     let ping = known_section(&top, "ping", report);
     let targets = ping.get(&keys::TARGETS, report);
     let off = enabled.as_ref().is_some_and(|enabled| !enabled.value);
@@ -57,9 +55,6 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
         check_targets(&targets.value, &drafts, report);
     }
     let (interval, threshold) = beat?;
-    let mut required_checks = required_checks?.value;
-    required_checks.sort();
-    required_checks.dedup();
     let agents = agents?;
     Some(Pair {
         pair_id: pair_id?.value,
@@ -73,7 +68,7 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
         ping_targets: targets?.value.into_iter().map(|target| target.value).collect(),
         boot_hold: boot_hold?.value.max(interval * u32::from(threshold)),
         damping: damping?,
-        required_checks,
+        required_checks: required_checks?,
         sync: agents.sync,
         flows: agents.flows,
         logs: agents.logs,
@@ -85,6 +80,13 @@ fn read(text: &str, report: &mut Report<'_>) -> Option<Pair> {
         alerts: agents.alerts,
         overridden: agents.overridden,
     })
+}
+
+fn read_required(top: &Section<'_>, report: &mut Report<'_>) -> Option<Vec<String>> {
+    let mut required = known_section(top, "readiness", report).get(&keys::REQUIRE, report)?.value;
+    required.sort();
+    required.dedup();
+    Some(required)
 }
 
 /// What no guard heeds.

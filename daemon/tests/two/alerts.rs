@@ -104,6 +104,21 @@ fn target(node: &Node, name: &str) -> Value {
     targets.into_iter().find(|it| it["settings"]["name"] == name).unwrap_or_default()
 }
 
+/// In none of what is shown, kept or travels.
+fn the_secret_is_nowhere(two: &Two) {
+    for node in [&two.a, &two.b] {
+        for text in [
+            node.good(&["alerts", "--json"]),
+            node.good(&["ha", "show", "--json"]),
+            node.good(&["audit", "--json"]),
+            node.text("etc/twinwall/pair.toml"),
+            node.text("agent.log"),
+        ] {
+            assert!(!text.contains("s3cret"), "{text}");
+        }
+    }
+}
+
 #[test]
 fn the_active_node_tells_and_the_other_one_only_when_it_is_dead() {
     let mut two = serving();
@@ -127,18 +142,7 @@ fn the_active_node_tells_and_the_other_one_only_when_it_is_dead() {
         assert!(head.starts_with("POST /hook HTTP/1.1") && head.contains("twinwall-signature: t="));
         assert_eq!((&body["kind"], &body["pair_id"]), (&"test".into(), &7.into()), "{body}");
     }
-    // The secret is in none of what is shown, kept or travels.
-    for node in [&two.a, &two.b] {
-        for text in [
-            node.good(&["alerts", "--json"]),
-            node.good(&["ha", "show", "--json"]),
-            node.good(&["audit", "--json"]),
-            node.text("etc/twinwall/pair.toml"),
-            node.text("agent.log"),
-        ] {
-            assert!(!text.contains("s3cret"), "{text}");
-        }
-    }
+    the_secret_is_nowhere(&two);
     two.a.cable("down");
     wait(&two, "it is told", || has(&heard[0], "ha-link-lost", "raised"));
     two.a.cable("up");

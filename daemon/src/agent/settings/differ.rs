@@ -55,7 +55,7 @@ fn values(settings: &HaSettings) -> Vec<(String, String)> {
         Cable::Direct => "a direct cable",
         Cable::Switched => "a switch",
     };
-    let (sync, flows, logs) = (&settings.sync, &settings.flows, &settings.logs);
+    let (sync, flows) = (&settings.sync, &settings.flows);
     let damping = &settings.damping;
     let mut all: Vec<(String, String)> = [
         ("enabled", if settings.enabled { "on" } else { "off" }.to_owned()),
@@ -76,11 +76,6 @@ fn values(settings: &HaSettings) -> Vec<(String, String)> {
         ("flows.ignore_ports", list(&flows.ignore_ports)),
         ("flows.least_age", seconds(flows.least_age_s)),
         ("flows.most", flows.most.to_string()),
-        ("logs.keep_size", format!("{} MiB of each node", logs.keep_size_mib)),
-        ("logs.keep_days", format!("{} days", logs.keep_days)),
-        ("logs.rate", format!("{} MiB/s", logs.rate_mib)),
-        ("snmp.traps", list(&settings.snmp.traps)),
-        ("snmp.informs", list(&settings.snmp.informs)),
         ("failback", failback),
         ("damping.flaps", damping.flaps.to_string()),
         ("damping.window", seconds(damping.window_s)),
@@ -99,9 +94,14 @@ fn values(settings: &HaSettings) -> Vec<(String, String)> {
 }
 
 /// What is kept and measured beside the failover.
-fn observing(settings: &HaSettings) -> [(String, String); 5] {
-    let (reports, probe) = (&settings.reports, &settings.probe);
+fn observing(settings: &HaSettings) -> [(String, String); 10] {
+    let (logs, reports, probe) = (&settings.logs, &settings.reports, &settings.probe);
     [
+        ("logs.keep_size", format!("{} MiB of each node", logs.keep_size_mib)),
+        ("logs.keep_days", format!("{} days", logs.keep_days)),
+        ("logs.rate", format!("{} MiB/s", logs.rate_mib)),
+        ("snmp.traps", list(&settings.snmp.traps)),
+        ("snmp.informs", list(&settings.snmp.informs)),
         ("reports.keep_size", format!("{} MiB", reports.keep_mib)),
         ("reports.keep_days", reports.keep_days.to_string()),
         ("probe.virtual_ips", list(&probe.virtual_ips)),

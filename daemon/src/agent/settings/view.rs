@@ -303,6 +303,30 @@ mod tests {
         assert_eq!(settings.detection(), Duration::from_millis(300));
     }
 
+    fn other_flows() -> FlowsSetting {
+        FlowsSetting {
+            replicate: false,
+            protocols: vec!["tcp".to_owned()],
+            ignore_addresses: vec!["10.9.0.0/16".to_owned()],
+            ignore_ports: vec!["53".to_owned()],
+            least_age_s: 1.5,
+            most: 5000,
+        }
+    }
+
+    fn a_target() -> AlertSetting {
+        AlertSetting {
+            name: "noc".to_owned(),
+            kind: "webhook".to_owned(),
+            enabled: false,
+            url: Some("https://alerts.example.org/".to_owned()),
+            severity: "major".to_owned(),
+            conditions: vec!["failover".to_owned()],
+            per_hour: 9,
+            ..AlertSetting::default()
+        }
+    }
+
     #[test]
     fn everything_that_is_changed_arrives_and_comments_stay() {
         let old = view(TEXT);
@@ -313,25 +337,9 @@ mod tests {
         new.damping = DampingSetting { flaps: 5, window_s: 60.0, hold_s: 1.5 };
         new.boot_hold_s = 20.0;
         new.sync = SyncSetting { automatic: false, debounce_s: 0.0, logs: true, snmp: true };
-        new.flows = FlowsSetting {
-            replicate: false,
-            protocols: vec!["tcp".to_owned()],
-            ignore_addresses: vec!["10.9.0.0/16".to_owned()],
-            ignore_ports: vec!["53".to_owned()],
-            least_age_s: 1.5,
-            most: 5000,
-        };
+        new.flows = other_flows();
         new.logs = LogsSetting { keep_size_mib: 64, keep_days: 7, rate_mib: 5 };
-        new.alerts = vec![AlertSetting {
-            name: "noc".to_owned(),
-            kind: "webhook".to_owned(),
-            enabled: false,
-            url: Some("https://alerts.example.org/".to_owned()),
-            severity: "major".to_owned(),
-            conditions: vec!["failover".to_owned()],
-            per_hour: 9,
-            ..AlertSetting::default()
-        }];
+        new.alerts = vec![a_target()];
         new.reports = ReportsSetting { keep_mib: 5, keep_days: 7 };
         new.probe = ProbeSetting {
             interval_s: 0.5,
