@@ -37,6 +37,7 @@ fn settings(interval: Duration) -> Pair {
         enabled: true,
         sync: Default::default(),
         flows: Default::default(),
+        logs: Default::default(),
         overridden: Vec::new(),
         boot_hold: Duration::from_secs(5),
         damping: Damping {

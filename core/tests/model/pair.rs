@@ -404,6 +404,7 @@ fn config() -> Config {
         enabled: true,
         sync: Default::default(),
         flows: Default::default(),
+        logs: Default::default(),
         overridden: Vec::new(),
         boot_hold: Duration::from_millis(DETECTION),
         damping: Damping {

@@ -175,6 +175,7 @@ fn pair(interval: Duration, threshold: u8) -> Pair {
         enabled: true,
         sync: Default::default(),
         flows: Default::default(),
+        logs: Default::default(),
         overridden: Vec::new(),
         boot_hold: (interval * u32::from(threshold)).max(Duration::from_secs(1)),
         damping: Damping {
