@@ -13,6 +13,7 @@ mod health;
 mod isolated;
 #[path = "../shared/json_schema.rs"]
 mod json_schema;
+mod logs;
 mod owners;
 mod pairing;
 mod preflight;
