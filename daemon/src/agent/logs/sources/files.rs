@@ -134,7 +134,7 @@ impl FileSource {
         let Some(file) = self.files.get_mut(&id) else { return Ok(()) };
         file.standing = if is_copy { Standing::Copy } else { Standing::Live };
         file.dirty |= seen.len() != file.how_far.offset;
-        if was == Some(Standing::Unknown) && file.how_far.offset == 0 {
+        if file.how_far.offset == 0 {
             self.take_unread(id);
         }
         Ok(())

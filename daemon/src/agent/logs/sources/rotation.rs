@@ -46,6 +46,12 @@ impl FileSource {
             Ok(found) => found,
             Err((base, why)) => return self.look_again(id, &base, &why),
         };
+        if at.is_none() && file.how_far.done && file.file.is_none() {
+            // Removed, as old logs are. Those after it are known by the ones after it.
+            self.files.remove(&id);
+            self.changed.insert(id);
+            return;
+        }
         let found = match at.map(|at| &members[at]) {
             // What is open gives all of it.
             _ if file.file.is_some() => Ok(()),
@@ -57,7 +63,6 @@ impl FileSource {
                 self.go_on(&base, member, how_far);
                 Ok(())
             }
-            None if file.how_far.done => Ok(()),
             // Nothing was read of it: what holds it is among the others.
             None if file.how_far.offset == 0 && !members.is_empty() => Ok(()),
             None => Err("what it became is nowhere any more".to_owned()),
@@ -199,8 +204,8 @@ impl FileSource {
         }
     }
 
-    /// A file that is known from before the start, and of which nothing was read: what it held
-    /// may have been rotated away.
+    /// A file of which nothing was read: what it held may have been copied and cut off, which
+    /// nothing in it tells.
     pub(super) fn take_unread(&mut self, id: FileId) {
         if let Ok((base, members, None)) = self.became(id, false) {
             self.take_between(&base, &members, None, false);
@@ -261,6 +266,9 @@ impl FileSource {
     /// Rotated files are given up from the oldest on: a younger one that is not known while
     /// an older one is would be taken for one of which nothing was read.
     pub(super) fn forget(&mut self) {
+        if self.files.values().any(|file| file.standing == Standing::Unknown) {
+            return;
+        }
         let mut rotated: Vec<(u64, FileId)> = Vec::new();
         for file in self.files.values_mut().filter(|file| file.standing == Standing::Rotated) {
             rotated.push((file.how_far.written_us, file.id));
