@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome, fail};
 use crate::shell;
 
 /// A program that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 43] = [
+const NEEDED: [(&str, &str); 44] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("ping", "iputils-ping"),
@@ -24,6 +24,7 @@ const NEEDED: [(&str, &str); 43] = [
     ("rsync", "rsync"),
     ("csync2", "csync2"),
     ("lsyncd", "lsyncd"),
+    ("rsyslogd", "rsyslog-relp"),
     ("systemd-nspawn", "systemd-container"),
     ("mmdebstrap", "mmdebstrap"),
     // What the reference profile is about: its tests ask the programs themselves.
@@ -62,7 +63,7 @@ const NEEDED: [(&str, &str); 43] = [
 ];
 
 /// What is there only to be compared with.
-const COMPARED: [&str; 5] = ["keepalived", "conntrackd", "rsync", "csync2", "lsyncd"];
+const COMPARED: [&str; 6] = ["keepalived", "conntrackd", "rsync", "csync2", "lsyncd", "rsyslogd"];
 
 /// Where Debian 12 has Suricata: not in its main archive, only in its backports. Asked in
 /// these two calls of apt-get, and never written into the machine's own lists.

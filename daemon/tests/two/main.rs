@@ -16,6 +16,7 @@ mod isolated;
 mod json_schema;
 mod lan;
 mod leases;
+mod logs;
 mod logview;
 mod owners;
 mod pairing;

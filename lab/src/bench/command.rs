@@ -1,4 +1,4 @@
-//! `bench failover --against keepalived`, `bench sync`, `bench flows` and `bench console`: options and output. Called by the
+//! `bench failover --against keepalived`, `bench sync`, `bench flows`, `bench logs` and `bench console`: options and output. Called by the
 //! lab's program, which finds the guard.
 
 use std::fs;
@@ -9,9 +9,10 @@ use clap::{Args, Parser, ValueEnum};
 
 use super::console::command::ConsoleOptions;
 use super::flows::command::FlowsOptions;
+use super::logs::command::LogsOptions;
 use super::run::{Benchmark, Wanted, run};
 use super::sync::command::SyncOptions;
-use super::{console, flows, sync, table};
+use super::{console, flows, logs, sync, table};
 use crate::error::{Doing, LabError, Result};
 use crate::isolate::{self, Side};
 
@@ -26,6 +27,8 @@ enum What {
     Sync(SyncOptions),
     /// Connections through a failover, and what it costs that the passive knows them.
     Flows(FlowsOptions),
+    /// Log lines of both gateways brought to each other: what is lost, the lag, the cost.
+    Logs(LogsOptions),
     /// What pages cost while people look, and a failover meanwhile.
     Console(ConsoleOptions),
 }
@@ -73,6 +76,7 @@ pub fn command(
     match What::parse_from(std::iter::once(name).chain(arguments)) {
         What::Sync(options) => sync::command::command(options, find_guard(None)?),
         What::Flows(options) => flows::command::command(options, find_guard(None)?),
+        What::Logs(options) => logs::command::command(options, find_guard(None)?),
         What::Console(options) => console::command::command(options, find_guard(None)?),
         What::Failover(options) => failover(options, find_guard),
     }

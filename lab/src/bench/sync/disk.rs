@@ -15,7 +15,7 @@ const SIZE: u64 = 8 << 30;
 ///
 /// # Errors
 /// When there is no room, no loop device or no ext4.
-pub(super) fn lie_below(folder: &Path) -> Result<()> {
+pub(in crate::bench) fn lie_below(folder: &Path) -> Result<()> {
     let path = folder.join(format!("twinwall-bench-{}", std::process::id()));
     let made = File::create(&path).and_then(|file| file.set_len(SIZE));
     made.doing(format!("make {}", path.display()))?;

@@ -4,7 +4,7 @@
 
 pub mod command;
 mod contender;
-mod disk;
+pub(super) mod disk;
 mod page;
 mod site;
 

@@ -1,6 +1,7 @@
 //! The files that one log became by rotation: those beside it whose names are its own with a
 //! number or a date, packed or not. Names and times only; whoever asks compares the contents.
 
+use std::cmp::Reverse;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,11 +23,27 @@ pub(super) struct Member {
     pub(super) written_us: u64,
 }
 
-/// The family of this file without itself, the oldest first.
+/// Listings of a directory until two are alike: names change while logs are rotated.
+const LISTINGS: u32 = 5;
+
+/// The family of this file without itself, the oldest first as their names say: times may be
+/// those of whole seconds.
 ///
 /// # Errors
 /// The disk's.
 pub(super) fn family(path: &Path) -> io::Result<Vec<Member>> {
+    let mut members = list(path)?;
+    for _ in 0..LISTINGS {
+        let again = list(path)?;
+        if again == members {
+            break;
+        }
+        members = again;
+    }
+    Ok(members)
+}
+
+fn list(path: &Path) -> io::Result<Vec<Member>> {
     let (Some(directory), Some(base)) = (path.parent(), path.file_name()) else {
         return Ok(Vec::new());
     };
@@ -44,18 +61,37 @@ pub(super) fn family(path: &Path) -> io::Result<Vec<Member>> {
             members.push(Member { path: entry.path(), id: FileId::of(&seen), written_us });
         }
     }
-    members.sort_by(|a, b| (a.written_us, &b.path).cmp(&(b.written_us, &a.path)));
+    members.sort_by_key(|member| age(base, &member.path));
     members.drain(..members.len().saturating_sub(MAX_FAMILY));
     Ok(members)
+}
+
+/// What orders the family from the oldest on: dates upwards, then numbers downwards; of a file
+/// and what it is packed into, the packed one first.
+fn age(base: &[u8], path: &Path) -> (Vec<u8>, Reverse<u64>, bool) {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let plain = plain(name);
+    let stem = base.iter().rposition(|byte| *byte == b'.').map_or(base, |dot| &base[..dot]);
+    let count = plain.strip_prefix(base).or_else(|| plain.strip_prefix(stem)).unwrap_or(plain);
+    let digits: Vec<u8> = count.iter().copied().filter(u8::is_ascii_digit).collect();
+    let number = String::from_utf8_lossy(&digits).parse().unwrap_or(0);
+    let is_date = digits.len() >= 6;
+    let (date, number) = if is_date { (count.to_vec(), 0) } else { (b"~".to_vec(), number) };
+    (date, Reverse(number), name == plain)
+}
+
+/// The name without what says that it is packed.
+pub(super) fn plain(name: &[u8]) -> &[u8] {
+    match is_packed(name) {
+        true => &name[..name.iter().rposition(|byte| *byte == b'.').unwrap_or(name.len())],
+        false => name,
+    }
 }
 
 /// Whether a file of this name is what `base` became: `base` or its stem with numbers or a date
 /// behind, as logrotate (`.1`, `-20260131`, with `extension` before it) and others write them.
 pub(super) fn is_rotated(base: &[u8], name: &[u8]) -> bool {
-    let plain = match is_packed(name) {
-        true => &name[..name.iter().rposition(|byte| *byte == b'.').unwrap_or(name.len())],
-        false => name,
-    };
+    let plain = plain(name);
     if plain == base {
         // Packed under its own name.
         return name != base;
@@ -79,6 +115,30 @@ fn is_count(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_family_is_in_the_order_of_its_names() {
+        let mut names = [
+            "x.log.1",
+            "x.log.10.gz",
+            "x.log.2",
+            "x.log.2.gz",
+            "x-20260201.log",
+            "x.log-20260131.gz",
+        ];
+        names.sort_by_key(|name| age(b"x.log", Path::new(name)));
+        assert_eq!(
+            names,
+            [
+                "x.log-20260131.gz",
+                "x-20260201.log",
+                "x.log.10.gz",
+                "x.log.2.gz",
+                "x.log.2",
+                "x.log.1"
+            ]
+        );
+    }
 
     #[test]
     fn names_of_rotated_files_are_known_and_no_others() {

@@ -13,6 +13,7 @@ use super::content::{holds, is_packed_path};
 use super::family::is_rotated;
 use super::patterns::{Found, MAX_FILES, find};
 use super::print::{FileId, HowFar};
+use super::rotation::begin_alike;
 use super::tracked::{Came, Sink, Standing, Tracked, written_us};
 use crate::agent::logs::store::{MAX_MARKS, MAX_PATH, Marks, Writer, encode_mark};
 use crate::agent::tree::Globs;
@@ -37,6 +38,8 @@ pub(super) struct FileSource {
     pub(super) changed: BTreeSet<FileId>,
     /// The source was never read before.
     is_new: bool,
+    /// Names are changing: soon it is to be looked again.
+    pub(super) again: bool,
     mark: Vec<u8>,
     /// Where files of it are or may come.
     pub(super) directories: BTreeSet<PathBuf>,
@@ -67,6 +70,7 @@ impl FileSource {
             files,
             changed: BTreeSet::new(),
             is_new,
+            again: false,
             mark: Vec::new(),
             directories: BTreeSet::new(),
             trouble: None,
@@ -103,13 +107,19 @@ impl FileSource {
     /// A file that a pattern matches.
     fn see(&mut self, id: FileId, path: PathBuf, seen: &Metadata) -> io::Result<()> {
         let Some(file) = self.files.get_mut(&id) else { return self.discover(id, path, seen) };
+        if file.path != path && file.how_far.offset == 0 {
+            // Nothing of it tells whether it is the same one.
+            self.files.remove(&id);
+            return self.discover(id, path, seen);
+        }
         if file.path != path {
             let old = std::mem::replace(&mut file.path, path.clone());
             if !file.is_itself()? {
                 // The number was given to another file.
                 (file.file, file.path) = (None, old);
-                self.change(id, path);
-                return Ok(());
+                self.change(id, path.clone());
+                self.files.remove(&id);
+                return self.discover(id, path, seen);
             }
             // What it became by rotation is of the same log.
             let base = self.root.join(OsStr::from_bytes(&file.how_far.path));
@@ -121,9 +131,11 @@ impl FileSource {
         let was = self.files.get(&id).map(|file| file.standing);
         let is_copy =
             was == Some(Standing::Copy) || was == Some(Standing::Unknown) && self.is_copy(id)?;
-        if let Some(file) = self.files.get_mut(&id) {
-            file.standing = if is_copy { Standing::Copy } else { Standing::Live };
-            file.dirty |= seen.len() != file.how_far.offset;
+        let Some(file) = self.files.get_mut(&id) else { return Ok(()) };
+        file.standing = if is_copy { Standing::Copy } else { Standing::Live };
+        file.dirty |= seen.len() != file.how_far.offset;
+        if file.how_far.offset == 0 {
+            self.take_unread(id);
         }
         Ok(())
     }
@@ -138,6 +150,10 @@ impl FileSource {
     /// read of it.
     fn copied_from(&self, id: FileId, path: &Path) -> io::Result<Option<&HowFar>> {
         let became = |file: &&Tracked| file.id != id && is_of(&file.path, path);
+        let unread = |file: &&Tracked| file.how_far.offset == 0 && begin_alike(&file.path, path);
+        if let Some(file) = self.files.values().filter(became).find(unread) {
+            return Ok(Some(&file.how_far));
+        }
         let before: Vec<&HowFar> =
             self.files.values().filter(became).map(|file| &file.how_far).collect();
         if before.is_empty() {
@@ -185,8 +201,11 @@ impl FileSource {
             return;
         }
         if let Err(error) = file.begin() {
+            // It was renamed or packed right now.
+            (file.standing, self.again) = (Standing::Unknown, true);
             self.trouble = Some(format!("{}: {error}", file.path.display()));
         }
+        self.make_room(id);
         self.files.insert(id, file);
         self.changed.insert(id);
     }
@@ -256,6 +275,11 @@ impl FileSource {
                 }
                 Ok(Came::Nothing | Came::Changed) => {
                     file.dirty = false;
+                    let ended = file.standing == Standing::Rotated && !file.how_far.done;
+                    if ended {
+                        file.how_far.done = true;
+                        self.changed.insert(id);
+                    }
                     return;
                 }
                 Err(error) => return self.fail(id, &error),

@@ -175,6 +175,7 @@ impl Reading {
         let mut directories = BTreeSet::new();
         for source in &mut self.files {
             source.look(&mut self.writer);
+            self.look_soon |= std::mem::take(&mut source.again);
             directories.extend(source.directories.iter().cloned());
         }
         self.watch.set(&directories);
@@ -187,6 +188,7 @@ impl Reading {
         let mut more = false;
         for source in &mut self.files {
             more |= source.read(buffer, writer);
+            self.look_soon |= source.again;
         }
         for source in &mut self.journal {
             more |= source.read(buffer, writer);

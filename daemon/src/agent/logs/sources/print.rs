@@ -77,7 +77,9 @@ pub(super) struct HowFar {
     pub(super) print: Print,
     /// When it had been written last then, in microseconds since 1970.
     pub(super) written_us: u64,
-    /// Where it was seen last, relative to the root.
+    /// It was rotated, and read to its end: nothing is missing should it be gone.
+    pub(super) done: bool,
+    /// Where it was live, relative to the root.
     pub(super) path: Vec<u8>,
 }
 
@@ -88,11 +90,12 @@ impl HowFar {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(25 + self.path.len());
+        let mut out = Vec::with_capacity(26 + self.path.len());
         out.extend(self.offset.to_le_bytes());
         out.push(self.print.length);
         out.extend(self.print.hash.to_le_bytes());
         out.extend(self.written_us.to_le_bytes());
+        out.push(u8::from(self.done));
         out.extend(&self.path);
         out
     }
@@ -101,12 +104,14 @@ impl HowFar {
         let (offset, rest) = bytes.split_first_chunk::<8>()?;
         let (length, rest) = rest.split_first()?;
         let (hash, rest) = rest.split_first_chunk::<8>()?;
-        let (written_us, path) = rest.split_first_chunk::<8>()?;
+        let (written_us, rest) = rest.split_first_chunk::<8>()?;
+        let (done, path) = rest.split_first()?;
         let print = Print { length: *length, hash: u64::from_le_bytes(*hash) };
         let offset = u64::from_le_bytes(*offset);
         let whole = offset >= print.length() as u64 && print.length() <= PRINT;
         let written_us = u64::from_le_bytes(*written_us);
-        whole.then(|| HowFar { offset, print, written_us, path: path.to_vec() })
+        let done = *done == 1;
+        whole.then(|| HowFar { offset, print, written_us, done, path: path.to_vec() })
     }
 }
 
@@ -120,6 +125,7 @@ mod tests {
             offset: 1000,
             print: Print::of(&[7; 500]),
             written_us: 5,
+            done: true,
             path: b"var/x".to_vec(),
         };
         assert_eq!(HowFar::decode(&how_far.encode()), Some(how_far.clone()));
@@ -127,7 +133,7 @@ mod tests {
         let id = FileId { device: 3, inode: 4 };
         assert_eq!(FileId::from_about(&id.about()), Some(id));
         assert_eq!(FileId::from_about(b"j0"), None);
-        for cut in 0..25 {
+        for cut in 0..26 {
             assert_eq!(HowFar::decode(&how_far.encode()[..cut]), None);
         }
         // More before the place than there can be.

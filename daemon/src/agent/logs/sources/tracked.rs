@@ -57,6 +57,8 @@ pub(super) struct Tracked {
     pub(super) grew: Instant,
     /// It was read since the start, and was itself.
     pub(super) followed: bool,
+    /// Since when it is nowhere.
+    pub(super) sought: Option<Instant>,
 }
 
 /// What comes after a place in a packed file.
@@ -87,7 +89,18 @@ pub(super) struct Sink<'w> {
 impl Tracked {
     pub(super) fn new(id: FileId, path: PathBuf, how_far: HowFar, standing: Standing) -> Tracked {
         let (file, rest, grew) = (None, None, Instant::now());
-        Tracked { id, path, how_far, standing, dirty: true, file, rest, grew, followed: false }
+        Tracked {
+            id,
+            path,
+            how_far,
+            standing,
+            dirty: true,
+            file,
+            rest,
+            grew,
+            followed: false,
+            sought: None,
+        }
     }
 
     /// The mark of how far it was read.
@@ -124,6 +137,7 @@ impl Tracked {
     /// From its first byte on: it was begun anew.
     pub(super) fn begin_anew(&mut self) {
         (self.how_far.offset, self.how_far.print) = (0, Print::default());
+        self.how_far.done = false;
         self.dirty = true;
     }
 
@@ -180,7 +194,7 @@ impl Tracked {
     fn add(&mut self, read: &[u8], before: usize, count: usize, sink: &mut Sink<'_>) {
         let count = count as u64;
         self.how_far.offset += (read.len() - before) as u64;
-        self.how_far.print = Print::of(read);
+        (self.how_far.print, self.how_far.done) = (Print::of(read), false);
         self.mark(sink.mark);
         sink.writer.add(sink.source, sink.mark, (&read[before..], count), unix_us());
     }
@@ -188,7 +202,7 @@ impl Tracked {
     /// A line that has no end yet, ended here.
     fn add_cut(&mut self, read: &[u8], before: usize, sink: &mut Sink<'_>) -> Came {
         self.how_far.offset += (read.len() - before) as u64;
-        self.how_far.print = Print::of(read);
+        (self.how_far.print, self.how_far.done) = (Print::of(read), false);
         self.mark(sink.mark);
         let line = [&read[before..], b"\n"].concat();
         sink.writer.add(sink.source, sink.mark, (&line, 1), unix_us());
