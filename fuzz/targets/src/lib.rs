@@ -42,7 +42,6 @@ pub const TARGETS: &[Target] = &[
     ("leases", kept::leases),
     ("logs_message", logs::message),
     ("log_line", lines::line),
-    ("logs_message", logs::message),
     ("manifest", engine::manifest),
     ("manifest_delta", engine::delta),
     ("neighbour", kernel::neighbour),
