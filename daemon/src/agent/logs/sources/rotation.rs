@@ -207,6 +207,13 @@ impl FileSource {
         }
     }
 
+    /// It was renamed to what a pattern matches, too: what became of its log since may be packed.
+    pub(super) fn take_after(&mut self, id: FileId) {
+        if let Ok((base, members, Some(at))) = self.became(id, true) {
+            self.take_between(&base, &members, Some(at), true);
+        }
+    }
+
     /// A file of which nothing was read: what it held may have been copied and cut off, which
     /// nothing in it tells.
     pub(super) fn take_unread(&mut self, id: FileId) {
