@@ -135,6 +135,11 @@ impl Writing {
         }
         let programs = [Program::start(&two.a), Program::start(&two.b)];
         two.pair_by_files(true);
+        for node in [&two.a, &two.b] {
+            // What was rotated before a log was read for the first time nobody asked for.
+            let begun = || Reader::open(&node.root).last(Origin::Here).is_some();
+            wait_telling("lines are kept", begun, || node.text("agent.log"));
+        }
         Writing { two, programs }
     }
 

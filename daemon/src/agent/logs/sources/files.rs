@@ -109,6 +109,7 @@ impl FileSource {
         let Some(file) = self.files.get_mut(&id) else { return self.discover(id, path, seen) };
         if file.path != path && file.how_far.offset == 0 {
             // Nothing of it tells whether it is the same one.
+            self.take_unread(id);
             self.files.remove(&id);
             return self.discover(id, path, seen);
         }
@@ -127,6 +128,7 @@ impl FileSource {
                 file.set_path(path, &self.root);
                 self.changed.insert(id);
             }
+            self.take_after(id);
         }
         let was = self.files.get(&id).map(|file| file.standing);
         let is_copy =

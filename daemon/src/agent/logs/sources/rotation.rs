@@ -42,6 +42,7 @@ impl FileSource {
     pub(super) fn leave(&mut self, id: FileId) {
         let Some(file) = self.files.get(&id) else { return };
         let followed = file.followed || file.file.is_some();
+        let unread = file.how_far.offset == 0 && !followed;
         let (base, members, at) = match self.became(id, true) {
             Ok(found) => found,
             Err((base, why)) => return self.look_again(id, &base, &why),
@@ -67,7 +68,9 @@ impl FileSource {
             None if file.how_far.offset == 0 && !members.is_empty() => Ok(()),
             None => Err("what it became is nowhere any more".to_owned()),
         };
-        let whole = self.take_between(&base, &members, at, followed);
+        // Of one of which nothing was read, what it held earlier may be in an older one.
+        let after = if unread { None } else { at };
+        let whole = self.take_between(&base, &members, after, followed);
         // Where it went on under another number, that one is looked for again.
         let held = at.map(|at| &members[at]);
         let sought = if self.files.contains_key(&id) { Some(id) } else { held.map(|it| it.id) };
@@ -201,6 +204,13 @@ impl FileSource {
         let Ok((base, members, Some(at))) = self.became(id, false) else { return };
         if let Some(file) = self.files.remove(&id) {
             self.go_on(&base, &members[at], file.how_far);
+        }
+    }
+
+    /// It was renamed to what a pattern matches, too: what became of its log since may be packed.
+    pub(super) fn take_after(&mut self, id: FileId) {
+        if let Ok((base, members, Some(at))) = self.became(id, true) {
+            self.take_between(&base, &members, Some(at), true);
         }
     }
 
