@@ -183,6 +183,7 @@ fn a_target_that_cannot_be_told_is_named_and_gets_what_it_missed() {
     let heard = listen(&two.a);
     wait(&two, "it is told what it missed", || has(&heard, "ha-link-lost", "raised"));
     wait(&two, "it is well again", || target(&two.a, "hook")["state"] == "well");
+    two.a.cable("up");
     let gone = two.a.good(&["alerts", "remove", "hook"]);
     assert!(gone.contains("told nothing any more"), "{gone}");
     wait(&two, "it is gone on both", || target(&two.b, "hook").is_null());

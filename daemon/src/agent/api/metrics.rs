@@ -22,7 +22,7 @@ pub(super) fn routes() -> Vec<Route> {
             get(text),
         )
         .least(Role::Viewer)
-        .gives("text/plain"),
+        .gives(metrics::FORM),
     ]
 }
 

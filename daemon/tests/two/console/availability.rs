@@ -50,7 +50,7 @@ fn settings_entered_on_either_node_are_shown_first_and_then_used_by_both() {
     let (two, here, _switch) = with_anna();
     let page = here.ask(&[PAGE]).body;
     for words in
-        ["Prerequisites", "Detection time", "same port", "10.1.0.3/24", "Not yet in effect"]
+        ["Prerequisites", "Detection time", "same port", "10.1.0.3/24", "SNMP data from both"]
     {
         assert!(page.contains(words), "{words}\n{page}");
     }
