@@ -44,4 +44,5 @@ export async function reports({ a }) {
   await look(a, "report-table");
   const gone = await a.goto(`${here}/reports/view?origin=here&path=/etc/passwd.csv`);
   expect(gone.status() === 404, `what is no report: ${gone.status()}`);
+  await a.goto(`${here}/`);
 }
