@@ -17,7 +17,7 @@ use crate::work::Write;
 /// time. The longest is below half of [`HOLD`], below which lives are prolonged. The
 /// shortest is long: a dump walks the whole hash table, however little is in it, and a
 /// flow that the kernel lost shows in the number of its entries.
-const PERIOD: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(240));
+const PERIOD: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(240));
 const SHARE: u32 = 100;
 /// How often the number of the kernel's entries is looked at.
 const COUNT: Duration = Duration::from_secs(1);
