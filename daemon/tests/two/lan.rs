@@ -37,6 +37,17 @@ impl Lan {
         ip(&["-n", &self.0, "addr", "add", address, "dev", "bridge0"]);
     }
 
+    /// The first node is not heard in this network any more, as if it had lost power: the
+    /// kernel of one whose processes are dead would answer until its lease ends.
+    pub(crate) fn cut_the_first(&self) {
+        ip(&["-n", &self.0, "link", "set", "port0", "nomaster"]);
+    }
+
+    /// It is heard again.
+    pub(crate) fn mend(&self) {
+        ip(&["-n", &self.0, "link", "set", "port0", "master", "bridge0"]);
+    }
+
     /// Asks for an address by DHCP as a client with this hardware address that knows of no lease;
     /// the address that it gets.
     pub(crate) fn lease(&self, two: &Two, mac: &str) -> Option<String> {

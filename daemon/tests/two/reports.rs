@@ -103,3 +103,71 @@ fn reports_of_both_nodes_are_on_both_as_they_were_written() {
         || two.a.text("agent.log"),
     );
 }
+
+#[test]
+fn a_failover_is_measured_by_the_probe_and_counts_in_the_availability_of_its_month() {
+    let (mut two, lan) = started();
+    let watching = |node: &Node, part: &str| {
+        let probe = json(node, &["probe", "--json"])["probes"][0].clone();
+        let soon = probe["answered_ms"].as_f64().is_some_and(|ms| ms < 500.0);
+        probe["part"] == part && soon
+    };
+    wait(&two, "the passive hears the virtual IP", || watching(&two.b, "watching"));
+    wait(&two, "the active hears its target", || watching(&two.a, "serving"));
+    let newest = |node: &Node| json(node, &["failovers", "--json"])[0].clone();
+    wait(&two, "the passive knows who served before", || newest(&two.b)["to"] == "gw-a");
+    lan.cut_the_first();
+    two.a.kill();
+    wait(&two, "the other serves", || role(&two.b) == "active");
+    wait(&two, "the probe told", || {
+        let report = newest(&two.b);
+        report["kind"] == "failover" && report["probed"][0]["to_us"].is_u64()
+    });
+    let report = newest(&two.b);
+    let probed = &report["probed"][0];
+    // The passive's own kernel, which has the address by then, does not count as an answer.
+    assert_eq!(
+        (&probed["node"], &probed["asked"]),
+        (&"gw-b".into(), &"10.1.0.1, then 10.1.0.77".into()),
+        "{report}"
+    );
+    let us = |value: &Value| value.as_u64().expect("a moment");
+    let silent = (us(&probed["to_us"]) - us(&probed["from_us"])) as f64 / 1000.0;
+    // It is what the pair recorded, give or take what the network and two pings are late.
+    let recorded = report["outage"]["ms"].as_f64().expect("measured");
+    assert!(silent > 20.0 && (silent - recorded).abs() < 2_000.0, "{silent} {recorded}");
+    let steps = report["steps"].as_array().expect("a list");
+    let kinds: Vec<&str> = steps.iter().filter_map(|step| step["kind"].as_str()).collect();
+    assert!(kinds.first() == Some(&"began") && kinds.contains(&"decided"), "{kinds:?}");
+    let served = steps.iter().find(|step| step["kind"] == "served").expect("it served");
+    assert!((served["after_ms"].as_f64().expect("a time") - recorded).abs() < 0.01, "{served}");
+    assert!(report["evidence"].as_array().is_some_and(|all| !all.is_empty()), "{report}");
+    lan.mend();
+    two.a.start();
+    wait(&two, "the report is complete", || newest(&two.b)["complete"] == true);
+    stands_alone(&two, &newest(&two.b));
+}
+
+/// The report as one file, and in the month's report of both nodes.
+fn stands_alone(two: &Two, report: &Value) {
+    let id = report["id"].as_str().expect("text");
+    let recorded = report["outage"]["ms"].as_f64().expect("measured");
+    let file = two.b.path("report.html");
+    two.b.good(&["failovers", id, "--html", file.to_str().expect("text")]);
+    let html = fs::read_to_string(&file).expect("written");
+    assert!(html.contains("<svg") && html.contains("probe of gw-b"), "{html}");
+    assert!(!html.contains("<script") && !html.contains("href="), "{html}");
+    for node in [&two.a, &two.b] {
+        // The first one asks the other one for what it did not see.
+        wait(two, "it is in the month's report", || {
+            let month = json(node, &["availability", "--json"]);
+            let moves = month["moves"].as_array().cloned().unwrap_or_default();
+            let down = month["down_ms"].as_f64().unwrap_or_default();
+            // Before the pair served for the first time nobody did either.
+            let counted = (recorded - 1.0..recorded + 30_000.0).contains(&down);
+            moves.iter().any(|it| it["id"] == id) && counted
+        });
+        let csv = node.good(&["availability", "--csv"]);
+        assert!(csv.contains("\r\nfailover,") && csv.contains(",gw-a,gw-b,"), "{csv}");
+    }
+}

@@ -14,6 +14,7 @@ use super::track::Track;
 use super::{Now, Part};
 use crate::agent::clock::unix_us;
 use crate::agent::guard::GuardState;
+use crate::agent::netconf::live;
 use crate::agent::node::Node;
 
 /// A virtual IP and how it is probed.
@@ -47,6 +48,12 @@ impl Lane {
             Part::Watching => self.own.map(|own| (own, self.virtual_ip)),
             Part::Serving => self.target.map(|target| (self.virtual_ip, target)),
         }
+    }
+
+    /// Whether this node's own kernel has the virtual IP.
+    fn is_ours(&self) -> bool {
+        live::held(&self.interface)
+            .is_ok_and(|held| held.iter().any(|prefix| prefix.address == self.virtual_ip))
     }
 
     /// Why nothing is asked in this part.
@@ -131,8 +138,14 @@ impl Pinging {
     fn answered(&mut self, node: &Node, answer: io::Result<()>) {
         match (answer, &self.echo) {
             (Ok(()), Some(echo)) => {
-                let who = echo.to().to_string();
-                let silence = self.track.answered(unix_us(), &who, &node.settings().name);
+                let (who, now, name) = (echo.to().to_string(), unix_us(), &node.settings().name);
+                let silent = self.track.going_on(now, name).is_some();
+                if silent && self.part == Part::Watching && self.lane.is_ours() {
+                    // This kernel answers itself a moment before the role is told: the network
+                    // has not heard of it yet.
+                    return;
+                }
+                let silence = self.track.answered(now, &who, name);
                 silence.into_iter().for_each(|silence| node.probes().add(silence));
             }
             (Ok(()), None) => {}
