@@ -38,7 +38,7 @@ async function reference(page) {
     sizes[path] = (await answer.body()).length;
   }
   console.log(`sizes ${JSON.stringify(sizes)}`);
-  expect(Object.values(sizes).every((size) => size <= 70000), `too long: ${JSON.stringify(sizes)}`);
+  expect(Object.values(sizes).every((size) => size <= 60000), `too long: ${JSON.stringify(sizes)}`);
 }
 
 export async function diagnostics({ a, b }) {

@@ -3,6 +3,7 @@
 
 mod schema;
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use askama::Template;
@@ -85,8 +86,28 @@ static ALL: LazyLock<Vec<Group>> = LazyLock::new(|| {
         let types = schemas.reached(kinds);
         Group { id, title, routes, types }
     };
-    GROUPS.into_iter().map(group).filter(|group| !group.routes.is_empty()).collect()
+    let all = GROUPS.into_iter().map(group).filter(|group| !group.routes.is_empty()).collect();
+    each_type_once(all)
 });
+
+/// A type stands on the first page that needs it; the others lead there.
+fn each_type_once(mut all: Vec<Group>) -> Vec<Group> {
+    let mut homes = BTreeMap::new();
+    for group in &all {
+        for one in &group.types {
+            homes.entry(one.name.clone()).or_insert(group.id);
+        }
+    }
+    for Group { id, routes, types, .. } in &mut all {
+        types.retain(|one| homes.get(&one.name) == Some(id));
+        let kinds = routes.iter_mut().flat_map(RouteView::kinds_mut);
+        for kind in kinds.chain(types.iter_mut().flat_map(Type::kinds_mut)) {
+            kind.page = kind.link.as_ref().and_then(|link| homes.get(link)).copied();
+            kind.page.take_if(|home| home == id);
+        }
+    }
+    all
+}
 
 fn route(
     schemas: &Schemas<'_>,
@@ -124,6 +145,12 @@ impl RouteView {
     fn kinds(&self) -> impl Iterator<Item = &Kind> {
         let fields = self.parameters.iter().chain(&self.fields).map(|field| &field.kind);
         self.body.iter().chain(fields).chain(std::iter::once(&self.answer))
+    }
+
+    fn kinds_mut(&mut self) -> impl Iterator<Item = &mut Kind> {
+        let fields = self.parameters.iter_mut().chain(&mut self.fields);
+        let fields = fields.map(|field| &mut field.kind);
+        self.body.iter_mut().chain(fields).chain(std::iter::once(&mut self.answer))
     }
 }
 
@@ -173,6 +200,8 @@ pub(super) async fn group(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -183,11 +212,16 @@ mod tests {
             for route in &group.routes {
                 assert!(!route.summary.is_empty() && !route.form.is_empty(), "{}", route.id);
                 for kind in route.kinds().chain(group.types.iter().flat_map(Type::kinds)) {
-                    let known = |name: &String| group.types.iter().any(|it| it.name == *name);
+                    let page = kind.page.unwrap_or(group.id);
+                    let home = ALL.iter().find(|group| group.id == page).expect("a page");
+                    let known = |name: &String| home.types.iter().any(|it| it.name == *name);
                     assert!(kind.link.as_ref().is_none_or(known), "{}: {kind:?}", route.id);
                 }
             }
         }
+        let types = ALL.iter().flat_map(|group| &group.types).map(|it| &it.name);
+        let mut once = BTreeSet::new();
+        types.for_each(|name| assert!(once.insert(name), "{name} stands on two pages"));
         let access = ALL.iter().find(|group| group.id == "access").expect("there");
         let add = access.routes.iter().find(|route| route.id == "add_account").expect("there");
         assert_eq!((add.role, add.fields.len()), ("administrator", 3));

@@ -13,6 +13,8 @@ const DEPTH: usize = 4;
 pub(super) struct Kind {
     pub(super) text: String,
     pub(super) link: Option<String>,
+    /// The page with that type, where it is another one.
+    pub(super) page: Option<&'static str>,
 }
 
 /// A field, a parameter, or one of several values.
@@ -36,6 +38,10 @@ impl Type {
     pub(super) fn kinds(&self) -> impl Iterator<Item = &Kind> {
         self.fields.iter().map(|field| &field.kind)
     }
+
+    pub(super) fn kinds_mut(&mut self) -> impl Iterator<Item = &mut Kind> {
+        self.fields.iter_mut().map(|field| &mut field.kind)
+    }
 }
 
 /// All named schemas of a document.
@@ -49,7 +55,7 @@ impl<'a> Schemas<'a> {
     /// What a value of this schema is.
     pub(super) fn kind(&self, schema: &Value) -> Kind {
         if let Some(name) = named(schema) {
-            return Kind { text: name.to_owned(), link: Some(name.to_owned()) };
+            return Kind { text: name.to_owned(), link: Some(name.to_owned()), page: None };
         }
         for key in ["anyOf", "oneOf"] {
             if let Some(all) = schema[key].as_array() {
@@ -75,8 +81,8 @@ impl<'a> Schemas<'a> {
                 self.kind(&one).or_nothing()
             }
             Value::String(word) if word == "array" => {
-                let Kind { text, link } = self.kind(&schema["items"]);
-                Kind { text: format!("list of {text}"), link }
+                let of = self.kind(&schema["items"]);
+                Kind { text: format!("list of {}", of.text), ..of }
             }
             Value::String(word) => plain(match word.as_str() {
                 "string" => "text",
@@ -226,7 +232,7 @@ impl Kind {
 }
 
 fn plain(text: &str) -> Kind {
-    Kind { text: text.to_owned(), link: None }
+    Kind { text: text.to_owned(), ..Kind::default() }
 }
 
 fn named(schema: &Value) -> Option<&str> {
