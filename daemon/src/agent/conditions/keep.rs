@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::catalogue::About;
+use super::copies::Copies;
 use super::hold::Whose;
 use super::moves::Moves;
 use super::observe::{self, MAX_TOLD, Told, can_say, observe};
@@ -35,6 +36,7 @@ const REPORTED: Duration = Duration::from_secs(60);
 struct Keeping {
     began: Instant,
     moves: Moves,
+    copies: Copies,
     other: Other,
     asking: Question<Option<Other>>,
     against: Option<Vec<Reason>>,
@@ -103,6 +105,7 @@ pub(in crate::agent) async fn keep(node: Weak<Node>) {
             let Some(node) = node.upgrade() else { return };
             guard.mark_unchanged();
             keeping.ask(&node).await;
+            keeping.copies.look(&node);
             keeping.look(&node);
             keeping.write(&node).await;
         }
@@ -121,6 +124,7 @@ impl Keeping {
         Keeping {
             began: Instant::now(),
             moves: Moves::remember(inside.notices.iter()),
+            copies: Copies::default(),
             other: Other::default(),
             asking: Question::new(ASK),
             against: None,

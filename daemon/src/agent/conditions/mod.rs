@@ -5,6 +5,7 @@
 //! the role, and nothing on the way of a failover waits for it.
 
 pub mod catalogue;
+mod copies;
 mod hold;
 mod keep;
 mod log;

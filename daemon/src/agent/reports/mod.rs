@@ -141,6 +141,11 @@ struct Standing {
 }
 
 impl Reports {
+    /// Why the other node's reports are not all here.
+    pub(in crate::agent) fn trouble(&self) -> Option<String> {
+        self.standing().trouble.clone()
+    }
+
     fn set(&self, standing: Standing) {
         *self.standing() = standing;
     }

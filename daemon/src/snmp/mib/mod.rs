@@ -16,7 +16,8 @@ pub use values::{Tree, notice, tree};
 /// The enterprise's number. A PLACEHOLDER: RFC 5612 sets 32473 aside for documentation, and
 /// nobody else's objects can lie below it. The number that IANA gives the project
 /// (<https://www.iana.org/assignments/enterprise-numbers>) takes its place here, and nowhere else,
-/// before a release that managers keep; see docs/snmp.md.
+/// before a release that managers keep; see docs/snmp.md. It also names the structured part of a
+/// line for syslog.
 pub const ENTERPRISE: u32 = 32473;
 /// The module below the enterprise.
 const MODULE: u32 = 1;

@@ -12,10 +12,8 @@ use super::{Failure, connect};
 use crate::agent::alerts::message::{Message, Word};
 use crate::agent::conditions::Severity;
 use crate::agent::moment::Moment;
+use crate::snmp::mib::ENTERPRISE;
 
-/// Number in the name of the structured part. It is the one that RFC 5612 keeps for examples:
-/// twinwall has none of its own.
-const ENTERPRISE: u32 = 32473;
 /// Longest line in bytes: what every receiver should take (RFC 5425, section 4.3.1).
 const MAX_LINE: usize = 2048;
 /// How long a refusal of a datagram, or of a connection that is closed, is waited for.

@@ -217,7 +217,7 @@ conditions! {
         "The other node does not get this node's log lines in time.",
         "see the link between the agents; what waits is kept within [logs]' limits";
     122 ReportsBehind "reports-behind" Warning Node lasts(60, 10),
-        "The other node does not get this node's reports.",
+        "This node does not get the other node's reports.",
         "see the link between the agents, and the limits of [reports]";
     123 LeasesBehind "leases-behind" Warning Pair lasts(30, 10),
         "The passive node does not have the active node's DHCP leases.",

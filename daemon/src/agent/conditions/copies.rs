@@ -1,0 +1,85 @@
+//! What the other node does not have in time, or this one: logs, reports and DHCP leases, as
+//! their own views say. Looked at once a second by the task that keeps the conditions.
+
+use super::catalogue::ConditionId;
+use crate::agent::logs::view::LogsView;
+use crate::agent::node::Node;
+
+/// Lines that are so late are behind; the link has had time to come back.
+const LATE_MS: u64 = 60_000;
+
+/// What was seen of it before.
+#[derive(Default)]
+pub(super) struct Copies {
+    /// Lines of this node that were dropped before the other one had them.
+    missing: u64,
+    /// Files of leases with trouble.
+    leases: Vec<String>,
+}
+
+impl Copies {
+    /// Reports what is the matter now.
+    pub(super) fn look(&mut self, node: &Node) {
+        let (conditions, settings) = (node.conditions(), node.settings());
+        let logs = node.logs().view();
+        conditions.report(ConditionId::LogsBehind, None, behind(&logs));
+        conditions.report(ConditionId::LogsGap, None, self.gap(&logs));
+        conditions.report(ConditionId::ReportsBehind, None, node.reports().trouble());
+        let files = node.leases().view(&settings.name, &settings.profile.leases).files;
+        let lame: Vec<(String, String)> =
+            files.into_iter().filter_map(|file| Some((file.name, file.trouble?))).collect();
+        for well in self.leases.iter().filter(|old| lame.iter().all(|(name, _)| name != *old)) {
+            conditions.report(ConditionId::LeasesBehind, Some(well), None);
+        }
+        self.leases = lame.iter().map(|(name, _)| name.clone()).collect();
+        for (name, why) in lame {
+            conditions.report(ConditionId::LeasesBehind, Some(&name), Some(why));
+        }
+    }
+
+    /// Lines that were dropped since the last look; the catalogue holds it up for a time.
+    fn gap(&mut self, logs: &LogsView) -> Option<String> {
+        let before = std::mem::replace(&mut self.missing, logs.here.missing);
+        let fresh = logs.here.missing.checked_sub(before).filter(|fresh| *fresh > 0)?;
+        Some(format!(
+            "{fresh} lines of this node's logs were dropped before the other node had them"
+        ))
+    }
+}
+
+/// Why lines do not get to the other node.
+fn behind(logs: &LogsView) -> Option<String> {
+    if !logs.on {
+        return None;
+    }
+    if !logs.connected {
+        return Some("the other node is not connected for logs".to_owned());
+    }
+    let late = logs.here.lag_ms.filter(|lag| *lag >= LATE_MS)?;
+    Some(format!("the other node has this node's logs as they were {} s ago", late / 1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_do_not_get_there_are_told_and_those_that_were_dropped_once() {
+        let mut logs = LogsView::default();
+        assert_eq!(behind(&logs), None, "logs are not exchanged");
+        logs.on = true;
+        assert!(behind(&logs).is_some_and(|why| why.contains("not connected")));
+        logs.connected = true;
+        logs.here.lag_ms = Some(LATE_MS - 1);
+        assert_eq!(behind(&logs), None);
+        logs.here.lag_ms = Some(90_500);
+        assert!(behind(&logs).is_some_and(|why| why.contains("90 s ago")));
+        let mut copies = Copies::default();
+        assert_eq!(copies.gap(&logs), None);
+        logs.here.missing = 7;
+        assert!(copies.gap(&logs).is_some_and(|told| told.starts_with("7 lines")));
+        assert_eq!(copies.gap(&logs), None, "it is told once");
+        logs.here.missing = 0;
+        assert_eq!(copies.gap(&logs), None, "the exchange began anew");
+    }
+}
