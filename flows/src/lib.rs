@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod message;
 pub mod mirror;
 pub mod neighbour;
+pub mod position;
 pub mod source;
 pub mod table;
 pub mod tuple;

@@ -52,6 +52,8 @@ pub(crate) enum About {
         sequence: u64,
         /// Flows of it that there was no room for.
         full: u32,
+        /// Flows of it that are none of this node's business.
+        foreign: u64,
     },
     /// A range that was told as a whole.
     Sweep,

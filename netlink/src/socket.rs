@@ -6,7 +6,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use crate::syscall::{bind, check_size, open_socket, set_option, set_timeout, socket_length};
+use crate::syscall::{
+    bind, check_size, number_option, open_socket, set_option, set_timeout, socket_length,
+};
 
 /// Longest wait for an answer of the kernel: another program's transaction may hold
 /// nf_tables for most of a second.
@@ -58,6 +60,15 @@ impl Socket {
     /// The port under which the kernel knows it.
     pub fn port(&self) -> u32 {
         self.port
+    }
+
+    /// The kernel's number of the network namespace, which it gives to no other one before
+    /// the machine starts again (Linux 5.14).
+    ///
+    /// # Errors
+    /// What the kernel says; older ones do not know the question.
+    pub fn namespace(&self) -> io::Result<u64> {
+        number_option(self.fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_NETNS_COOKIE)
     }
 
     /// Hears what is told to a multicast group from now on.

@@ -61,6 +61,19 @@ pub fn set_option<T: Copy>(fd: RawFd, level: c_int, name: c_int, value: &T) -> i
         .map(drop)
 }
 
+/// Reads a socket option whose value is a number of 64 bits.
+///
+/// # Errors
+/// What the kernel says, or that its value is of another size.
+pub fn number_option(fd: RawFd, level: c_int, name: c_int) -> io::Result<u64> {
+    let (mut value, mut length) = (0_u64, socket_length::<u64>());
+    // SAFETY: both pointers are to things that live across the call, the second says how
+    // large the first one is.
+    check(unsafe { libc::getsockopt(fd, level, name, (&raw mut value).cast(), &raw mut length) })?;
+    let whole = length == socket_length::<u64>();
+    whole.then_some(value).ok_or_else(|| io::Error::from_raw_os_error(libc::EPROTO))
+}
+
 /// Binds a socket to the address structure `T` of its family.
 ///
 /// # Errors

@@ -39,6 +39,14 @@ impl Conntrack {
         Ok(Conntrack { socket, sequence: 0, train: Vec::new(), owners: Vec::new() })
     }
 
+    /// The kernel's number of the network namespace that this is about.
+    ///
+    /// # Errors
+    /// What the kernel says; before Linux 5.14 it has none.
+    pub(super) fn namespace(&self) -> io::Result<u64> {
+        self.socket.namespace()
+    }
+
     /// Begins a dump of all flows. It has a socket of its own, so that requests go on.
     ///
     /// # Errors

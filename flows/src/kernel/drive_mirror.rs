@@ -3,12 +3,14 @@
 use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::time::Instant;
 
 use twinwall_netlink::wait::{readable, wait};
 
 use super::conntrack::{Conntrack, Dump};
 use super::neighbours::NeighbourTable;
+use super::place_file::PlaceFile;
 use crate::message::MessageError;
 use crate::mirror::Mirror;
 use crate::work::Work;
@@ -45,6 +47,9 @@ pub struct MirrorDrive {
     conntrack: Conntrack,
     dump: Option<Dump>,
     neighbours: NeighbourTable,
+    place: Option<PlaceFile>,
+    /// Why there is no place any more, until it is told.
+    place_trouble: Option<io::Error>,
 }
 
 impl MirrorDrive {
@@ -54,7 +59,28 @@ impl MirrorDrive {
     /// What the kernel says to the sockets; it wants CAP_NET_ADMIN.
     pub fn open(mirror: Mirror) -> io::Result<MirrorDrive> {
         let (conntrack, neighbours) = (Conntrack::open()?, NeighbourTable::open()?);
-        Ok(MirrorDrive { mirror, conntrack, dump: None, neighbours })
+        let (place, place_trouble) = (None, None);
+        Ok(MirrorDrive { mirror, conntrack, dump: None, neighbours, place, place_trouble })
+    }
+
+    /// Keeps the mirror's place in this file, and goes on from what an agent left there a
+    /// moment ago. Without it everything else is as well, and a restart compares all.
+    ///
+    /// # Errors
+    /// Why no place is kept.
+    pub fn keep_place(&mut self, now: Instant, path: &Path) -> io::Result<()> {
+        let (place, kept) = PlaceFile::open(path, self.conntrack.namespace()?)?;
+        self.place = Some(place);
+        if let Some(kept) = kept {
+            self.mirror.resume(now, kept, self.conntrack.count()?);
+        }
+        self.note_place();
+        Ok(())
+    }
+
+    /// Why the place is not kept any more; once.
+    pub fn place_trouble(&mut self) -> Option<io::Error> {
+        self.place_trouble.take()
     }
 
     /// Waits until there is something to do, or `wake` can be read: a message of the
@@ -80,7 +106,9 @@ impl MirrorDrive {
         }
         self.dump_on(now);
         let work = self.mirror.work(now);
-        self.act(now, &work)
+        self.act(now, &work)?;
+        self.note_place();
+        Ok(())
     }
 
     /// Takes a message of the source into the kernel.
@@ -89,7 +117,17 @@ impl MirrorDrive {
     /// See [`ReceiveError`].
     pub fn receive(&mut self, now: Instant, message: &[u8]) -> Result<(), ReceiveError> {
         let work = self.mirror.receive(now, message).map_err(ReceiveError::Message)?;
-        self.act(now, &work).map_err(ReceiveError::Kernel)
+        self.act(now, &work).map_err(ReceiveError::Kernel)?;
+        // Only now: what the kernel was not told must not count as held.
+        self.note_place();
+        Ok(())
+    }
+
+    fn note_place(&mut self) {
+        let Some(place) = &mut self.place else { return };
+        if let Err(error) = place.note(self.mirror.holding()) {
+            (self.place, self.place_trouble) = (None, Some(error));
+        }
     }
 
     fn act(&mut self, now: Instant, work: &Work) -> io::Result<()> {

@@ -10,6 +10,7 @@ mod filter;
 mod natural;
 mod neighbours;
 pub mod number;
+mod place_file;
 mod read;
 mod say;
 

@@ -7,28 +7,34 @@
 //! between [`Message::SweepBegin`] and [`Message::SweepEnd`], and what was not told in
 //! between is removed.
 //!
+//! A mirror that knows where it stands in the source's stream is told what came since, and
+//! then [`Message::CaughtUp`]: it has everything before anything is compared.
+//!
 //! No message carries a moment: those of two nodes cannot be compared, and the source
 //! remembers when it sent what is acknowledged.
 
 mod bytes;
 mod extras;
 mod record;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
-use crate::digest::{BUCKETS, BucketSet};
+use crate::digest::BucketSet;
 use crate::expectation::Expectation;
 use crate::flow::Flow;
 use crate::ledger::Bucket;
 use crate::neighbour::Neighbour;
+use crate::position::Position;
 use crate::tuple::{Key, Tuple};
 use crate::view::Part;
 use bytes::Reader;
+pub(crate) use standing::put_digests;
 
 /// Version of these messages. Nodes of different ones do not replicate.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Longest message in bytes: what the channel carries at once.
 pub const MAX_MESSAGE: usize = 1 << 20;
 /// Bytes after which a batch is sent.
@@ -45,6 +51,9 @@ const SWEEP_BEGIN: u8 = 6;
 const SWEEP_END: u8 = 7;
 const EXPECTATIONS: u8 = 8;
 const NEIGHBOURS: u8 = 9;
+const CAUGHT_UP: u8 = 10;
+const ANEW: u8 = 11;
+const READY: u8 = 12;
 
 const UPSERT: u8 = 1;
 const REMOVE: u8 = 2;
@@ -113,10 +122,13 @@ pub enum Message {
         answer: bool,
         /// Most flows that it holds.
         most: u64,
+        /// Of a source: its stream, and how far it is. Of a mirror: up to where its kernel
+        /// holds what it was told, if it knows.
+        position: Option<Position>,
     },
     /// Changes, oldest first.
     Batch {
-        /// Counts up by one with each batch.
+        /// Counts up by one with each batch, and by more where something was not told.
         sequence: u64,
         /// The changes.
         records: Vec<Record>,
@@ -134,7 +146,9 @@ pub enum Message {
     Digests {
         /// Counts up by one with each.
         round: u32,
-        /// All [`BUCKETS`].
+        /// Number of the last batch before it.
+        sequence: u64,
+        /// All [`BUCKETS`](crate::digest::BUCKETS).
         buckets: Vec<Bucket>,
     },
     /// What the mirror found.
@@ -174,6 +188,18 @@ pub enum Message {
         /// The entries.
         list: Vec<Neighbour>,
     },
+    /// Of the source: whoever stood where the mirror said it did has everything now. Of the
+    /// mirror: it has.
+    CaughtUp {
+        /// Number of the last batch before it.
+        sequence: u64,
+        /// Flows that the sender holds.
+        flows: u64,
+    },
+    /// Of the source: what came since the mirror's position is not known any more.
+    Anew,
+    /// Of the mirror: it knows what its kernel holds, and can compare.
+    Ready,
 }
 
 impl Message {
@@ -186,10 +212,8 @@ impl Message {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64);
         match self {
-            Message::Hello { part, answer, most } => {
-                let [high, low] = VERSION.to_be_bytes();
-                put(&mut out, &[HELLO, high, low, part_byte(*part), u8::from(*answer)]);
-                put(&mut out, &most.to_be_bytes());
+            Message::Hello { part, answer, most, position } => {
+                standing::put_hello(&mut out, *part, *answer, *most, position.as_ref());
             }
             Message::Batch { sequence, records } => {
                 begin_batch(&mut out, *sequence);
@@ -203,7 +227,9 @@ impl Message {
                 put(&mut out, &sequence.to_be_bytes());
                 [refused, full].iter().for_each(|count| put(&mut out, &count.to_be_bytes()));
             }
-            Message::Digests { round, buckets } => put_digests(&mut out, *round, buckets),
+            Message::Digests { round, sequence, buckets } => {
+                put_digests(&mut out, *round, *sequence, buckets);
+            }
             Message::Compared { round, flows, equal, differ } => {
                 put_round(&mut out, COMPARED, *round);
                 [flows, equal].iter().for_each(|count| put(&mut out, &count.to_be_bytes()));
@@ -222,6 +248,12 @@ impl Message {
                 put(&mut out, &[NEIGHBOURS, u8::from(*whole)]);
                 list.iter().for_each(|neighbour| extras::put_neighbour(&mut out, neighbour));
             }
+            Message::CaughtUp { sequence, flows } => {
+                put(&mut out, &[CAUGHT_UP]);
+                [sequence, flows].iter().for_each(|number| put(&mut out, &number.to_be_bytes()));
+            }
+            Message::Anew => put(&mut out, &[ANEW]),
+            Message::Ready => put(&mut out, &[READY]),
         }
         out
     }
@@ -246,13 +278,13 @@ pub fn decode_message(bytes: &[u8]) -> Result<Message, MessageError> {
     }
     let mut from = Reader(bytes);
     let message = match from.byte()? {
-        HELLO => hello(&mut from)?,
+        HELLO => standing::hello(&mut from)?,
         BATCH => {
             let sequence = from.u64()?;
             Message::Batch { sequence, records: until_end(&mut from, record)? }
         }
         ACK => Message::Ack { sequence: from.u64()?, refused: from.u32()?, full: from.u32()? },
-        DIGESTS => digests(&mut from)?,
+        DIGESTS => standing::digests(&mut from)?,
         COMPARED => Message::Compared {
             round: from.u32()?,
             flows: from.u64()?,
@@ -272,6 +304,9 @@ pub fn decode_message(bytes: &[u8]) -> Result<Message, MessageError> {
             let whole = from.flag()?;
             Message::Neighbours { whole, list: until_end(&mut from, extras::neighbour)? }
         }
+        CAUGHT_UP => Message::CaughtUp { sequence: from.u64()?, flows: from.u64()? },
+        ANEW => Message::Anew,
+        READY => Message::Ready,
         unknown => return Err(MessageError::Kind(unknown)),
     };
     from.end()?;
@@ -287,37 +322,6 @@ fn until_end<'a, T>(
         list.push(read(from)?);
     }
     Ok(list)
-}
-
-fn hello(from: &mut Reader<'_>) -> Result<Message, MessageError> {
-    let version = from.u16()?;
-    if version != VERSION {
-        return Err(MessageError::Version(version));
-    }
-    let part = match from.byte()? {
-        0 => Part::Off,
-        1 => Part::Source,
-        2 => Part::Mirror,
-        _ => return Err(MessageError::Nonsense("a part that there is not")),
-    };
-    Ok(Message::Hello { part, answer: from.flag()?, most: from.u64()? })
-}
-
-fn part_byte(part: Part) -> u8 {
-    match part {
-        Part::Off => 0,
-        Part::Source => 1,
-        Part::Mirror => 2,
-    }
-}
-
-fn digests(from: &mut Reader<'_>) -> Result<Message, MessageError> {
-    let round = from.u32()?;
-    let mut buckets = Vec::with_capacity(BUCKETS);
-    for _ in 0..BUCKETS {
-        buckets.push(Bucket { digest: from.u64()?, count: from.u32()? });
-    }
-    Ok(Message::Digests { round, buckets })
 }
 
 fn record(from: &mut Reader<'_>) -> Result<Record, MessageError> {
@@ -344,13 +348,4 @@ pub(crate) fn put_upsert(out: &mut Vec<u8>, flow: &Flow) {
 pub(crate) fn put_remove(out: &mut Vec<u8>, key: &Key) {
     out.push(REMOVE);
     record::put_key(out, key);
-}
-
-/// Appends what buckets hold, as [`Message::Digests`].
-pub(crate) fn put_digests(out: &mut Vec<u8>, round: u32, buckets: &[Bucket]) {
-    put_round(out, DIGESTS, round);
-    for Bucket { digest, count } in buckets {
-        out.extend_from_slice(&digest.to_be_bytes());
-        out.extend_from_slice(&count.to_be_bytes());
-    }
 }

@@ -1,9 +1,11 @@
 //! What is said is understood, and nothing else is.
 
 use super::*;
+use crate::digest::BUCKETS;
 use crate::expectation::{FunctionName, NatOfExpected};
 use crate::flow::{HelperName, Protocol, Sctp, SequenceAdjustment, Status};
 use crate::neighbour::Interface;
+use crate::position::StreamId;
 use crate::testing::{flow, numbered};
 use crate::tuple::{Ends, Zone, ZoneSide};
 
@@ -44,8 +46,10 @@ pub(super) fn all() -> Vec<Message> {
     let neighbour =
         Neighbour { interface, address: "10.1.0.9".parse().unwrap(), mac: Some([2; 6]) };
     let bucket = Bucket { digest: 1 << 55, count: 9 };
+    let place = Position { stream: StreamId::from_bits(7 << 90 | 5), sequence: 9 };
     vec![
-        Message::Hello { part: Part::Source, answer: true, most: 1 << 20 },
+        Message::Hello { part: Part::Source, answer: true, most: 1 << 20, position: Some(place) },
+        Message::Hello { part: Part::Mirror, answer: false, most: 1 << 20, position: None },
         Message::Batch { sequence: 0, records: Vec::new() },
         Message::Batch {
             sequence: 9,
@@ -58,7 +62,7 @@ pub(super) fn all() -> Vec<Message> {
             ],
         },
         Message::Ack { sequence: 9, refused: 1, full: 2 },
-        Message::Digests { round: 4, buckets: vec![bucket; BUCKETS] },
+        Message::Digests { round: 4, sequence: 9, buckets: vec![bucket; BUCKETS] },
         Message::Compared { round: 4, flows: 100, equal: 99, differ: some.clone() },
         Message::SweepBegin { round: 5, buckets: some },
         Message::SweepEnd { round: 5 },
@@ -79,6 +83,9 @@ pub(super) fn all() -> Vec<Message> {
             whole: false,
             list: vec![neighbour, Neighbour { mac: None, ..neighbour }],
         },
+        Message::CaughtUp { sequence: 9, flows: 100 },
+        Message::Anew,
+        Message::Ready,
     ]
 }
 
@@ -131,7 +138,8 @@ fn flipped_bytes_are_survived_and_what_is_taken_is_said_the_same() {
 
 #[test]
 fn another_version_is_refused_by_its_name() {
-    let mut bytes = Message::Hello { part: Part::Mirror, answer: false, most: 1 }.encode();
+    let hello = Message::Hello { part: Part::Mirror, answer: false, most: 1, position: None };
+    let mut bytes = hello.encode();
     bytes[2] = 9;
     assert_eq!(decode_message(&bytes), Err(MessageError::Version(9)));
 }

@@ -119,6 +119,9 @@ impl Mirror {
         self.check_took = now.saturating_duration_since(check.began);
         self.checked_at = now;
         self.check_at = now + (self.check_took * SHARE).clamp(PERIOD.0, PERIOD.1);
+        if !check.wrong.is_empty() {
+            self.lose_place(now);
+        }
         if self.session.is_ready() && !check.wrong.is_empty() {
             let flows = self.ledger.len() as u64;
             self.answers.push_back(Message::Compared {

@@ -5,8 +5,13 @@
 //! nodes hold nearly the same. From then on dumps check now and then that the kernel still
 //! has what the ledger says, and prolong lives: the kernel of the passive node sees no
 //! packets that would.
+//!
+//! It remembers up to where in the source's stream its kernel holds all that it was told. One
+//! that is made anew and knows it ([`Mirror::resume`]) is told the rest and has everything,
+//! before it has looked at its kernel: that it does afterwards.
 
 mod check;
+mod place;
 mod session;
 mod shown;
 mod take;
@@ -19,6 +24,7 @@ use crate::expectation::Expectation;
 use crate::ledger::Ledger;
 use crate::message::Message;
 use crate::neighbour::Neighbours;
+use crate::position::{Position, StreamId};
 use crate::source::Settings;
 use crate::tuple::{Key, Tuple};
 use crate::work::{About, Outcome, Work, Write};
@@ -44,6 +50,13 @@ pub struct Mirror {
     answers: VecDeque<Message>,
     /// The first dump is complete.
     known: bool,
+    /// The source's stream.
+    stream: Option<StreamId>,
+    /// Up to where in it the kernel holds everything: only what was compared and found equal,
+    /// and after that told without a gap and written without a refusal, counts.
+    applied: Option<Position>,
+    /// Flows that the kernel holds, as long as the ledger does not say.
+    held: u64,
     check: Option<Check>,
     /// When the next dump is due, if none is under way.
     check_at: Instant,
@@ -87,6 +100,9 @@ impl Mirror {
             session: Session::default(),
             answers: VecDeque::new(),
             known: false,
+            stream: None,
+            applied: None,
+            held: 0,
             check: None,
             check_at: now,
             checked_at: now,
@@ -122,7 +138,8 @@ impl Mirror {
         }
         self.counts.refused += u64::from(refused);
         match work.about {
-            About::Batch { sequence, full } => {
+            About::Batch { sequence, full, foreign } => {
+                self.advance(now, sequence, refused == 0 && full == 0 && foreign == 0);
                 self.answers.push_back(Message::Ack { sequence, refused, full });
             }
             About::Sweep => {
@@ -144,8 +161,10 @@ impl Mirror {
 
     /// The next message to send; call until `None`.
     pub fn poll(&mut self) -> Option<Vec<u8>> {
-        let hello = self.session.take_hello(self.known, self.settings.most);
-        hello.or_else(|| self.answers.pop_front()).map(|message| message.encode())
+        let hello = self.session.take_hello(self.settings.most, self.applied);
+        let ready = || self.session.take_ready(self.known);
+        let said = hello.or_else(ready).or_else(|| self.answers.pop_front());
+        said.map(|message| message.encode())
     }
 
     /// When to call [`Mirror::work`], [`Mirror::wants_count`] and [`Mirror::wants_dump`]
@@ -160,7 +179,7 @@ impl Mirror {
     }
 
     /// Whether this node's kernel holds everything that the source has, as of the last
-    /// comparison.
+    /// comparison, or of the source's word that nothing is missing of what it told.
     pub fn complete(&self) -> bool {
         self.session.is_equal()
     }

@@ -4,18 +4,20 @@ use std::time::Instant;
 
 use super::Mirror;
 use crate::message::Message;
+use crate::position::Position;
 use crate::view::Part;
 
 /// A connection's state.
 #[derive(Debug, Default)]
 pub(super) struct Session {
     connected: bool,
-    /// A hello that is to be sent, and whether it is an answer. It waits for the first
-    /// dump: before it there is nothing to compare.
+    /// A hello that is to be sent, and whether it is an answer.
     hello: Option<bool>,
+    /// The source knows that this mirror can compare.
+    said_ready: bool,
     /// The part of the other node, once it has said hello.
     other_part: Option<Part>,
-    /// What the last comparison found; `None` before the first.
+    /// What the last comparison found, or that all was told which was missed; `None` before.
     pub(super) compared: Option<Compared>,
 }
 
@@ -31,13 +33,21 @@ pub(super) struct Compared {
 
 impl Session {
     /// The hello that is to be sent, once.
-    pub(super) fn take_hello(&mut self, known: bool, most: usize) -> Option<Message> {
-        if !known {
-            return None;
-        }
+    pub(super) fn take_hello(
+        &mut self,
+        most: usize,
+        position: Option<Position>,
+    ) -> Option<Message> {
         let answer = self.hello.take()?;
         let answer = answer || self.other_part.is_some();
-        Some(Message::Hello { part: Part::Mirror, answer, most: most as u64 })
+        Some(Message::Hello { part: Part::Mirror, answer, most: most as u64, position })
+    }
+
+    /// That this mirror can compare, once to each source.
+    pub(super) fn take_ready(&mut self, known: bool) -> Option<Message> {
+        let due = known && self.is_ready() && !self.said_ready;
+        self.said_ready |= due;
+        due.then_some(Message::Ready)
     }
 
     /// Whether what is heard is meant for us: a source says nothing but its own hello
@@ -46,7 +56,8 @@ impl Session {
         self.other_part == Some(Part::Source)
     }
 
-    /// Whether the last comparison found no difference.
+    /// Whether the last comparison found no difference, or, before the first, nothing is
+    /// missing of what was told.
     pub(super) fn is_equal(&self) -> bool {
         self.is_ready() && self.compared.is_some_and(|compared| compared.differed == 0)
     }
@@ -82,15 +93,28 @@ impl Mirror {
         self.session = session;
     }
 
-    pub(super) fn heard_hello(&mut self, part: Part, answer: bool, most: u64) {
+    pub(super) fn heard_hello(
+        &mut self,
+        now: Instant,
+        part: Part,
+        answer: bool,
+        most: u64,
+        position: Option<Position>,
+    ) {
         // Both greet when a connection begins, and both answer: the second one is no news.
         if !(answer && self.session.other_part == Some(part)) {
             self.begin_session(Session {
                 connected: true,
                 hello: self.session.hello,
                 other_part: Some(part),
-                compared: None,
+                ..Session::default()
             });
+        }
+        // Another source began anew: it knows nothing of what the one before told.
+        let stream = position.filter(|_| part == Part::Source).map(|position| position.stream);
+        self.stream = stream;
+        if self.applied.is_some_and(|applied| Some(applied.stream) != stream) {
+            self.lose_place(now);
         }
         if !answer {
             self.session.hello = Some(true);

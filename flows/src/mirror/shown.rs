@@ -38,7 +38,7 @@ impl Mirror {
         let compared = self.session.compared;
         View {
             part: Part::Mirror,
-            flows: self.ledger.len() as u64,
+            flows: self.flows(),
             peer_flows: compared.map(|compared| compared.flows),
             complete_percent: compared.map(|compared| percent(compared.equal, compared.flows)),
             behind_buckets: compared.map_or(0, |compared| compared.differed as u64),

@@ -27,9 +27,13 @@ impl Mirror {
             return Ok(work);
         }
         match message {
-            Message::Hello { part, answer, most } => self.heard_hello(part, answer, most),
+            Message::Hello { part, answer, most, position } => {
+                self.heard_hello(now, part, answer, most, position);
+            }
             Message::Batch { sequence, records } => work = self.batch(sequence, records),
-            Message::Digests { round, buckets } => self.compare(round, &buckets),
+            Message::Digests { round, sequence, buckets } => {
+                self.compare(now, round, sequence, &buckets);
+            }
             Message::SweepBegin { round, buckets } => {
                 // A check and a sweep cannot share the ledger's rounds.
                 self.check = None;
@@ -40,7 +44,9 @@ impl Mirror {
             Message::SweepEnd { round } => work = self.sweep_ended(now, round),
             Message::Expectations { whole, list } => work.writes = self.expected(whole, list),
             Message::Neighbours { whole, list } => work.neighbours = self.neighbours(whole, list),
-            Message::Ack { .. } | Message::Compared { .. } => {
+            Message::CaughtUp { sequence, flows } => self.caught_up(now, sequence, flows),
+            Message::Anew => self.lose_place(now),
+            Message::Ack { .. } | Message::Compared { .. } | Message::Ready => {
                 return Err(MessageError::Nonsense("what only a mirror says, as a source"));
             }
         }
@@ -49,7 +55,7 @@ impl Mirror {
 
     fn batch(&mut self, sequence: u64, records: Vec<Record>) -> Work {
         let mut writes = Vec::with_capacity(records.len());
-        let mut full = 0;
+        let (mut full, foreign) = (0, self.counts.foreign);
         for record in records {
             self.counts.taken += 1;
             match record {
@@ -58,7 +64,8 @@ impl Mirror {
                     Err(Full) => full += 1,
                 },
                 Record::Remove(key) => {
-                    if self.ledger.remove(&key).is_some() {
+                    // What is not in the ledger yet may be in the kernel all the same.
+                    if self.ledger.remove(&key).is_some() || !self.known {
                         self.note_removal(key);
                         writes.push(Write::Remove(key));
                     }
@@ -66,7 +73,8 @@ impl Mirror {
             }
         }
         self.counts.full += u64::from(full);
-        Work { writes, neighbours: Vec::new(), about: About::Batch { sequence, full } }
+        let foreign = self.counts.foreign - foreign;
+        Work { writes, neighbours: Vec::new(), about: About::Batch { sequence, full, foreign } }
     }
 
     /// What makes the kernel hold `flow`; nothing when it does.
@@ -96,12 +104,19 @@ impl Mirror {
         foreign
     }
 
-    fn compare(&mut self, round: u32, theirs: &[Bucket]) {
+    fn compare(&mut self, now: Instant, round: u32, sequence: u64, theirs: &[Bucket]) {
+        if !self.known {
+            // Asked before it said that it can; it is asked again.
+            return;
+        }
         let (differ, equal) = self.ledger.compare(theirs);
         let flows = theirs.iter().map(|bucket| u64::from(bucket.count)).sum();
         self.session.compared = Some(Compared { flows, equal, differed: differ.count() });
         if differ.is_empty() {
             self.trouble = None;
+            self.found_place(sequence);
+        } else {
+            self.lose_place(now);
         }
         let flows = self.ledger.len() as u64;
         self.answers.push_back(Message::Compared { round, flows, equal, differ });

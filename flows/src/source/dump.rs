@@ -100,8 +100,12 @@ impl Source {
         sweep.into_iter().chain([self.next_dump.1]).min()
     }
 
+    fn may_tell_whole(&self) -> bool {
+        self.known && self.session.can_compare()
+    }
+
     fn may_sweep(&self) -> bool {
-        self.session.is_ready() && self.known && self.outbox.is_drained() && !self.behind.is_empty()
+        self.may_tell_whole() && self.outbox.is_drained() && !self.behind.is_empty()
     }
 
     /// A dump was asked for.

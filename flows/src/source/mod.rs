@@ -4,8 +4,11 @@
 //!
 //! Every change of the ledger is told at once, or its bucket is marked as behind; there is
 //! no third way. Dumps find what events did not tell, and tell buckets that are behind.
+//! What was told last is remembered, also while nobody listens: a mirror that comes back and
+//! knows where it stood is told the rest.
 
 mod dump;
+mod history;
 mod masters;
 mod outbox;
 mod session;
@@ -24,6 +27,7 @@ use crate::lag::Lag;
 use crate::ledger::{Ledger, Put};
 use crate::message::{Expected, Message, put_remove, put_upsert};
 use crate::neighbour::{Neighbour, Neighbours};
+use crate::position::{Position, StreamId};
 use crate::tuple::{Key, Tuple, protocol};
 use crate::work::{Outcome, Work};
 
@@ -55,6 +59,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Source {
     settings: Settings,
+    stream: StreamId,
     ledger: Ledger,
     waiting: Waiting,
     outbox: Outbox,
@@ -91,6 +96,7 @@ impl Source {
     /// are set back to these.
     pub fn new(settings: Settings, taken_over: Option<Natural>, now: Instant) -> Source {
         Source {
+            stream: StreamId::fresh(),
             ledger: Ledger::new(settings.most),
             waiting: Waiting::new(settings.eligible.filter().minimum_age, settings.most),
             outbox: Outbox::new(),
@@ -266,13 +272,19 @@ impl Source {
         }
     }
 
-    /// Tells a change. Without a mirror nobody is told: the next comparison finds it.
+    /// Where the stream is now.
+    fn position(&self) -> Position {
+        Position { stream: self.stream, sequence: self.outbox.sequence() }
+    }
+
+    /// Tells a change, or remembers it for a mirror that comes back. Before all flows are
+    /// known nobody is told: no mirror has anything before it was compared after that.
     fn tell(&mut self, now: Instant, key: &Key, put: impl FnOnce(&mut Vec<u8>)) {
-        if !self.session.is_ready() || !self.known {
+        if !self.known {
             return;
         }
         if self.outbox.add(now, put) {
-            self.counts.told += 1;
+            self.counts.told += u64::from(self.session.is_ready());
         } else {
             self.behind.add(bucket(key));
         }

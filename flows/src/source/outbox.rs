@@ -1,10 +1,12 @@
 //! What waits to be sent and what waits for the mirror's word: batches that fill up while
-//! others are under way, and between them, in order, everything else.
+//! others are under way, and between them, in order, everything else. Batches are made and
+//! remembered also while nobody listens: whoever comes back is told what he missed.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::WINDOW_BYTES;
+use super::history::{History, Told};
 use crate::lag::Lag;
 use crate::message::{BATCH_BYTES, Message, begin_batch};
 
@@ -26,7 +28,13 @@ pub(super) struct Outbox {
     waiting_bytes: usize,
     flight: VecDeque<Flight>,
     flight_bytes: usize,
+    /// Number of the batch that fills up, or else of the last one, or of one left out.
     sequence: u64,
+    /// The last change was not told, and its number left out.
+    left_out: bool,
+    history: History,
+    /// There is a mirror that hears this.
+    heard: bool,
 }
 
 #[derive(Debug)]
@@ -56,20 +64,48 @@ impl Outbox {
             flight: VecDeque::new(),
             flight_bytes: 0,
             sequence: 0,
+            left_out: false,
+            history: History::default(),
+            heard: false,
         }
     }
 
-    /// Forgets everything: the connection is another one.
-    pub(super) fn clear(&mut self) {
-        let sequence = self.sequence;
-        *self = Outbox { sequence, ..Outbox::new() };
+    /// Nobody listens any more: nothing waits, but for whoever comes back.
+    pub(super) fn hang_up(&mut self) {
+        self.heard = false;
+        self.seal();
+        self.waiting.clear();
+        self.flight.clear();
+        (self.waiting_bytes, self.flight_bytes) = (0, 0);
+    }
+
+    /// A mirror listens from now on. What it missed after this number, if it says one, is told
+    /// first; how many changes that is. None when that is not known any more.
+    pub(super) fn listen(&mut self, after: Option<u64>) -> Option<u64> {
+        self.heard = true;
+        let after = after.filter(|after| *after <= self.sequence)?;
+        let missed: Vec<Piece> = self.history.after(after)?.map(Piece::again).collect();
+        let mut records = 0;
+        for piece in missed {
+            records += piece.batch.map_or(0, |flight| flight.records);
+            self.waiting_bytes += piece.bytes.len();
+            self.waiting.push_back(piece);
+        }
+        Some(records)
+    }
+
+    /// Number of the last batch so far.
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     /// Appends a record by `put`; `false` when there is no room for it.
     pub(super) fn add(&mut self, now: Instant, put: impl FnOnce(&mut Vec<u8>)) -> bool {
         if self.is_full() {
+            self.leave_out();
             return false;
         }
+        self.left_out = false;
         if self.open.is_empty() {
             self.sequence += 1;
             begin_batch(&mut self.open, self.sequence);
@@ -121,7 +157,7 @@ impl Outbox {
 
     /// Bytes that it needs.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.waiting_bytes + self.open.capacity()
+        self.waiting_bytes + self.open.capacity() + self.history.memory_bytes()
     }
 
     /// The next message to send, if one is due.
@@ -160,14 +196,41 @@ impl Outbox {
         let Some(since) = self.since.take() else { return };
         let bytes = std::mem::take(&mut self.open);
         let records = std::mem::take(&mut self.open_records);
-        self.waiting_bytes += bytes.len();
-        let flight = Flight { sequence: self.sequence, since, records, bytes: bytes.len() };
-        self.waiting.push_back(Piece { bytes, batch: Some(flight) });
+        let told = Told { sequence: self.sequence, since, records, bytes: bytes.as_slice().into() };
+        if self.heard {
+            self.waiting_bytes += bytes.len();
+            self.waiting.push_back(Piece { batch: Some(Flight::of(&told)), bytes });
+        }
+        self.history.add(told);
+    }
+
+    /// A change is not told. Its number never comes: the mirror sees that something is missing
+    /// there, and nobody is led on from before it.
+    fn leave_out(&mut self) {
+        self.seal();
+        if !std::mem::replace(&mut self.left_out, true) {
+            self.sequence += 1;
+            self.history.break_at(self.sequence);
+        }
+    }
+}
+
+impl Piece {
+    fn again(told: &Told) -> Piece {
+        Piece { bytes: told.bytes.to_vec(), batch: Some(Flight::of(told)) }
+    }
+}
+
+impl Flight {
+    fn of(told: &Told) -> Flight {
+        let Told { sequence, since, records, bytes } = told;
+        Flight { sequence: *sequence, since: *since, records: *records, bytes: bytes.len() }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::history::MOST_BYTES;
     use super::*;
     use crate::message::{decode_message, put_remove};
     use crate::testing::numbered;
@@ -180,6 +243,20 @@ mod tests {
         all
     }
 
+    /// One that a mirror hears.
+    fn heard() -> Outbox {
+        let mut outbox = Outbox::new();
+        assert_eq!(outbox.listen(None), None);
+        outbox
+    }
+
+    fn sequence(message: &[u8]) -> u64 {
+        match decode_message(message) {
+            Ok(Message::Batch { sequence, .. }) => sequence,
+            other => panic!("not a batch: {other:?}"),
+        }
+    }
+
     fn records(message: &[u8]) -> usize {
         match decode_message(message) {
             Ok(Message::Batch { records, .. }) => records.len(),
@@ -190,7 +267,7 @@ mod tests {
     #[test]
     fn the_first_change_leaves_at_once_and_the_next_ones_together() {
         let now = Instant::now();
-        let (mut outbox, mut lag) = (Outbox::new(), Lag::new(now));
+        let (mut outbox, mut lag) = (heard(), Lag::new(now));
         fill(&mut outbox, now, 0..1);
         assert_eq!(outbox.poll(now).map(|message| records(&message)), Some(1));
         fill(&mut outbox, now, 1..4);
@@ -209,7 +286,7 @@ mod tests {
     #[test]
     fn what_is_said_between_changes_stays_between_them() {
         let now = Instant::now();
-        let mut outbox = Outbox::new();
+        let mut outbox = heard();
         fill(&mut outbox, now, 0..2);
         outbox.add_message(&Message::SweepEnd { round: 7 });
         fill(&mut outbox, now, 2..3);
@@ -223,7 +300,7 @@ mod tests {
     #[test]
     fn neither_the_window_nor_what_waits_grows_without_end() {
         let now = Instant::now();
-        let (mut outbox, mut lag) = (Outbox::new(), Lag::new(now));
+        let (mut outbox, mut lag) = (heard(), Lag::new(now));
         assert!(!fill(&mut outbox, now, 0..1_000_000), "full in the end");
         assert!(outbox.is_full() && !outbox.is_half_empty());
         let mut sent = 0;
@@ -236,8 +313,50 @@ mod tests {
             sent += message.len();
         }
         assert!(sent <= WINDOW_BYTES + BATCH_BYTES + 64, "the window is full: {sent}");
-        assert!(outbox.memory_bytes() < MOST_WAITING + 4 * BATCH_BYTES);
+        assert!(outbox.memory_bytes() < MOST_WAITING + MOST_BYTES + 4 * BATCH_BYTES);
         outbox.confirmed(now, 40, &mut lag);
         assert!(outbox.poll(now).is_some());
+    }
+    #[test]
+    fn whoever_comes_back_is_told_what_he_missed_and_then_what_is_new() {
+        let now = Instant::now();
+        let mut outbox = heard();
+        fill(&mut outbox, now, 0..1);
+        assert_eq!(outbox.poll(now).map(|message| sequence(&message)), Some(1));
+        outbox.hang_up();
+        // Nobody listens, and a batch is still open when he comes.
+        fill(&mut outbox, now, 1..4);
+        outbox.hang_up();
+        fill(&mut outbox, now, 4..5);
+        outbox.hang_up();
+        assert_eq!(outbox.poll(now), None);
+        assert_eq!(outbox.listen(Some(1)), Some(4));
+        fill(&mut outbox, now, 5..6);
+        let later = now + COLLECT;
+        let told: Vec<u64> =
+            std::iter::from_fn(|| outbox.poll(later)).map(|m| sequence(&m)).collect();
+        assert_eq!(told, [2, 3, 4]);
+        outbox.hang_up();
+        assert_eq!(outbox.listen(Some(4)), Some(0), "nothing was missed");
+        assert_eq!(outbox.listen(Some(5)), None, "nobody was told that");
+    }
+
+    #[test]
+    fn a_change_that_is_left_out_leaves_out_a_number_and_nobody_is_led_over_it() {
+        let now = Instant::now();
+        let mut outbox = heard();
+        assert!(!fill(&mut outbox, now, 0..1_000_000));
+        let mut before = 0;
+        while let Some(message) = outbox.poll(now) {
+            assert_eq!(sequence(&message), before + 1, "all so far was told");
+            before += 1;
+            outbox.confirmed(now, before, &mut Lag::new(now));
+        }
+        fill(&mut outbox, now, 0..1);
+        let next = outbox.poll(now).map(|message| sequence(&message));
+        assert_eq!(next, Some(before + 2));
+        outbox.hang_up();
+        assert_eq!(outbox.listen(Some(before)), None);
+        assert_eq!(outbox.listen(Some(before + 1)), Some(1));
     }
 }

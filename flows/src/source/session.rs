@@ -6,7 +6,8 @@ use super::Source;
 use crate::digest::BucketSet;
 use crate::expectation::Expectation;
 use crate::message::{Expected, Message, MessageError, decode_message, put_digests};
-use crate::view::Part;
+use crate::position::Position;
+use crate::view::{Part, Resync};
 
 /// How often buckets are compared when nothing gives cause to: 48 kB each time.
 const COMPARE: Duration = Duration::from_secs(10);
@@ -29,6 +30,10 @@ pub(super) struct Session {
     connected: bool,
     /// The mirror has said hello.
     ready: bool,
+    /// It knows what its kernel holds: before that, comparing would find nothing there.
+    can_compare: bool,
+    /// It was told what it missed, and has not said yet that it has it.
+    leading: Option<Leading>,
     /// The other node is no mirror now.
     other_part: Option<Part>,
     round: u32,
@@ -47,6 +52,16 @@ pub(super) struct Session {
     pub(super) asides_missing: bool,
 }
 
+/// A mirror that is told what it missed.
+#[derive(Clone, Copy, Debug)]
+struct Leading {
+    /// It has everything when it has this batch.
+    sequence: u64,
+    since: Instant,
+    /// Changes that it missed.
+    records: u64,
+}
+
 impl Session {
     /// The hello that is to be sent, once.
     pub(super) fn take_hello(&mut self) -> Option<Message> {
@@ -58,14 +73,20 @@ impl Session {
         self.ready
     }
 
-    /// Whether the last comparison found no difference.
+    /// Whether the mirror knows what its kernel holds.
+    pub(super) fn can_compare(&self) -> bool {
+        self.ready && self.can_compare
+    }
+
+    /// Whether the last comparison found no difference, or, before the first, the mirror has
+    /// all that came since it was here.
     pub(super) fn is_equal(&self) -> bool {
         self.ready && self.equal
     }
 
     /// When buckets are compared next, if nothing else stands against it.
     pub(super) fn digests_due(&self) -> Option<Instant> {
-        if !self.ready {
+        if !self.can_compare() {
             return None;
         }
         self.compare_at.or(self.asked_at.map(|asked| asked + ANSWER))
@@ -107,7 +128,12 @@ impl Source {
             return Ok(());
         }
         match message {
-            Message::Hello { part, answer, most } => self.heard_hello(now, part, answer, most),
+            Message::Hello { part, answer, most, position } => {
+                let news = self.heard_hello(now, part, answer, most);
+                if news && part == Part::Mirror {
+                    self.lead_on(position, now);
+                }
+            }
             Message::Ack { sequence, refused, full } => {
                 self.session.refused += u64::from(refused);
                 self.session.full += u64::from(full);
@@ -116,12 +142,15 @@ impl Source {
             Message::Compared { round, flows, equal, differ } => {
                 self.heard_compared(now, round, flows, equal, &differ);
             }
+            Message::CaughtUp { sequence, flows } => self.heard_caught_up(now, sequence, flows),
+            Message::Ready => self.heard_ready(now),
             Message::Batch { .. }
             | Message::Digests { .. }
             | Message::SweepBegin { .. }
             | Message::SweepEnd { .. }
             | Message::Expectations { .. }
-            | Message::Neighbours { .. } => {
+            | Message::Neighbours { .. }
+            | Message::Anew => {
                 return Err(MessageError::Nonsense("what only a source says, as a mirror"));
             }
         }
@@ -129,11 +158,12 @@ impl Source {
     }
 
     fn hello(&self, answer: bool) -> Message {
-        Message::Hello { part: Part::Source, answer, most: self.settings.most as u64 }
+        let (most, position) = (self.settings.most as u64, Some(self.position()));
+        Message::Hello { part: Part::Source, answer, most, position }
     }
 
     fn begin_session(&mut self, session: Session) {
-        self.outbox.clear();
+        self.outbox.hang_up();
         // The comparison that follows finds what is behind.
         self.behind.clear();
         if let Some(dump) = &mut self.dump {
@@ -142,14 +172,15 @@ impl Source {
         self.session = session;
     }
 
-    fn heard_hello(&mut self, now: Instant, part: Part, answer: bool, most: u64) {
+    /// Whether it begins anything.
+    fn heard_hello(&mut self, now: Instant, part: Part, answer: bool, most: u64) -> bool {
         // Both greet when a connection begins, and both answer: the second one is no news.
-        if !(answer && self.session.ready && part == Part::Mirror) {
+        let news = !(answer && self.session.ready && part == Part::Mirror);
+        if news {
             self.begin_session(Session {
                 connected: true,
                 ready: part == Part::Mirror,
                 other_part: Some(part),
-                compare_at: Some(now),
                 asides_missing: true,
                 ..Session::default()
             });
@@ -160,6 +191,47 @@ impl Source {
         }
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         self.ledger.set_most(self.settings.most.min(most));
+        news
+    }
+
+    /// A mirror that says where it stands is told what came since, or that this is not known
+    /// any more. Nothing but a comparison helps one that does not say.
+    fn lead_on(&mut self, stands: Option<Position>, now: Instant) {
+        let ours = stands.filter(|position| self.known && position.stream == self.stream);
+        let missed = self.outbox.listen(ours.map(|position| position.sequence));
+        let Some(records) = missed else {
+            if stands.is_some() {
+                self.outbox.add_message(&Message::Anew);
+            }
+            return;
+        };
+        self.say_asides();
+        let (sequence, flows) = (self.outbox.sequence(), self.ledger.len() as u64);
+        self.outbox.add_message(&Message::CaughtUp { sequence, flows });
+        self.session.leading = Some(Leading { sequence, since: now, records });
+    }
+
+    fn heard_caught_up(&mut self, now: Instant, sequence: u64, flows: u64) {
+        let led = self.session.leading.take_if(|leading| leading.sequence == sequence);
+        // A comparison since then knows better.
+        let Some(led) = led.filter(|_| self.session.complete_percent.is_none()) else { return };
+        self.session.equal = true;
+        self.session.complete_percent = Some(100.0);
+        self.session.peer_flows = Some(flows);
+        self.counts.resyncs += 1;
+        let took = now.saturating_duration_since(led.since);
+        self.counts.last_resync = Some(Resync {
+            reason: "the other node was away for a moment".to_owned(),
+            ms: took.as_millis().try_into().unwrap_or(u64::MAX),
+            flows: led.records,
+        });
+    }
+
+    fn heard_ready(&mut self, now: Instant) {
+        self.session.can_compare = true;
+        if self.session.asked_at.is_none() {
+            self.session.compare_at = Some(now);
+        }
     }
 
     fn heard_compared(

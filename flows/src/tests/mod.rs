@@ -2,6 +2,7 @@
 //! happens, in the end the mirror's kernel holds what the source's does.
 
 mod pair;
+mod restarts;
 
 use std::time::Duration;
 
@@ -268,7 +269,8 @@ fn neighbours_are_told_on_change_and_as_a_whole() {
 #[test]
 fn two_of_one_part_do_not_talk_and_say_so() {
     let mut pair = Pair::connected();
-    let hello = Message::Hello { part: crate::view::Part::Source, answer: false, most: 10 };
+    let hello =
+        Message::Hello { part: crate::view::Part::Source, answer: false, most: 10, position: None };
     pair.source.receive(pair.now, &hello.encode()).unwrap();
     let trouble = pair.source.view(pair.now).trouble;
     assert!(trouble.is_some_and(|trouble| trouble.contains("source")));

@@ -9,6 +9,7 @@ use crate::flow::Flow;
 use crate::kernel::{Event, Natural};
 use crate::mirror::{Mirror, held};
 use crate::neighbour::Neighbour;
+use crate::position::Holding;
 use crate::source::{Settings, Source};
 use crate::testing::numbered;
 use crate::tuple::Key;
@@ -24,15 +25,21 @@ pub(super) struct Pair {
     pub(super) here: HashMap<Key, Flow>,
     pub(super) there: HashMap<Key, Flow>,
     pub(super) neighbours: Vec<Neighbour>,
-    connected: bool,
+    pub(super) connected: bool,
+    /// The mirror's agent runs.
+    pub(super) alive: bool,
+    /// What the mirror kept for the one that comes after it.
+    pub(super) kept: Option<Holding>,
+    /// Dumps of the mirror's kernel so far.
+    pub(super) dumps_there: u32,
     /// What the mirror's kernel refuses.
     pub(super) refuse: Option<Key>,
     pub(super) written: usize,
     pub(super) bytes: usize,
     pub(super) last_write: Option<Write>,
     /// Dumps under way: what is left of them.
-    dump_here: Option<Vec<Flow>>,
-    dump_there: Option<Vec<Flow>>,
+    pub(super) dump_here: Option<Vec<Flow>>,
+    pub(super) dump_there: Option<Vec<Flow>>,
     second: Duration,
 }
 
@@ -52,6 +59,9 @@ impl Pair {
             there: HashMap::new(),
             neighbours: Vec::new(),
             connected: false,
+            alive: true,
+            kept: None,
+            dumps_there: 0,
             refuse: None,
             written: 0,
             bytes: 0,
@@ -139,7 +149,7 @@ impl Pair {
         let settings = || Settings { most: 1 << 20, eligible: Eligible::default() };
         self.disconnect();
         std::mem::swap(&mut self.here, &mut self.there);
-        (self.dump_here, self.dump_there) = (None, None);
+        (self.dump_here, self.dump_there, self.kept) = (None, None, None);
         self.source = Source::new(settings(), Some(natural), self.now);
         self.mirror = Mirror::new(settings(), self.now);
         self.connect();
@@ -173,7 +183,7 @@ impl Pair {
         self.turn();
     }
 
-    fn pass(&mut self, span: Duration) {
+    pub(super) fn pass(&mut self, span: Duration) {
         self.now += span;
         self.second += span;
         let seconds = u32::try_from(self.second.as_secs()).unwrap();
@@ -185,9 +195,11 @@ impl Pair {
     }
 
     /// Everything that is due now.
-    fn turn(&mut self) {
+    pub(super) fn turn(&mut self) {
         self.dump_of_source();
-        self.dump_of_mirror();
+        if self.alive {
+            self.dump_of_mirror();
+        }
         while let Some(key) = self.source.asks(self.now) {
             if let Some(flow) = self.here.get(&key).cloned() {
                 self.source.asked(self.now, &flow);
@@ -196,11 +208,9 @@ impl Pair {
         let work = self.source.work();
         let outcomes = apply(&mut self.here, &work, None);
         self.source.finished(&work, &outcomes);
-        if self.mirror.wants_count(self.now) {
-            self.mirror.counted(self.now, self.there.len());
+        if self.alive {
+            self.upkeep_of_mirror();
         }
-        let work = self.mirror.work(self.now);
-        self.act(&work);
         loop {
             let to_mirror: Vec<_> = std::iter::from_fn(|| self.source.poll(self.now)).collect();
             let to_source: Vec<_> = std::iter::from_fn(|| self.mirror.poll()).collect();
@@ -219,6 +229,14 @@ impl Pair {
         }
     }
 
+    fn upkeep_of_mirror(&mut self) {
+        if self.mirror.wants_count(self.now) {
+            self.mirror.counted(self.now, self.there.len());
+        }
+        let work = self.mirror.work(self.now);
+        self.act(&work);
+    }
+
     fn act(&mut self, work: &Work) {
         let outcomes = apply(&mut self.there, work, self.refuse);
         self.written += work.writes.len();
@@ -228,6 +246,7 @@ impl Pair {
             self.neighbours.push(*neighbour);
         }
         self.mirror.finished(self.now, work, &outcomes);
+        self.kept = self.mirror.holding();
     }
 
     fn dump_of_source(&mut self) {
@@ -251,6 +270,7 @@ impl Pair {
         }
         if self.dump_there.is_none() && self.mirror.wants_dump(self.now) {
             self.mirror.dump_began(self.now);
+            self.dumps_there += 1;
             self.dump_there = Some(self.there.values().cloned().collect());
         }
         if let Some(rest) = self.dump_there.take() {
@@ -263,9 +283,17 @@ impl Pair {
     pub(super) fn something(&mut self, chance: &mut Chance) {
         let mut flow = numbered(chance.below(60));
         flow.mark = chance.below(3);
-        match chance.below(20) {
+        match chance.below(24) {
             0..=7 => self.begin_unseen(&flow),
             8..=11 => self.end(&flow),
+            17 => self.restart_mirror(),
+            18 => self.crash_of_mirror(),
+            19 => {
+                // Somebody else changes its kernel while nobody is there.
+                self.there.retain(|_, _| chance.below(3) > 0);
+                self.restart_mirror();
+            }
+            20 => self.restart_source(),
             12 => {
                 self.there.remove(&flow.key());
             }
@@ -285,7 +313,11 @@ impl Pair {
 }
 
 /// What a kernel makes of it.
-fn apply(kernel: &mut HashMap<Key, Flow>, work: &Work, refuse: Option<Key>) -> Vec<Outcome> {
+pub(super) fn apply(
+    kernel: &mut HashMap<Key, Flow>,
+    work: &Work,
+    refuse: Option<Key>,
+) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     for write in &work.writes {
         match write {

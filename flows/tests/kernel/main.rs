@@ -7,6 +7,7 @@ mod entries;
 mod events;
 mod ftp;
 mod net;
+mod restart;
 mod survive;
 mod table;
 mod two;

@@ -1,6 +1,7 @@
 //! A source in the active gateway and a mirror in the passive one, with a line between.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use twinwall_flows::digest::State;
@@ -39,16 +40,41 @@ impl Two<'_> {
             table
         };
         let tables = [lab.active.inside(table), lab.passive.inside(table)];
-        let interfaces = ["lan0".to_owned(), "wan0".to_owned()];
-        let mut source = lab
-            .active
-            .inside(|| SourceDrive::open(Source::new(settings(), None, now), &interfaces, now))
-            .unwrap();
-        let mut mirror =
-            lab.passive.inside(|| MirrorDrive::open(Mirror::new(settings(), now))).unwrap();
+        let mut source = source(&lab.active);
+        let mut mirror = mirror(&lab.passive);
         source.source.connected(now);
         mirror.mirror.connected(now);
         Two { source, mirror, lab, _tables: tables }
+    }
+
+    /// The mirror's agent is killed; its kernel goes on.
+    pub fn kill_mirror(&mut self) {
+        self.source.source.disconnected(Instant::now());
+        self.mirror = mirror(&self.lab.passive);
+    }
+
+    /// It is there again, and goes on from the place in this file, if there is one.
+    pub fn start_mirror(&mut self, place: &Path) {
+        let now = Instant::now();
+        self.mirror = mirror(&self.lab.passive);
+        self.lab.passive.inside(|| self.mirror.keep_place(now, place)).unwrap();
+        self.source.source.connected(now);
+        self.mirror.mirror.connected(now);
+    }
+
+    /// The source's agent is another one, which knows nothing of what the one before told.
+    pub fn replace_source(&mut self) {
+        self.source = source(&self.lab.active);
+    }
+
+    /// Only the source goes on; the mirror's agent is away.
+    pub fn turn_without_mirror(&mut self) {
+        self.lab.active.inside(|| self.source.turn(Instant::now())).unwrap();
+    }
+
+    /// Whether both say that the mirror's kernel holds everything.
+    pub fn both_say_complete(&self) -> bool {
+        self.source.source.complete() && self.mirror.mirror.complete()
     }
 
     /// One round of both; whether anything was said.
@@ -91,6 +117,18 @@ impl Two<'_> {
             two.source.source.complete() && states(&lab.active) == states(&lab.passive)
         });
     }
+}
+
+/// A source that knows nothing.
+fn source(space: &Space) -> SourceDrive {
+    let (now, interfaces) = (Instant::now(), ["lan0".to_owned(), "wan0".to_owned()]);
+    let open = || SourceDrive::open(Source::new(settings(), None, now), &interfaces, now);
+    space.inside(open).unwrap()
+}
+
+/// A mirror that knows nothing.
+fn mirror(space: &Space) -> MirrorDrive {
+    space.inside(|| MirrorDrive::open(Mirror::new(settings(), Instant::now()))).unwrap()
 }
 
 /// All flows of a namespace that are replicated.

@@ -4,6 +4,7 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use twinwall_flows::digest::{BUCKETS, BucketSet};
 use twinwall_flows::expectation::{Expectation, FunctionName};
@@ -11,6 +12,7 @@ use twinwall_flows::flow::{Flow, HelperName, Protocol, Status, Tcp};
 use twinwall_flows::ledger::Bucket;
 use twinwall_flows::message::{Expected, Message, Record};
 use twinwall_flows::neighbour::{Interface, Neighbour};
+use twinwall_flows::position::{Holding, Kept, Position, StreamId, Table};
 use twinwall_flows::tuple::{Ends, Tuple, Zone};
 use twinwall_flows::view::Part;
 use twinwall_netlink::number::{NLM_F_CREATE, NLM_F_REQUEST, SUBSYS_CONNTRACK};
@@ -30,7 +32,19 @@ fn main() -> std::io::Result<()> {
         said.extend(bytes);
     }
     write("flows_talk", "a_sweep_and_a_comparison", &said)?;
+    write("flows_place", "kept", &kept().encode())?;
     write("conntrack", "tcp", &kernel_message())
+}
+
+/// Where both nodes stand.
+const POSITION: Position = Position { stream: StreamId::from_bits(9), sequence: 0 };
+
+fn kept() -> Kept {
+    Kept {
+        table: Table { boot: [7; 16], namespace: 1 },
+        holding: Holding { position: POSITION, flows: 1 },
+        at: Duration::from_secs(60),
+    }
 }
 
 fn flow() -> Flow {
@@ -75,14 +89,19 @@ fn messages() -> Vec<(&'static str, Message)> {
     };
     let records = vec![Record::Upsert(flow.clone()), Record::Remove(flow.key())];
     let bucket = Bucket::default();
+    let position = Some(POSITION);
+    let hello = Message::Hello { part: Part::Source, answer: false, most: 1 << 20, position };
     vec![
-        ("hello", Message::Hello { part: Part::Source, answer: false, most: 1 << 20 }),
+        ("hello", hello),
         ("batch", Message::Batch { sequence: 1, records }),
         ("ack", Message::Ack { sequence: 1, refused: 0, full: 0 }),
-        ("digests", Message::Digests { round: 1, buckets: vec![bucket; BUCKETS] }),
+        ("digests", Message::Digests { round: 1, sequence: 1, buckets: vec![bucket; BUCKETS] }),
         ("compared", Message::Compared { round: 1, flows: 1, equal: 1, differ: all.clone() }),
         ("sweep_begin", Message::SweepBegin { round: 1, buckets: all }),
         ("sweep_end", Message::SweepEnd { round: 1 }),
+        ("caught_up", Message::CaughtUp { sequence: 1, flows: 1 }),
+        ("anew", Message::Anew),
+        ("ready", Message::Ready),
         (
             "expectations",
             Message::Expectations { whole: true, list: vec![Expected::There(expectation)] },

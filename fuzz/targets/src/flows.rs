@@ -5,12 +5,21 @@ use std::time::{Duration, Instant};
 use twinwall_flows::eligible::{Eligible, Filter};
 use twinwall_flows::message::{Message, decode_message};
 use twinwall_flows::mirror::Mirror;
+use twinwall_flows::position::{Holding, Kept, Position, StreamId};
 use twinwall_flows::source::{Settings, Source};
 use twinwall_flows::view::Part;
 use twinwall_flows::work::{Outcome, Work};
 
 /// Flows that either side holds at the most here.
 const MOST: usize = 64;
+/// Where both stand.
+const POSITION: Position = Position { stream: StreamId::from_bits(9), sequence: 0 };
+
+/// What a mirror keeps for the agent after it. What is believed is said the same.
+pub fn place(data: &[u8]) {
+    let Some(kept) = Kept::decode(data) else { return };
+    assert_eq!(Kept::decode(&kept.encode()), Some(kept));
+}
 
 /// One message. What is taken is said the same.
 pub fn message(data: &[u8]) {
@@ -58,12 +67,17 @@ fn settings() -> Settings {
     Settings { most: MOST, eligible: Eligible::new([], Filter::default()) }
 }
 
+fn hello(part: Part) -> Message {
+    Message::Hello { part, answer: false, most: MOST as u64, position: Some(POSITION) }
+}
+
 fn mirror(now: Instant) -> Mirror {
     let mut mirror = Mirror::new(settings(), now);
+    mirror.resume(now, Holding { position: POSITION, flows: 0 }, 0);
     mirror.dump_began(now);
     mirror.dump_ended(now);
     mirror.connected(now);
-    let hello = Message::Hello { part: Part::Source, answer: false, most: MOST as u64 };
+    let hello = hello(Part::Source);
     let work = mirror.receive(now, &hello.encode()).expect("a good hello");
     mirror.finished(now, &work, &[]);
     mirror
@@ -74,7 +88,7 @@ fn source(now: Instant) -> Source {
     source.dump_began(now);
     source.dump_ended(now, Vec::new());
     source.connected(now);
-    let hello = Message::Hello { part: Part::Mirror, answer: false, most: MOST as u64 };
+    let hello = hello(Part::Mirror);
     source.receive(now, &hello.encode()).expect("a good hello");
     source
 }

@@ -38,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     ("exchange_message", kept::message),
     ("finder_announcement", agent::announcement),
     ("flows_message", flows::message),
+    ("flows_place", flows::place),
     ("flows_talk", flows::talk),
     ("leases", kept::leases),
     ("logs_message", logs::message),

@@ -17,6 +17,7 @@ use twinwall::agent::pairing::message::{decode_clear, decode_sealed};
 use twinwall::agent::snmp::ber::decode_answer;
 use twinwall::snmp::agentx::{decode_header, decode_pdu};
 use twinwall_flows::message::decode_message;
+use twinwall_flows::position::Kept;
 use twinwall_fuzz::engine::known;
 use twinwall_fuzz::pairing::agreed_after;
 
@@ -40,9 +41,10 @@ fn good_seeds_are_taken() {
     }
     assert!(decode_announcement(&seed("finder_announcement", "inviting")).is_ok());
     assert!(decode_greeting(&seed("channel_greeting", "flows")).is_ok());
-    for name in ["hello", "batch", "ack", "digests", "compared", "sweep_begin", "expectations"] {
+    for name in ["hello", "batch", "ack", "digests", "compared", "sweep_begin", "caught_up"] {
         assert!(decode_message(&seed("flows_message", name)).is_ok(), "{name}");
     }
+    assert!(Kept::decode(&seed("flows_place", "kept")).is_some());
     for name in ["leases_asked", "part_asked", "part", "reports", "history"] {
         let read = Message::decode(&seed("exchange_message", name));
         assert!(read.is_ok(), "{name}: {read:?}");

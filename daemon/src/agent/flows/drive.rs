@@ -5,7 +5,6 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use twinwall_flows::kernel::{MirrorDrive, ReceiveError, SourceDrive};
-use twinwall_flows::mirror::Mirror;
 use twinwall_flows::source::Source;
 use twinwall_flows::view::{Part, View};
 use twinwall_netlink::wait::Wake;
@@ -42,10 +41,6 @@ impl From<ReceiveError> for Stop {
 impl Drive {
     pub(super) fn source(source: Source, interfaces: &[String], now: Instant) -> io::Result<Drive> {
         SourceDrive::open(source, interfaces, now).map(|drive| Drive::Source(Box::new(drive)))
-    }
-
-    pub(super) fn mirror(mirror: Mirror) -> io::Result<Drive> {
-        MirrorDrive::open(mirror).map(|drive| Drive::Mirror(Box::new(drive)))
     }
 
     pub(super) fn part(&self) -> Part {
@@ -97,6 +92,14 @@ impl Drive {
         match self {
             Drive::Source(drive) => drive.source.complete(),
             Drive::Mirror(drive) => drive.mirror.complete(),
+        }
+    }
+
+    /// Why a mirror does not keep its place any more; once.
+    pub(super) fn place_trouble(&mut self) -> Option<io::Error> {
+        match self {
+            Drive::Source(_) => None,
+            Drive::Mirror(drive) => drive.place_trouble(),
         }
     }
 

@@ -10,6 +10,7 @@ mod thread;
 pub mod view;
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ use table::Keeper;
 use thread::{Input, Worker};
 use view::FlowsView;
 
+/// Where a mirror keeps where it stands, relative to the root: not beyond the machine's run.
+const PLACE: &str = "run/twinwall/flows.place";
 /// Between two looks when nothing changes.
 const LOOK: Duration = Duration::from_secs(1);
 /// Between two looks at the addresses of the HA link.
@@ -176,8 +179,8 @@ struct Running {
 }
 
 impl Running {
-    fn start(flows: &Flows, scope: Scope) -> std::io::Result<Running> {
-        let worker = Worker::start(scope.clone(), flows.teller())?;
+    fn start(flows: &Flows, scope: Scope, root: &Path) -> std::io::Result<Running> {
+        let worker = Worker::start(scope.clone(), root.join(PLACE), flows.teller())?;
         let keeper = Keeper::start(flows.table_teller())?;
         Ok(Running { scope, part: Part::Off, worker, _keeper: keeper, carried: None })
     }
@@ -294,6 +297,7 @@ impl Keeping {
         if wanted.is_none() && (is.is_some() || !self.cleared) {
             self.end().await;
             self.clear().await;
+            thread::forget_place(&node.root().join(PLACE));
             node.flows().rest();
         } else if wanted.as_ref() != is {
             self.end().await;
@@ -307,7 +311,8 @@ impl Keeping {
     }
 
     fn start(&mut self, node: &Arc<Node>, scope: Option<Scope>) {
-        let started = scope.map(|scope| Running::start(node.flows(), scope)).transpose();
+        let start = |scope| Running::start(node.flows(), scope, node.root());
+        let started = scope.map(start).transpose();
         match started {
             Ok(running) => (self.running, self.cleared, self.told) = (running, false, None),
             Err(error) => {

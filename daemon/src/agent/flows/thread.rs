@@ -4,12 +4,13 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
-use twinwall_flows::kernel::Natural;
+use twinwall_flows::kernel::{MirrorDrive, Natural};
 use twinwall_flows::mirror::Mirror;
 use twinwall_flows::source::Source;
 use twinwall_flows::view::{Part, View};
@@ -58,16 +59,18 @@ pub(super) struct Worker {
 pub(super) type Tell = Box<dyn Fn(View, bool) + Send>;
 
 impl Worker {
-    /// Starts it; it begins with its first part.
+    /// Starts it; it begins with its first part. `place` is the file in which a mirror keeps
+    /// where it stands.
     ///
     /// # Errors
     /// When the machine has no room for a thread.
-    pub(super) fn start(scope: Scope, tell: Tell) -> io::Result<Worker> {
+    pub(super) fn start(scope: Scope, place: PathBuf, tell: Tell) -> io::Result<Worker> {
         let wake = Arc::new(Wake::new()?);
         let (queue, inputs) = mpsc::channel(QUEUE);
         let orders = Arc::new(Mutex::new(Orders { part: Part::Off, end: false }));
         let inside = Inside {
             scope,
+            place,
             orders: Arc::clone(&orders),
             wake: Arc::clone(&wake),
             inputs,
@@ -121,6 +124,8 @@ struct Peer {
 
 struct Inside {
     scope: Scope,
+    /// Where a mirror keeps where it stands.
+    place: PathBuf,
     orders: Arc<Mutex<Orders>>,
     wake: Arc<Wake>,
     inputs: mpsc::Receiver<Input>,
@@ -161,6 +166,9 @@ impl Inside {
         self.take_in()?;
         let Some(drive) = &mut self.drive else { return Ok(()) };
         drive.turn(Instant::now())?;
+        if let Some(error) = drive.place_trouble() {
+            self.tell_place(&error);
+        }
         self.send()
     }
 
@@ -177,17 +185,35 @@ impl Inside {
         let mut drive = match part {
             Part::Off => return Ok(()),
             Part::Source => {
+                // This node's kernel goes its own way from here on.
+                forget_place(&self.place);
                 let natural = self.was_mirror.then(Natural::read);
                 let source = Source::new(settings, natural, now);
                 Drive::source(source, &self.scope.interfaces, now)?
             }
-            Part::Mirror => Drive::mirror(Mirror::new(settings, now))?,
+            Part::Mirror => self.mirror(Mirror::new(settings, now), now)?,
         };
         if self.peer.is_some() {
             drive.connected(now);
         }
         (self.drive, self.trouble) = (Some(drive), None);
         Ok(())
+    }
+
+    /// One that goes on from where this node's agent stood a moment ago, if it can.
+    fn mirror(&mut self, mirror: Mirror, now: Instant) -> Result<Drive, Stop> {
+        let mut drive = MirrorDrive::open(mirror)?;
+        if let Err(error) = drive.keep_place(now, &self.place) {
+            self.tell_place(&error);
+        }
+        Ok(Drive::Mirror(Box::new(drive)))
+    }
+
+    fn tell_place(&mut self, error: &io::Error) {
+        self.tell_once(format!(
+            "{}: {error}; after a restart of this agent all connections are compared",
+            self.place.display()
+        ));
     }
 
     /// What the other node said, as much as fits in a turn.
@@ -288,6 +314,12 @@ impl Inside {
             self.stop(stop);
         }
     }
+}
+
+/// No agent goes on from there; one that is not there is as good.
+pub(super) fn forget_place(place: &Path) {
+    // One that stays is of a stream that has ended, or too old in a moment.
+    let _ = std::fs::remove_file(place);
 }
 
 fn trouble(error: &io::Error) -> String {
