@@ -34,3 +34,4 @@ mod tuning;
 pub mod wire;
 
 pub use node::{Core, MAX_OUTPUTS, Setup, Timer};
+pub use tuning::CONNECTIONS_LIMIT;

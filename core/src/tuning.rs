@@ -27,7 +27,7 @@ pub(crate) const HANDOVER_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) const HANDOVER_PAUSE: Duration = Duration::from_secs(5);
 /// How long a planned move waits for the peer's connections. What takes longer than this
 /// has a cause that waiting does not mend.
-pub(crate) const CONNECTIONS_LIMIT: Duration = Duration::from_secs(30);
+pub const CONNECTIONS_LIMIT: Duration = Duration::from_secs(30);
 /// How long a node that could not apply its addresses holds itself unfit.
 pub(crate) const APPLY_PAUSE: Duration = Duration::from_secs(10);
 /// Fastest repetition of a gate opening that was refused.

@@ -135,7 +135,7 @@ pub(crate) enum Command {
     /// Move the active role to the other node, without losing a packet
     ///
     /// Give it on the active node. Waits until the other node serves. A node that lacks
-    /// connections is waited for, for 30 s at the most.
+    /// connections is waited for, for 30 s at the most; why it lacks them is told at once.
     Switchover(SwitchoverArgs),
     /// Move the active role to see that it can: there and back, with the outage of each move
     ///

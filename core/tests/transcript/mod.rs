@@ -141,7 +141,7 @@ fn said(what: &str, side: &str, word: &str) -> Result<Vec<Fault>, String> {
     let side = self::side(side)?;
     Ok(vec![match what {
         "check" => Fault::Check(side, word == "yes"),
-        "flows" => Fault::Flows(side, word == "complete"),
+        "flows" => Fault::Flows(side, Some(word == "complete")),
         "own-addresses" => Fault::OwnAddresses(side, word == "usable"),
         _ => Fault::Targets(side, word == "yes"),
     }])

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub(crate) const ENOUGH_SEEDS: u64 = 500;
 
 /// Cases that a simulation of enough seeds must reach.
-pub(crate) const REQUIRED: [&str; 40] = [
+pub(crate) const REQUIRED: [&str; 42] = [
     "CableIsDirect",
     "DoubtEnded",
     "GateRefused",
@@ -17,8 +17,10 @@ pub(crate) const REQUIRED: [&str; 40] = [
     "KernelLives",
     "Late",
     "MaintenanceOff",
+    "MoveWaits",
     "PathSilent",
     "TwoActive",
+    "a planned move waited to its limit",
     "active to passive: HigherEpoch",
     "active to passive: Isolated",
     "active to passive: LeaseRanOut",

@@ -45,8 +45,9 @@ pub(crate) enum Fault {
     Synchronised(Side, Option<bool>),
     /// What a check says.
     Check(Side, bool),
-    /// Whether the agent has all connections of the other node.
-    Flows(Side, bool),
+    /// Whether the agent has all connections of the other node; `None`: it says nothing any
+    /// more, and what it said expires.
+    Flows(Side, Option<bool>),
     /// Whether a gateway, by its place in the settings, answers; `None`: not known.
     Gateway(Side, usize, Option<bool>),
     /// Whether ping targets answer.
@@ -163,9 +164,12 @@ impl fmt::Display for Fault {
     }
 }
 
-fn flows(f: &mut fmt::Formatter<'_>, side: Side, complete: bool) -> fmt::Result {
-    let how = if complete { "has" } else { "lacks" };
-    write!(f, "{} {how} all connections", letter(side))
+fn flows(f: &mut fmt::Formatter<'_>, side: Side, complete: Option<bool>) -> fmt::Result {
+    match complete {
+        Some(true) => write!(f, "{} has all connections", letter(side)),
+        Some(false) => write!(f, "{} lacks all connections", letter(side)),
+        None => write!(f, "the agent of {} says nothing of connections any more", letter(side)),
+    }
 }
 
 fn gateway(

@@ -59,8 +59,8 @@ impl World {
         self.carriers_change();
     }
 
-    fn flows(&mut self, side: Side, complete: bool) {
-        self.machines[side].flows = Some(complete);
+    fn flows(&mut self, side: Side, complete: Option<bool>) {
+        self.machines[side].flows = complete;
         self.state_once(side);
     }
 

@@ -16,6 +16,7 @@ use twinwall_core::{Core, Setup};
 use super::clock::{Clock, Time, us};
 use super::gate::Gate;
 use super::network::Side;
+use super::planned::Awaited;
 use super::session::{Frame, Session};
 
 /// Frames that a socket keeps for a guard that does not read.
@@ -123,6 +124,8 @@ pub(crate) struct Machine {
     pub(crate) leaving: Option<Leaving>,
     /// The core said that it is in maintenance.
     pub(crate) maintained: bool,
+    /// A planned move that waits.
+    pub(crate) awaited: Option<Awaited>,
     /// Number of its last beat.
     pub(crate) last_beat: Sequence,
     /// Number of guard runs so far.
@@ -165,7 +168,6 @@ impl Machine {
             synchronised: Some(true),
             check: true,
             flows: None,
-
             own_usable: true,
             role: RoleWord::Starting,
             epoch: Epoch(0),
@@ -173,6 +175,7 @@ impl Machine {
             role_since: 0,
             leaving: None,
             maintained: false,
+            awaited: None,
             last_beat: Sequence(0),
             runs: 0,
         }
@@ -189,6 +192,7 @@ impl Machine {
         self.desired = None;
         self.applying = false;
         self.maintained = false;
+        self.awaited = None;
         self.session = Session::new(self.setup.designation, boot);
         self.session.name_paths(self.setup.pair.path_tags());
         self.waiting.clear();

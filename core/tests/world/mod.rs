@@ -12,6 +12,7 @@ pub(crate) mod judge;
 pub(crate) mod machine;
 pub(crate) mod network;
 pub(crate) mod plan;
+pub(crate) mod planned;
 pub(crate) mod prng;
 mod reload;
 pub(crate) mod session;
@@ -366,6 +367,8 @@ impl World {
             let end = name.find([' ', '(', '{']).unwrap_or(name.len());
             self.coverage.count(&name[..end]);
         }
+        self.note_planned(side, note);
+        let machine = &mut self.machines[side];
         match note.what {
             What::MaintenanceOn { .. } => machine.maintained = true,
             What::MaintenanceOff { .. } => machine.maintained = false,

@@ -12,6 +12,7 @@ use super::faults::{Fault, Lists};
 use super::judge::UNFIT;
 use super::machine::{APPLY, Applier, Guard};
 use super::network::{Lane, Side};
+use super::planned;
 use super::prng::Prng;
 use super::settings::{GATEWAYS, Settings};
 use super::trace::Trace;
@@ -26,18 +27,19 @@ pub(crate) fn run(seed: u64, trace: Trace) -> World {
     let mut world = World::new(Settings::drawn(seed), trace);
     let mut prng = Prng::new(seed ^ 0xfa17);
     let mut reach = Prng::new(!seed ^ GATEWAYS);
+    let mut flows = planned::drawn(seed);
     for side in 0..2 {
         world.plan(0, Fault::PowerOn(side));
         world.plan(prng.between(ms(1), ms(1_500)), Fault::Start(side));
     }
     world.run_until(ms(1_500));
-    hostile(&mut world, &mut prng, &mut reach);
-    healed(&mut world, &mut reach);
+    hostile(&mut world, &mut prng, &mut reach, flows.as_mut());
+    healed(&mut world, &mut reach, flows.as_mut());
     world
 }
 
 /// Phase 1: safety. Episodes of one to three faults, each healed after a while or not.
-fn hostile(world: &mut World, prng: &mut Prng, reach: &mut Prng) {
+fn hostile(world: &mut World, prng: &mut Prng, reach: &mut Prng, mut flows: Option<&mut Prng>) {
     let detection = nanos(world.pair.detection());
     let episodes = prng.between(6, 16);
     for _ in 0..episodes {
@@ -47,6 +49,9 @@ fn hostile(world: &mut World, prng: &mut Prng, reach: &mut Prng) {
             strike(world, prng, wait);
         }
         gateways_come_and_go(world, reach);
+        if let Some(flows) = &mut flows {
+            planned::come_and_go(world, flows);
+        }
         let rest = match prng.below(4) {
             0 => prng.below(detection),
             1 => prng.below(4 * detection),
@@ -58,13 +63,16 @@ fn hostile(world: &mut World, prng: &mut Prng, reach: &mut Prng) {
 }
 
 /// Phase 2: liveness. Everything is mended; the pair must find one active and rest.
-fn healed(world: &mut World, reach: &mut Prng) {
+fn healed(world: &mut World, reach: &mut Prng, flows: Option<&mut Prng>) {
     if world.judge.verdict.is_some() {
         return;
     }
     world.forget_plans();
     for side in 0..2 {
         mend(world, side);
+        if flows.is_some() {
+            world.apply(Fault::Flows(side, Some(true)));
+        }
     }
     let cut_off = one_stays_unreached(world, reach);
     // Where they hear each other on a path that goes, nodes refuse a first time.
@@ -89,6 +97,10 @@ fn healed(world: &mut World, reach: &mut Prng) {
     }
     if world.judge.moves != moves {
         world.judge.object("rest: a role moved in a quiet network".to_owned());
+    }
+    // To a node that reaches fewer gateways none is taken.
+    if let Some(flows) = flows.filter(|_| cut_off.is_none()) {
+        planned::switch_over(world, flows);
     }
 }
 

@@ -38,6 +38,7 @@ impl World {
             self.feed(side, Event::Deadline);
         }
         self.meet_deadlines(side);
+        self.judge_planned(side);
         self.sleep(side);
     }
 

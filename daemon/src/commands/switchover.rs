@@ -11,9 +11,11 @@ use twinwall_core::note::{Reason, What};
 use twinwall_core::time::Moment;
 
 use super::audit;
+use crate::api_client::Api;
 use crate::cli::SwitchoverArgs;
 use crate::show::{event_line, print};
 use twinwall::agent::api::audit::GuardOrderWord;
+use twinwall::agent::flows::view::FlowsView;
 use twinwall::client::{self, Client, Waited};
 use twinwall::failure::Failure;
 
@@ -39,6 +41,10 @@ pub(super) fn switchover(root: &Path, args: &SwitchoverArgs) -> Result<(), Failu
     let begun = Instant::now();
     client::order(root, &Request::Order { order: Order::Switchover })?;
     audit::tell(root, GuardOrderWord::Switchover);
+    // After the order, which waits for nobody's answer.
+    if let Some(lost) = connections(root) {
+        eprintln!("twinwall: {lost}");
+    }
     let deadline = begun + args.timeout;
     let mut course = Course::default();
     loop {
@@ -68,6 +74,12 @@ pub(super) fn switchover(root: &Path, args: &SwitchoverArgs) -> Result<(), Failu
             }
         }
     }
+}
+
+/// What the move means for connections, where the agent knows of some that are missing there.
+fn connections(root: &Path) -> Option<String> {
+    let view: FlowsView = Api::of(root).get("/api/v1/flows").ok()?;
+    view.before_a_move()
 }
 
 const CAME_BACK: &str = "the other node took over and fell silent; this node serves again. See 'twinwall events', and the other node";

@@ -3,6 +3,8 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use twinwall_core::CONNECTIONS_LIMIT;
+use twinwall_core::explain::span;
 
 pub use twinwall_flows::view::{LagMs, Part, Resync, View};
 
@@ -50,6 +52,21 @@ impl FlowsView {
         }
     }
 
+    /// What to know before the role is moved on purpose; none where every connection goes on
+    /// as far as this node, the active one, knows.
+    pub fn before_a_move(&self) -> Option<String> {
+        let (source, whole) = (self.now.part == Part::Source, self.is_complete());
+        let limit = span(CONNECTIONS_LIMIT);
+        (source && !whole).then(|| {
+            format!(
+                "Connections: {} The move comes all the same, after {limit} at the latest; a \
+                 connection that the other node lacks then stalls. To lose none, move the role \
+                 once it has all of them.",
+                self.sentence()
+            )
+        })
+    }
+
     /// Whether the passive has all that it should have.
     pub fn is_complete(&self) -> bool {
         self.now.complete_percent.is_some_and(|percent| percent >= 100.0)
@@ -67,6 +84,30 @@ fn share(percent: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_moves_the_role_is_told_why_connections_would_be_lost() {
+        let view = |part, complete_percent, trouble: Option<&str>| FlowsView {
+            now: View {
+                part,
+                complete_percent,
+                flows: 7,
+                trouble: trouble.map(str::to_owned),
+                ..View::default()
+            },
+            since_s: 1.0,
+        };
+        let apart = view(Part::Source, None, Some("no connection to the other node"));
+        let told = apart.before_a_move().expect("it is told");
+        assert!(told.contains("Connections: no connection to the other node."), "{told}");
+        assert!(told.contains("after 30 s at the latest"), "{told}");
+        let some = view(Part::Source, Some(99.99), None).before_a_move();
+        assert!(some.is_some_and(|told| told.contains("99.9 % of 7")));
+        for (part, share) in [(Part::Source, Some(100.0)), (Part::Off, None), (Part::Mirror, None)]
+        {
+            assert_eq!(view(part, share, None).before_a_move(), None);
+        }
+    }
 
     #[test]
     fn a_sentence_for_each_state_and_never_all_while_one_is_missing() {

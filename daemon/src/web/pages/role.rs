@@ -20,6 +20,7 @@ use crate::agent::api::guard::Maintenance;
 use crate::agent::api::sync::Taken;
 use crate::agent::dashboard::{Dashboard, NodeView, StatusWord};
 use crate::agent::failovers::{Kind, Report};
+use crate::agent::flows::view::{FlowsView, Part};
 use crate::agent::readiness::{Reason, Severity};
 use crate::web::access::SignedIn;
 use crate::web::hub::Viewer;
@@ -27,6 +28,8 @@ use crate::web::listen::Ends;
 use crate::web::request::{Posted, number};
 use crate::web::state::{Console, Shared};
 
+/// How connections stand.
+const FLOWS: &str = "/api/v1/flows";
 /// How long a page waits for the roles to be as they should be.
 const WAITS: Duration = Duration::from_secs(15);
 /// Reports in which the last move is looked for: starts of a node alone are none.
@@ -46,6 +49,8 @@ struct Page {
     /// What is left of maintenance on this node.
     left: Option<String>,
     last: Option<LastMove>,
+    /// What a move means for connections.
+    connections: String,
 }
 
 /// The last move of the role, as it was measured.
@@ -87,8 +92,11 @@ pub(super) async fn page(
     SignedIn(person): SignedIn,
 ) -> Response {
     let page = Frame::inside("Role", Place::Role, &console, &person, ends).await;
-    let (status, last) =
-        tokio::join!(console.agent.get::<Status>("/api/v1/status"), last_move(&console));
+    let (status, last, flows) = tokio::join!(
+        console.agent.get::<Status>("/api/v1/status"),
+        last_move(&console),
+        console.agent.get::<FlowsView>(FLOWS),
+    );
     let left = status.ok().and_then(|status| status.snapshot.own.maintenance).map(span);
     let name = |view: Option<&NodeView>, otherwise: &str| {
         view.and_then(|view| view.name.clone()).unwrap_or_else(|| otherwise.to_owned())
@@ -97,7 +105,19 @@ pub(super) async fn page(
     let here = name(pair.map(|pair| &pair.here), "this node");
     let there = name(pair.and_then(|pair| pair.there.as_ref()), "the other node");
     let roles = pair.map(Roles::of);
-    shown(&Page { here, there, roles, left, last, page })
+    let connections = connections(flows.ok().as_ref());
+    shown(&Page { here, there, roles, left, last, connections, page })
+}
+
+/// What a move means for connections, as far as this node knows.
+fn connections(view: Option<&FlowsView>) -> String {
+    let replicated = view.filter(|view| view.now.part == Part::Source);
+    let Some(view) = replicated else {
+        return "Connections whose state is kept on the gateway (NAT, stateful rules) may have to \
+                be made anew: they are not replicated."
+            .to_owned();
+    };
+    view.before_a_move().unwrap_or_else(|| format!("Connections go on. {}", view.sentence()))
 }
 
 /// None before the role ever moved, as far as is known here.
@@ -157,16 +177,23 @@ pub(super) async fn switchover(State(console): State<Shared>, posted: Posted<Not
             let there = pair.there.as_ref().map(|node| node.status);
             pair.here.status != StatusWord::Active && there == Some(StatusWord::Active)
         };
-        let said = seen(&mut viewer, moved).await;
-        said.map(|pair| format!("The role has moved. {}", words::serving(&pair))).ok_or_else(|| {
-            Refusal::conflict(
-                "The order was taken, and the role has not moved yet: the other node was not \
-                 ready in time, or took it and gave it back. The events say which.",
-            )
-        })
+        match seen(&mut viewer, moved).await {
+            Some(pair) => Ok(format!("The role has moved. {}", words::serving(&pair))),
+            None => Err(Refusal::conflict(not_moved(&console).await)),
+        }
     };
     let went = went.await;
     settled(&console, &person, "/role", went)
+}
+
+/// Why the role has not moved yet.
+async fn not_moved(console: &Console) -> String {
+    let flows = console.agent.get::<FlowsView>(FLOWS).await.ok();
+    let why = flows.and_then(|view| view.before_a_move()).unwrap_or_else(|| {
+        "The other node was not ready in time, or took it and gave it back. The events say which."
+            .to_owned()
+    });
+    format!("The order was taken, and the role has not moved yet. {why}")
 }
 
 pub(super) async fn maintenance_on(
