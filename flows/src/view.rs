@@ -52,8 +52,13 @@ pub struct View {
     /// Flows that the other node holds, if it has said so.
     pub peer_flows: Option<u64>,
     /// Flows in ranges that are equal on both nodes, of all of the source's, in percent;
-    /// absent until they were compared.
+    /// absent until they were compared, or until a mirror that came back has all that it
+    /// missed.
     pub complete_percent: Option<f64>,
+    /// Ranges were compared over the present connection. Before that a mirror that came back
+    /// holds what it was told, unless somebody else changed its kernel meanwhile.
+    #[serde(default)]
+    pub compared: bool,
     /// Ranges that the mirror must be told as a whole.
     pub behind_buckets: u64,
     /// Changes that the other node has not confirmed (source) or this kernel not taken (mirror).

@@ -42,6 +42,7 @@ fn text(view: &FlowsView) -> String {
         some => format!(", {some} were left out"),
     };
     row("connections", format!("{} here, {there} there, at most {}{beyond}", now.flows, now.bound));
+    row("compared", view.comparison().to_owned());
     row("lag", now.lag_ms.map_or_else(|| "not measured lately".to_owned(), lag));
     row("backlog", format!("{} changes, {} of 4096 groups", now.backlog, now.behind_buckets));
     row("changes", format!("{}, {} overruns", now.events, now.overruns));
@@ -88,6 +89,7 @@ mod tests {
             flows: 1000,
             peer_flows: Some(999),
             complete_percent: Some(99.9),
+            compared: true,
             behind_buckets: 1,
             backlog: 4,
             lag_ms: Some(LagMs { p50: 1.0, p99: 2.25, max: 9.0 }),
@@ -105,6 +107,7 @@ mod tests {
             "1000 here, 999 there, at most 1000, 3 were left out\n",
             "1.0 ms half of the time, 2.2 ms in 99 of 100, 9.0 ms at most\n",
             "told 2 times, the last one (overrun) told 40 in 12 ms\n",
+            "compared       yes, group by group\n",
             "backlog        4 changes, 1 of 4096 groups\n",
         ] {
             assert!(shown.contains(part), "{part}: {shown}");

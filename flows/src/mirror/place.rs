@@ -63,7 +63,8 @@ impl Mirror {
             return self.lose_place(now);
         }
         self.held = flows;
-        self.session.compared = Some(Compared { flows, equal: flows, differed: 0 });
+        self.session.compared =
+            Some(Compared { flows, equal: flows, differed: 0, by_buckets: false });
         let flows = self.flows();
         self.answers.push_back(Message::CaughtUp { sequence, flows });
         if !self.known {

@@ -29,6 +29,8 @@ pub(super) struct Compared {
     pub(super) equal: u64,
     /// Buckets that differed.
     pub(super) differed: usize,
+    /// Buckets were compared. Else it follows from what was told.
+    pub(super) by_buckets: bool,
 }
 
 impl Session {

@@ -111,7 +111,8 @@ impl Mirror {
         }
         let (differ, equal) = self.ledger.compare(theirs);
         let flows = theirs.iter().map(|bucket| u64::from(bucket.count)).sum();
-        self.session.compared = Some(Compared { flows, equal, differed: differ.count() });
+        let differed = differ.count();
+        self.session.compared = Some(Compared { flows, equal, differed, by_buckets: true });
         if differ.is_empty() {
             self.trouble = None;
             self.found_place(sequence);

@@ -46,6 +46,8 @@ pub(super) struct Session {
     equal: bool,
     pub(super) peer_flows: Option<u64>,
     pub(super) complete_percent: Option<f64>,
+    /// The mirror has compared buckets.
+    pub(super) compared: bool,
     pub(super) refused: u64,
     pub(super) full: u64,
     /// Expectations and neighbours are to be said as a whole.
@@ -214,7 +216,7 @@ impl Source {
     fn heard_caught_up(&mut self, now: Instant, sequence: u64, flows: u64) {
         let led = self.session.leading.take_if(|leading| leading.sequence == sequence);
         // A comparison since then knows better.
-        let Some(led) = led.filter(|_| self.session.complete_percent.is_none()) else { return };
+        let Some(led) = led.filter(|_| !self.session.compared) else { return };
         self.session.equal = true;
         self.session.complete_percent = Some(100.0);
         self.session.peer_flows = Some(flows);
@@ -246,6 +248,7 @@ impl Source {
         self.behind.add_all(differ);
         if round == self.session.round && self.session.asked_at.take().is_some() {
             self.session.complete_percent = Some(percent(equal, self.session.asked_flows));
+            self.session.compared = true;
             self.session.equal = differ.is_empty();
             self.session.compare_at = Some(now + COMPARE);
             self.patience = match differ.is_empty() {

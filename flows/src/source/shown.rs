@@ -29,6 +29,7 @@ impl Source {
             flows: self.ledger.len() as u64,
             peer_flows: self.session.peer_flows,
             complete_percent: self.session.complete_percent,
+            compared: self.session.compared,
             behind_buckets: self.behind.count() as u64,
             backlog: self.outbox.backlog(),
             lag_ms: self.lag.view(now),

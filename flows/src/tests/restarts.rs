@@ -110,10 +110,11 @@ fn a_mirror_that_comes_back_is_told_what_it_missed_and_has_it_at_once() {
     assert!(pair.bytes < 10_000, "{} bytes", pair.bytes);
     for view in [pair.source.view(pair.now), pair.mirror.view(pair.now)] {
         assert_eq!((view.flows, view.peer_flows), (20_000, Some(20_000)));
-        assert_eq!(view.complete_percent, Some(100.0));
+        assert_eq!((view.complete_percent, view.compared), (Some(100.0), false));
     }
     pair.run(SECOND);
     assert!(pair.dumps_there > dumps, "now it was");
+    assert!(pair.source.view(pair.now).compared && pair.mirror.view(pair.now).compared);
     assert!(pair.source.complete() && pair.mirror.complete() && pair.is_equal());
     assert_eq!(pair.written, 100, "and nothing was wrong");
 }

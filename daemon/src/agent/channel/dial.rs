@@ -24,6 +24,8 @@ use crate::agent::identity::server_name;
 /// after that it doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const EAGER: Duration = Duration::from_secs(1);
+/// The same for connections: while these wait the passive misses all that begins.
+const FIRST_WAIT_OF_FLOWS: Duration = Duration::from_millis(10);
 /// A peer that comes back is noticed within this.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// A connection that held so long was a good one: the next try comes at once.
@@ -37,15 +39,22 @@ const MAX_BEGUN: usize = 64;
 
 /// Keeps one stream connected.
 pub(super) async fn dial(inside: Arc<Inside>, stream: Stream) {
-    let mut wait = FIRST_WAIT;
+    let mut wait = first_wait(stream);
     loop {
         let (tls, peer) = until_one_answers(&inside, stream, &mut wait).await;
         let began = Instant::now();
         inside.serve(tls, peer).await;
         if began.elapsed() >= GOOD {
-            wait = FIRST_WAIT;
+            wait = first_wait(stream);
         }
         sleep(wait).await;
+    }
+}
+
+const fn first_wait(stream: Stream) -> Duration {
+    match stream {
+        Stream::Flows => FIRST_WAIT_OF_FLOWS,
+        Stream::Control | Stream::Configuration | Stream::Logs | Stream::Reports => FIRST_WAIT,
     }
 }
 

@@ -67,6 +67,16 @@ impl FlowsView {
         })
     }
 
+    /// Whether what it says of all of them was found by comparing, or follows from what was
+    /// told.
+    pub fn comparison(&self) -> &'static str {
+        match (self.now.compared, self.now.complete_percent) {
+            (true, _) => "yes, group by group",
+            (false, Some(_)) => "not yet: what was missed was told, and all is being compared",
+            (false, None) => "not yet",
+        }
+    }
+
     /// Whether the passive has all that it should have.
     pub fn is_complete(&self) -> bool {
         self.now.complete_percent.is_some_and(|percent| percent >= 100.0)

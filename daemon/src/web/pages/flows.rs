@@ -68,6 +68,7 @@ impl Flows<'_> {
             ("This node is the", format!("{} for {}", words(now.part), span(since))),
             ("Here", now.flows.to_string()),
             ("There", or_unknown(now.peer_flows.map(|count| count.to_string()))),
+            ("Compared", flows.comparison().to_owned()),
             ("Lag", or_unknown(lag)),
             ("Changes on their way", now.backlog.to_string()),
             ("Groups that are behind", format!("{} of 4096", now.behind_buckets)),

@@ -12,6 +12,7 @@ use crate::error::{Doing, LabError, Result};
 use crate::product::{Flows, Product};
 use crate::replica;
 use crate::traffic::usage::Snapshot;
+use crate::wait;
 
 /// How many flows are there.
 const SIZES: [u64; 2] = [100_000, 1_000_000];
@@ -25,12 +26,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const STEADY: Duration = Duration::from_secs(11);
 const TOLD: &str = "TCP connections that stand. Time runs from the kill of the process on the \
     passive, which is started again at once, until the passive has every flow again: conntrackd by \
-    its cache's count, twinwall by its agent's word that both nodes have the same. *Missing meanwhile* is the most flows that a takeover in that time would have lost. *From nothing*: \
+    its cache's count, twinwall by both agents' word and its kernel's count. twinwall's kernel keeps \
+    what it has meanwhile, so that its agent is told what it missed, and has everything when that is \
+    done; that nobody else changed the kernel it finds by comparing all flows of both nodes, which \
+    goes on in the background: *all compared after*. conntrackd compares nothing. *Missing \
+    meanwhile* is the most flows that a takeover in that time would have lost. *From nothing*: \
     the passive's kernel table is flushed as well, and time runs until its kernel (conntrackd: its \
     external cache) holds all. Memory is what is resident of conntrackd or of the agent.";
 
 struct Rows {
     resync: Row,
+    compared: Row,
     missing: Row,
     nothing: Row,
     active: Row,
@@ -47,6 +53,7 @@ pub(super) fn run(benchmark: &mut Benchmark, wanted: &Wanted) -> Result<()> {
         let row = |what: &str, unit, target| Row::new(format!("{words}: {what}"), unit, target);
         let mut rows = Rows {
             resync: row("restart, ms", Unit::Millis, half),
+            compared: row("all compared after, ms", Unit::Millis, Target::Shown),
             missing: row("flows missing meanwhile", Unit::Times, Target::Shown),
             nothing: row("restart from nothing, ms", Unit::Millis, Target::Shown),
             active: row("memory on the active, MiB", Unit::Mebibytes, Target::Shown),
@@ -57,7 +64,8 @@ pub(super) fn run(benchmark: &mut Benchmark, wanted: &Wanted) -> Result<()> {
                 benchmark.failed(who, words, cause);
             }
         }
-        all.extend([rows.resync, rows.missing, rows.nothing, rows.active, rows.passive]);
+        let Rows { resync, compared, missing, nothing, active, passive } = rows;
+        all.extend([resync, compared, missing, nothing, active, passive]);
     }
     benchmark.sections.push(Section { title: "After a restart", told: TOLD, rows: all });
     Ok(())
@@ -79,21 +87,33 @@ fn measure(rows: &mut Rows, wanted: &Wanted, who: Contender, size: u64) -> Resul
     for _ in 0..wanted.reps {
         // What conntrackd injects stays in the kernel: nothing shows when it has caught up.
         if who != Contender::Injecting {
-            let (took, missing) = again(&mut site, size, false)?;
+            let Again { took, missing, compared } = again(&mut site, size, false)?;
             eprintln!("  {}: {size} flows again after {took:.0?}, {missing} missing", who.name());
             rows.missing.of(who).add(missing as f64);
             rows.resync.of(who).add(took.as_secs_f64() * 1e3);
+            if let Some(compared) = compared {
+                rows.compared.of(who).add(compared.as_secs_f64() * 1e3);
+            }
         }
-        let (took, _) = again(&mut site, size, true)?;
+        let took = again(&mut site, size, true)?.took;
         eprintln!("  {}: {size} flows from nothing after {took:.0?}", who.name());
         rows.nothing.of(who).add(took.as_secs_f64() * 1e3);
     }
     Ok(())
 }
 
-/// Kills what replicates on the passive; how long until it has everything again, and how many
-/// flows a takeover would have lost meanwhile.
-fn again(site: &mut Site, size: u64, flushed: bool) -> Result<(Duration, u64)> {
+/// What came of a kill.
+struct Again {
+    /// Until the passive has everything again.
+    took: Duration,
+    /// Flows that a takeover would have lost meanwhile.
+    missing: u64,
+    /// Until all flows of both nodes were compared and found equal, where that is done at all.
+    compared: Option<Duration>,
+}
+
+/// Kills what replicates on the passive, and waits until it has everything again.
+fn again(site: &mut Site, size: u64, flushed: bool) -> Result<Again> {
     let passive = 1 - site.active;
     let ours = site.lab.form.product == Product::Twinwall;
     if ours {
@@ -113,7 +133,9 @@ fn again(site: &mut Site, size: u64, flushed: bool) -> Result<(Duration, u64)> {
         // While a process starts again it does not answer, and nothing is complete.
         least = least.min(replica::held(&site.lab, passive).unwrap_or(least));
         if (!ours || is_anew(site, passed)) && replica::is_complete(&site.lab, site.active, size) {
-            return Ok((begun.elapsed(), size - least));
+            let (took, missing) = (begun.elapsed(), size - least);
+            let compared = ours.then(|| compared(site, begun)).transpose()?;
+            return Ok(Again { took, missing, compared });
         }
         if passed > WITHIN {
             let seen = replica::view(&site.lab.gateways[passive]);
@@ -125,6 +147,22 @@ fn again(site: &mut Site, size: u64, flushed: bool) -> Result<(Duration, u64)> {
         }
         thread::sleep(LOOK_EVERY);
     }
+}
+
+/// When both agents say that they have compared all flows, and that they are equal.
+fn compared(site: &Site, begun: Instant) -> Result<Duration> {
+    let gateways = &site.lab.gateways;
+    wait::until("all flows compared", WITHIN, || {
+        for gateway in gateways {
+            let seen = replica::view(gateway).map_err(|why| why.to_string())?;
+            let equal = seen["complete_percent"].as_f64().is_some_and(|percent| percent >= 100.0);
+            if !equal || seen["compared"] != true {
+                return Err(format!("an agent says {seen}"));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(begun.elapsed())
 }
 
 /// Whether the agent that was started after the kill says that it has everything.
