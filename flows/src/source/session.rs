@@ -293,7 +293,8 @@ impl Source {
         self.session.asked_at = Some(now);
         self.session.asked_flows = self.ledger.len() as u64;
         let mut bytes = Vec::new();
-        put_digests(&mut bytes, self.session.round, self.ledger.buckets());
+        let sequence = self.outbox.sequence();
+        put_digests(&mut bytes, self.session.round, sequence, self.ledger.buckets());
         self.outbox.add_bytes(bytes);
     }
 

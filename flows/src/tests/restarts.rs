@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::SECOND;
 use super::pair::{Chance, Pair, apply};
 use crate::eligible::{Eligible, Filter};
-use crate::message::{Message, decode_message};
+use crate::message::{Message, Record, decode_message};
 use crate::mirror::Mirror;
 use crate::source::{Settings, Source};
 use crate::testing::numbered;
@@ -203,7 +203,8 @@ fn what_the_kernel_refused_is_no_place_to_go_on_from() {
     assert!(pair.kept.is_some());
     pair.refuse = Some(numbered(77).key());
     pair.begin(&numbered(77));
-    pair.arrive();
+    pair.pass(Duration::from_millis(5));
+    pair.turn();
     assert_eq!(pair.kept, None);
     // A kernel that refuses what a mirror missed.
     let mut pair = Pair::connected();
@@ -214,6 +215,33 @@ fn what_the_kernel_refused_is_no_place_to_go_on_from() {
     pair.start_mirror();
     pair.run(3 * SECOND);
     assert!(!pair.source.complete() && !pair.mirror.complete());
+}
+
+#[test]
+fn a_mirror_that_was_told_with_a_gap_is_not_complete_whatever_the_source_says() {
+    let mut pair = Pair::connected();
+    (0..10).for_each(|n| pair.begin(&numbered(n)));
+    pair.run(12 * SECOND);
+    let kept = pair.kept.expect("a place");
+    pair.kill_mirror();
+    pair.start_mirror();
+    let hello = Message::Hello {
+        part: crate::view::Part::Source,
+        answer: false,
+        most: 100,
+        position: Some(kept.position),
+    };
+    let sequence = kept.position.sequence + 2;
+    let records = vec![Record::Upsert(numbered(500))];
+    for message in
+        [hello, Message::Batch { sequence, records }, Message::CaughtUp { sequence, flows: 11 }]
+    {
+        let work = pair.mirror.receive(pair.now, &message.encode()).expect("well formed");
+        let outcomes = apply(&mut pair.there, &work, None);
+        pair.mirror.finished(pair.now, &work, &outcomes);
+    }
+    assert!(!pair.mirror.complete());
+    assert_eq!(pair.mirror.holding(), None);
 }
 
 #[test]
