@@ -86,8 +86,11 @@ impl World {
             What::MoveWaits { limit } => {
                 let until = self.time + machine.clock.stretch(limit);
                 machine.awaited = Some(Awaited { until, overdue: None });
-                let election = machine.core.snapshot(note.at).election;
-                let serves = election.should_serve == "this node";
+                let snapshot = machine.core.snapshot(note.at);
+                let (election, peer) = (snapshot.election, snapshot.peer.role);
+                // One that still lets go of the role takes none.
+                let serves =
+                    election.should_serve == "this node" && peer == Some(RoleWord::Passive);
                 if serves && election.reason != Reason::AwaitsConnections {
                     let letter = machine.letter();
                     let what = format!("planned: {letter} waits and says '{}'", election.reason);
