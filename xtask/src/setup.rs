@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome, fail};
 use crate::shell;
 
 /// A program that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 44] = [
+const NEEDED: [(&str, &str); 45] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("ping", "iputils-ping"),
@@ -39,6 +39,8 @@ const NEEDED: [(&str, &str); 44] = [
     ("snmptrapd", "snmptrapd"),
     ("smilint", "smitools"),
     ("logrotate", "logrotate"),
+    // And journald, which a test runs beside the machine's own.
+    ("journalctl", "systemd"),
     ("freeradius", "freeradius"),
     ("postfix", "postfix"),
     ("rspamadm", "rspamd"),

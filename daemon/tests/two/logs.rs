@@ -108,17 +108,26 @@ fn append(path: &Path) -> File {
     OpenOptions::new().append(true).create(true).open(path).expect("opened")
 }
 
-/// How often each line of the program is kept there; the wrong ones.
-fn wrong(root: &Path, origin: Origin, said: u64) -> Vec<(u64, u32)> {
+/// How often each line that was said is kept there; the wrong ones.
+pub(crate) fn wrong(
+    root: &Path,
+    origin: Origin,
+    said: u64,
+    number_of: impl Fn(&str) -> Option<u64>,
+) -> Vec<(u64, u32)> {
     let lines = Reader::open(root).forward(origin, 0, usize::MAX, &[]).expect("readable");
     let mut times: BTreeMap<u64, u32> = (1..=said).map(|number| (number, 0)).collect();
     for line in lines {
         let text = String::from_utf8_lossy(&line.text).into_owned();
-        let number = text.split(' ').nth(1).and_then(|word| word.parse().ok());
-        *times.entry(number.unwrap_or_else(|| panic!("a line of nobody: {text}"))).or_default() +=
-            1;
+        let number = number_of(&text).unwrap_or_else(|| panic!("a line of nobody: {text}"));
+        *times.entry(number).or_default() += 1;
     }
     times.into_iter().filter(|(_, count)| *count != 1).collect()
+}
+
+/// Which line of the program this is.
+fn number_of(text: &str) -> Option<u64> {
+    text.split(' ').nth(1).and_then(|word| word.parse().ok())
 }
 
 /// Both nodes with logs, and whoever writes them.
@@ -159,7 +168,7 @@ impl Writing {
                 (1, Origin::Here, 1),
                 (0, Origin::There, 1),
             ] {
-                let wrong = wrong(&roots[node], origin, said[who]);
+                let wrong = wrong(&roots[node], origin, said[who], number_of);
                 if !wrong.is_empty() {
                     all.push((node, origin, wrong.len(), wrong[..wrong.len().min(12)].to_vec()));
                 }
@@ -176,22 +185,33 @@ impl Writing {
 }
 
 /// Random numbers, the same for the same seed (Knuth's multiplicative congruential generator).
-struct Random(u64);
+#[derive(Debug)]
+pub(crate) struct Random {
+    seed: u64,
+    state: u64,
+}
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound.max(1)
+    /// Another one each time; its seed is told.
+    pub(crate) fn from_the_clock() -> Random {
+        let seed = std::env::var("TWINWALL_SEED").ok().and_then(|text| text.parse().ok());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let seed = seed.unwrap_or(now);
+        println!("seed {seed}");
+        Random { seed, state: seed }
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        let next = self.state.wrapping_mul(6_364_136_223_846_793_005);
+        self.state = next.wrapping_add(1_442_695_040_888_963_407);
+        (self.state >> 33) % bound.max(1)
     }
 }
 
 #[test]
 fn whatever_fails_each_node_has_each_line_of_both_once() {
     let wanted = std::env::var(WANTED).ok().and_then(|text| text.parse().ok());
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    let mut random = Random(seed);
-    println!("seed {seed}");
+    let mut random = Random::from_the_clock();
     let mut writing = Writing::start();
     let mut course = Vec::new();
     for _ in 0..wanted.unwrap_or(FAULTS) {
@@ -225,7 +245,7 @@ fn whatever_fails_each_node_has_each_line_of_both_once() {
         }
         std::thread::sleep(pause / 4);
     }
-    writing.assert_all_once(&format!("seed {seed}: {course:?}"));
+    writing.assert_all_once(&format!("seed {}: {course:?}", random.seed));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod failovers;
 mod flows;
 mod health;
 mod isolated;
+mod journal;
 #[path = "../shared/json_schema.rs"]
 mod json_schema;
 mod lan;

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::print::{HowFar, PRINT};
+use super::print::{ENDLESS, FileId, HEAD, HowFar, PRINT};
 
 /// Unpacked bytes of one file that are looked at, at the most: what packs to a few kilobytes
 /// could be endless.
@@ -58,51 +58,127 @@ fn unpack(file: File, name: &[u8]) -> io::Result<Box<dyn Read + Send>> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "packed by a program that is not known here"))
 }
 
-/// For each of these, whether the file holds what was read: the same bytes before that place.
-///
-/// # Errors
-/// The disk's, or that it cannot be unpacked.
-pub(super) fn holds(path: &Path, read: &[&HowFar]) -> io::Result<Vec<bool>> {
-    let name = path.as_os_str().as_encoded_bytes();
-    let file = File::open(path)?;
-    if !is_packed(name) {
-        let mut tail = [0; PRINT];
-        let one = |how_far: &&HowFar| -> io::Result<bool> {
-            let tail = &mut tail[..how_far.print.length()];
-            Ok(how_far.offset > 0 && is_at(&file, how_far, tail)?)
-        };
-        return read.iter().map(one).collect();
-    }
-    let mut unpacked = unpack(file, name)?;
-    let mut order: Vec<usize> = (0..read.len()).filter(|at| read[*at].offset > 0).collect();
-    order.sort_unstable_by_key(|at| read[*at].offset);
-    let mut held = vec![false; read.len()];
-    // The last bytes before `place`.
-    let (mut tail, mut place) = (Vec::new(), 0);
-    for at in order {
-        let how_far = read[at];
-        let ahead = how_far.print_at().saturating_sub(place);
-        let passed = io::copy(&mut (&mut unpacked).take(ahead), &mut io::sink())?;
-        if passed > 0 {
-            tail.clear();
-        }
-        place += passed;
-        let more = (&mut unpacked).take(how_far.offset - place).read_to_end(&mut tail)?;
-        place += more as u64;
-        if place < how_far.offset {
-            break;
-        }
-        let length = how_far.print.length();
-        held[at] = how_far.print.is_of(&tail[tail.len().saturating_sub(length)..]);
-        tail.drain(..tail.len().saturating_sub(PRINT));
-    }
-    Ok(held)
+/// What a file is to what was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// Another file.
+    Nothing,
+    /// All that was read, and what comes after it.
+    All,
+    /// Its beginning only: a copy that was made before the last of it was read.
+    Beginning,
 }
 
-/// Whether a plain file holds what was read; `tail` has the length of the print.
-pub(super) fn is_at(file: &File, how_far: &HowFar, tail: &mut [u8]) -> io::Result<bool> {
-    match file.read_exact_at(tail, how_far.print_at()) {
-        Ok(()) => Ok(how_far.print.is_of(tail)),
+/// Opens a file that was seen at this path.
+///
+/// # Errors
+/// The disk's; not found, too, where another file is there now.
+pub(super) fn open_seen(path: &Path, id: FileId) -> io::Result<File> {
+    let file = File::open(path)?;
+    match FileId::of(&file.metadata()?) == id {
+        true => Ok(file),
+        false => Err(io::Error::new(io::ErrorKind::NotFound, "another file is there now")),
+    }
+}
+
+/// What the file that was seen at this path is to what was read.
+///
+/// # Errors
+/// The disk's, or that it cannot be unpacked; as [`open_seen`].
+pub(super) fn holds(path: &Path, id: FileId, how_far: &HowFar) -> io::Result<Holds> {
+    let name = path.as_os_str().as_encoded_bytes();
+    // A hole only, or a file that cannot be read: nothing can be compared.
+    let is_blank = how_far.head.length() + how_far.tail.length() == 0;
+    if is_unreadable(name) || is_blank {
+        return Ok(Holds::Nothing);
+    }
+    let file = open_seen(path, id)?;
+    if !is_packed(name) {
+        return is_held(&file, how_far);
+    }
+    let mut unpacked = unpack(file, name)?;
+    let mut head = Vec::new();
+    (&mut unpacked).take(how_far.head.length() as u64).read_to_end(&mut head)?;
+    if !how_far.head.is_of(&head) {
+        return Ok(Holds::Nothing);
+    }
+    if how_far.offset == ENDLESS {
+        return Ok(Holds::Beginning);
+    }
+    // The last bytes before the place, of which the first ones may be some.
+    let mut tail = head;
+    let ahead = how_far.tail_at().saturating_sub(tail.len() as u64);
+    let passed = io::copy(&mut (&mut unpacked).take(ahead), &mut io::sink())?;
+    let place = tail.len() as u64 + passed;
+    let more = (&mut unpacked).take(how_far.offset - place).read_to_end(&mut tail)?;
+    if place + (more as u64) < how_far.offset {
+        return Ok(beginning(how_far));
+    }
+    let from = tail.len() - how_far.tail.length();
+    let held = how_far.tail.is_of(&tail[from..]);
+    Ok(if held { Holds::All } else { Holds::Nothing })
+}
+
+/// A file that is too short for what was read, and begins as it.
+fn beginning(how_far: &HowFar) -> Holds {
+    if how_far.head.length() > 0 { Holds::Beginning } else { Holds::Nothing }
+}
+
+/// What a plain file is to what was read.
+pub(super) fn is_held(file: &File, how_far: &HowFar) -> io::Result<Holds> {
+    let mut bytes = [0; PRINT];
+    let head = &mut bytes[..how_far.head.length()];
+    if !read_at(file, head, 0)? || !how_far.head.is_of(head) {
+        return Ok(Holds::Nothing);
+    }
+    if how_far.offset == ENDLESS {
+        return Ok(Holds::Beginning);
+    }
+    let tail = &mut bytes[..how_far.tail.length()];
+    if !read_at(file, tail, how_far.tail_at())? {
+        return Ok(beginning(how_far));
+    }
+    Ok(if how_far.tail.is_of(tail) { Holds::All } else { Holds::Nothing })
+}
+
+/// Whether a plain file begins with all that is in another one, which has something in it: that
+/// one is a copy, and this one was not cut off yet.
+///
+/// # Errors
+/// The disk's.
+pub(super) fn is_copy_of(copy: &File, live: &File) -> io::Result<bool> {
+    let length = copy.metadata()?.len();
+    let ends = [0, length.saturating_sub(PRINT as u64)];
+    let (mut one, mut other) = ([0; PRINT], [0; PRINT]);
+    for at in ends {
+        let part = usize::try_from(length - at).unwrap_or(PRINT).min(PRINT);
+        let (one, other) = (&mut one[..part], &mut other[..part]);
+        if !read_at(copy, one, at)? || !read_at(live, other, at)? || one != other {
+            return Ok(false);
+        }
+    }
+    Ok(length > 0)
+}
+
+/// What of a packed or plain file was not looked at yet: its first bytes, as far as it has them.
+///
+/// # Errors
+/// As [`holds`].
+pub(super) fn first_bytes(path: &Path, id: FileId) -> io::Result<Vec<u8>> {
+    let name = path.as_os_str().as_encoded_bytes();
+    let file = open_seen(path, id)?;
+    let mut first = Vec::new();
+    match is_packed(name) {
+        true => unpack(file, name)?.take(HEAD as u64).read_to_end(&mut first)?,
+        false => file.take(HEAD as u64).read_to_end(&mut first)?,
+    };
+    Ok(first)
+}
+
+/// False where the file ends before.
+fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<bool> {
+    match file.read_exact_at(bytes, at) {
+        Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(error),
     }
@@ -112,8 +188,19 @@ pub(super) fn is_at(file: &File, how_far: &HowFar, tail: &mut [u8]) -> io::Resul
 mod tests {
     use std::io::Write;
 
-    use super::super::print::Print;
     use super::*;
+
+    fn read(text: &[u8], offset: usize) -> HowFar {
+        let mut how_far = HowFar::default();
+        how_far.pass(&text[..offset]);
+        how_far
+    }
+
+    fn file(path: &Path) -> (File, FileId) {
+        let file = File::open(path).expect("opened");
+        let id = FileId::of(&file.metadata().expect("seen"));
+        (file, id)
+    }
 
     #[test]
     fn a_packed_file_is_known_by_what_was_read_of_it_and_gives_the_rest() {
@@ -127,31 +214,55 @@ mod tests {
         std::fs::write(root.join("log.2.gz"), gz.finish().expect("packed")).expect("written");
         let zst = zstd::bulk::compress(&text, 1).expect("packed");
         std::fs::write(root.join("log.3.zst"), zst).expect("written");
-        let at = |offset: usize, of: &[u8]| HowFar {
-            offset: offset as u64,
-            print: Print::of(&of[..offset]),
-            ..HowFar::default()
-        };
-        let other = text.to_ascii_uppercase();
+        let longer = [&text[..], b"more of it\n"].concat();
+        let mut changed = text.clone();
+        changed[8990] = b'x';
+        let endless = HowFar { offset: ENDLESS, tail: Default::default(), ..read(&text, 100) };
         let wanted = [
-            (at(9000, &text), true),
-            (at(10, &text), true),
-            (at(70, &text), true),
-            (at(9000, &other), false),
-            (at(9010, &text), true),
-            (at(text.len(), &text), true),
-            (HowFar { offset: 99_999, ..at(200, &text) }, false),
-            (HowFar::default(), false),
+            (read(&text, 9000), Holds::All),
+            (read(&text, 10), Holds::All),
+            (read(&text, 70), Holds::All),
+            (read(&text, 129), Holds::All),
+            (read(&text, text.len()), Holds::All),
+            (read(&changed, 9000), Holds::Nothing),
+            (read(&text.to_ascii_uppercase(), 9000), Holds::Nothing),
+            (read(&longer, longer.len()), Holds::Beginning),
+            (endless, Holds::Beginning),
+            (HowFar::default(), Holds::Nothing),
         ];
-        let read: Vec<&HowFar> = wanted.iter().map(|(how_far, _)| how_far).collect();
-        let truth: Vec<bool> = wanted.iter().map(|(_, held)| *held).collect();
         for name in ["log.1", "log.2.gz", "log.3.zst"] {
-            assert_eq!(holds(&root.join(name), &read).expect("read"), truth, "{name}");
+            let path = root.join(name);
+            let (_, id) = file(&path);
+            for (how_far, held) in &wanted {
+                assert_eq!(holds(&path, id, how_far).expect("read"), *held, "{name} {how_far:?}");
+            }
+            let other = FileId { inode: id.inode + 1, ..id };
+            assert!(holds(&path, other, &wanted[0].0).is_err());
+            assert_eq!(first_bytes(&path, id).expect("read"), text[..HEAD]);
             let mut rest = Vec::new();
-            let mut opened = open_at(&root.join(name), 9000).expect("opened");
+            let mut opened = open_at(&path, 9000).expect("opened");
             opened.read_to_end(&mut rest).expect("read");
             assert!(rest == text[9000..], "{name}");
         }
+        std::fs::remove_dir_all(root).expect("removed");
+    }
+
+    #[test]
+    fn a_copy_is_known_as_long_as_the_first_one_was_not_cut_off() {
+        let root = std::env::temp_dir().join(format!("twinwall-copy-{}", std::process::id()));
+        std::fs::create_dir_all(&root).expect("made");
+        let text: Vec<u8> = (0..200).flat_map(|it| format!("line {it}\n").into_bytes()).collect();
+        let is_copy = |copy: &[u8], live: &[u8]| {
+            let (one, other) = (root.join("copy"), root.join("live"));
+            std::fs::write(&one, copy).expect("written");
+            std::fs::write(&other, live).expect("written");
+            is_copy_of(&file(&one).0, &file(&other).0).expect("read")
+        };
+        assert!(is_copy(&text, &text) && is_copy(&text[..50], &text));
+        assert!(!is_copy(b"", &text) && !is_copy(&text, b"") && !is_copy(&text, &text[..500]));
+        // The same head before other lines.
+        let other = [&text[..200], b"another\n", &text[..]].concat();
+        assert!(!is_copy(&text, &other));
         std::fs::remove_dir_all(root).expect("removed");
     }
 }

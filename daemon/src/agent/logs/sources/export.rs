@@ -139,7 +139,8 @@ impl Export {
         head.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
         head.truncate(MAX_HEAD);
         head.extend(b": ");
-        let unit = if about.is_empty() { unit } else { about };
+        // Anybody may say of what unit a message is; the system's manager alone is believed.
+        let unit = if about.is_empty() || pid != b"1" { unit } else { about };
         let mut entry = Entry { cursor, unit, ..Entry::default() };
         for line in message.split(|byte| *byte == b'\n') {
             if entry.lines.len() + head.len() + line.len() >= MAX_RAW {
@@ -188,6 +189,18 @@ mod tests {
             export.take(&TWO[..cut], &mut entries);
             export.take(&TWO[cut..], &mut entries);
             assert_eq!(entries, whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn only_the_systems_manager_speaks_for_a_unit() {
+        for (pid, unit) in [("1", "b.service"), ("77", "a.service")] {
+            let text = format!(
+                "__CURSOR=1\n_PID={pid}\n_SYSTEMD_UNIT=a.service\nUNIT=b.service\nMESSAGE=x\n\n"
+            );
+            let mut entries = Vec::new();
+            Export::new().take(text.as_bytes(), &mut entries);
+            assert_eq!(entries[0].unit, unit.as_bytes());
         }
     }
 

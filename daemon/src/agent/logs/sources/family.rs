@@ -1,5 +1,5 @@
-//! The files that one log became by rotation: those beside it whose names are its own with a
-//! number or a date, packed or not. Names and times only; whoever asks compares the contents.
+//! A log and the files that it became by rotation: those beside it whose names are its own with
+//! a number or a date, packed or not. Names and times only; whoever asks compares the contents.
 
 use std::cmp::Reverse;
 use std::fs;
@@ -21,47 +21,66 @@ pub(super) struct Member {
     pub(super) id: FileId,
     /// When it was written last, in microseconds since 1970.
     pub(super) written_us: u64,
+    pub(super) length: u64,
 }
 
 /// Listings of a directory until two are alike: names change while logs are rotated.
 const LISTINGS: u32 = 5;
 
-/// The family of this file without itself, the oldest first as their names say: times may be
-/// those of whole seconds.
+/// The family of this file, the oldest first as their names say (times may be those of whole
+/// seconds) and the file itself last, if it is there.
 ///
 /// # Errors
-/// The disk's.
+/// The disk's, and that names change without an end.
 pub(super) fn family(path: &Path) -> io::Result<Vec<Member>> {
     let mut members = list(path)?;
     for _ in 0..LISTINGS {
         let again = list(path)?;
-        if again == members {
-            break;
+        if have_same_names(&again, &members) {
+            return Ok(again);
         }
         members = again;
     }
-    Ok(members)
+    Err(io::Error::new(io::ErrorKind::NotFound, "the names change all the time"))
 }
 
-fn list(path: &Path) -> io::Result<Vec<Member>> {
-    let (Some(directory), Some(base)) = (path.parent(), path.file_name()) else {
+/// Whether the same files have the same names.
+pub(super) fn have_same_names(one: &[Member], other: &[Member]) -> bool {
+    let names = |all: &[Member]| -> Vec<(PathBuf, FileId)> {
+        all.iter().map(|member| (member.path.clone(), member.id)).collect()
+    };
+    names(one) == names(other)
+}
+
+/// The same without making sure that the names were those of one moment.
+///
+/// # Errors
+/// The disk's.
+pub(super) fn list(path: &Path) -> io::Result<Vec<Member>> {
+    let (Some(directory), Some(base_name)) = (path.parent(), path.file_name()) else {
         return Ok(Vec::new());
     };
-    let base = base.as_encoded_bytes();
+    let base = base_name.as_encoded_bytes();
     let mut members = Vec::new();
-    for entry in fs::read_dir(directory)? {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(members),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
         let entry = entry?;
-        if !is_rotated(base, entry.file_name().as_encoded_bytes()) {
+        let (name, live) = (entry.file_name(), entry.file_name() == base_name);
+        if !live && !is_rotated(base, name.as_encoded_bytes()) {
             continue;
         }
         // One that went away meanwhile is no member.
         let Ok(seen) = entry.metadata() else { continue };
         if seen.is_file() {
-            let written_us = written_us(&seen);
-            members.push(Member { path: entry.path(), id: FileId::of(&seen), written_us });
+            let (id, written_us, length) = (FileId::of(&seen), written_us(&seen), seen.len());
+            members.push(Member { path: entry.path(), id, written_us, length });
         }
     }
-    members.sort_by_key(|member| age(base, &member.path));
+    members.sort_by_key(|member| (member.path == path, age(base, &member.path)));
     members.drain(..members.len().saturating_sub(MAX_FAMILY));
     Ok(members)
 }
@@ -88,9 +107,15 @@ pub(super) fn plain(name: &[u8]) -> &[u8] {
     }
 }
 
+/// Whether a file became of another one by rotation, by their paths.
+pub(super) fn is_of(base: &Path, path: &Path) -> bool {
+    let name = |path: &Path| path.file_name().unwrap_or_default().as_encoded_bytes().to_vec();
+    base.parent() == path.parent() && is_rotated(&name(base), &name(path))
+}
+
 /// Whether a file of this name is what `base` became: `base` or its stem with numbers or a date
 /// behind, as logrotate (`.1`, `-20260131`, with `extension` before it) and others write them.
-pub(super) fn is_rotated(base: &[u8], name: &[u8]) -> bool {
+fn is_rotated(base: &[u8], name: &[u8]) -> bool {
     let plain = plain(name);
     if plain == base {
         // Packed under its own name.

@@ -1,5 +1,5 @@
-//! The files of one source: finds those that its patterns match and reads them on. What became
-//! of a file that is not where it was, or not what it was, `rotation` finds out.
+//! The files of one source: finds the logs that its patterns match and reads them on. What became
+//! of a log by rotation, `log` finds out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -9,33 +9,37 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::content::{holds, is_packed_path};
-use super::family::is_rotated;
+use super::content::{Holds, holds, is_packed_path};
+use super::family::is_of;
+use super::locate::{Beside, beside};
+use super::log::{Learned, Log};
 use super::patterns::{Found, MAX_FILES, find};
-use super::print::{FileId, HowFar};
-use super::rotation::begin_alike;
-use super::tracked::{Came, Sink, Standing, Tracked, written_us};
+use super::print::{FileId, HEAD, HowFar, PRINT, Print, about, number_of};
+use super::tracked::{Came, Sink, Tracked, written_us};
 use crate::agent::logs::store::{MAX_MARKS, MAX_PATH, Marks, Writer, encode_mark};
+use crate::agent::manifest::RelPath;
 use crate::agent::tree::Globs;
 
 /// Of a file that is there when its source is read for the first time, so much of its end is
 /// read: what happened before nobody asked for.
 const FIRST_BYTES: u64 = 1 << 20;
-/// Batches of one file that are read before the next file's turn.
+/// Batches of one log that are read before the next log's turn.
 const A_TURN: usize = 16;
-/// Rotated files of one source that are remembered, the newest: they may still be written to.
-pub(super) const MAX_ROTATED: usize = 16;
+/// Rotated files of all logs of a source that are remembered, and of one log: they may still be
+/// written to. At least one of each, since a program opens its new file a little later.
+const ROTATED: (usize, usize) = (256, 8);
 /// What a mark is about that says that the source was read before.
 const BEFORE: &[u8] = b"s";
 
 /// See the module.
 pub(super) struct FileSource {
     pub(super) name: String,
-    pub(super) root: PathBuf,
+    root: PathBuf,
     globs: Globs,
-    pub(super) files: BTreeMap<FileId, Tracked>,
-    /// Whose marks are to be written: they came, changed other than by reading, or went.
-    pub(super) changed: BTreeSet<FileId>,
+    pub(super) logs: BTreeMap<PathBuf, Log>,
+    learned: Learned,
+    /// Marks that nothing can be made of.
+    stray: Vec<Vec<u8>>,
     /// The source was never read before.
     is_new: bool,
     /// Names are changing: soon it is to be looked again.
@@ -53,29 +57,43 @@ pub(super) struct FileSource {
 impl FileSource {
     /// Reads nothing yet; it goes on where the marks are.
     pub(super) fn new(name: &str, root: &Path, globs: Globs, marks: &Marks) -> FileSource {
-        let mut files = BTreeMap::new();
-        let mut is_new = true;
-        for (about, how_far) in marks.of(name) {
-            is_new = false;
-            let (id, how_far) = (FileId::from_about(about), HowFar::decode(how_far));
-            if let (Some(id), Some(how_far)) = (id, how_far) {
-                let path = root.join(OsStr::from_bytes(&how_far.path));
-                files.insert(id, Tracked::new(id, path, how_far, Standing::Unknown));
-            }
-        }
-        FileSource {
+        let mut source = FileSource {
             name: name.to_owned(),
             root: root.to_owned(),
             globs,
-            files,
-            changed: BTreeSet::new(),
-            is_new,
+            logs: BTreeMap::new(),
+            learned: Learned::default(),
+            stray: Vec::new(),
+            is_new: true,
             again: false,
             mark: Vec::new(),
             directories: BTreeSet::new(),
             trouble: None,
             lines: 0,
             missed: 0,
+        };
+        for (about, how_far) in marks.of(name) {
+            source.is_new = false;
+            match (number_of(about), HowFar::decode(how_far)) {
+                (Some(number), Some(how_far)) => source.remember(number, how_far),
+                (Some(_), None) | (None, _) if about == BEFORE => {}
+                (Some(_), None) | (None, _) => source.stray.push(about.to_vec()),
+            }
+        }
+        for log in source.logs.values_mut() {
+            log.generations.sort_by_key(|one| one.number);
+        }
+        source
+    }
+
+    fn remember(&mut self, number: u64, how_far: HowFar) {
+        self.learned.next = self.learned.next.max(number + 1);
+        // One that no pattern matches any more goes on should one match it again.
+        if RelPath::new(&how_far.path).is_ok_and(|path| self.globs.match_path(&path)) {
+            let base = self.root.join(OsStr::from_bytes(&how_far.path));
+            let fresh = || Log::new(base.clone(), how_far.path.clone(), Vec::new());
+            let log = self.logs.entry(base.clone()).or_insert_with(fresh);
+            log.generations.push(Tracked::new(number, base, how_far));
         }
     }
 
@@ -84,233 +102,233 @@ impl FileSource {
         let Found { files, directories, too_many } = find(&self.root, &self.globs);
         self.directories = directories;
         let beyond = || format!("more than {MAX_FILES} files match; the others are not read");
-        self.trouble = too_many.then(beyond);
-        let mut there = BTreeSet::new();
-        for (path, seen) in files {
-            if is_packed_path(&path) {
-                continue;
-            }
-            let id = FileId::of(&seen);
-            there.insert(id);
-            if let Err(error) = self.see(id, path.clone(), &seen) {
-                self.trouble = Some(format!("{}: {error}", path.display()));
-            }
+        self.learned.trouble = too_many.then(beyond);
+        self.learned.again = false;
+        self.see(files);
+        let keep = self.keep();
+        for log in self.logs.values_mut() {
+            log.look(keep, &mut self.learned);
         }
-        let gone =
-            |file: &&Tracked| file.standing != Standing::Rotated && !there.contains(&file.id);
-        let gone: Vec<FileId> = self.files.values().filter(gone).map(|file| file.id).collect();
-        gone.into_iter().for_each(|id| self.leave(id));
-        self.forget();
+        self.again = self.learned.again;
+        self.trouble = self.learned.trouble.take();
+        self.tell_missed();
         self.note(writer);
     }
 
-    /// A file that a pattern matches.
-    fn see(&mut self, id: FileId, path: PathBuf, seen: &Metadata) -> io::Result<()> {
-        let Some(file) = self.files.get_mut(&id) else { return self.discover(id, path, seen) };
-        if file.path != path && file.how_far.offset == 0 {
-            // Nothing of it tells whether it is the same one.
-            self.take_unread(id);
-            self.files.remove(&id);
-            return self.discover(id, path, seen);
+    /// Rotated files of a log that are remembered.
+    fn keep(&self) -> usize {
+        let (all, each) = ROTATED;
+        (all / self.logs.len().max(1)).clamp(1, each)
+    }
+
+    fn tell_missed(&mut self) {
+        for text in self.learned.missed.drain(..) {
+            self.missed += 1;
+            eprintln!("twinwall agent: logs: {}: {text}", self.name);
+            self.trouble = Some(text);
         }
-        if file.path != path {
-            let old = std::mem::replace(&mut file.path, path.clone());
-            if !file.is_itself()? {
-                // The number was given to another file.
-                (file.file, file.path) = (None, old);
-                self.change(id, path.clone());
-                self.files.remove(&id);
-                return self.discover(id, path, seen);
+    }
+
+    /// Files that a pattern matches: those of no log that is known are new ones.
+    fn see(&mut self, mut files: Vec<(PathBuf, Metadata)>) {
+        files.retain(|(path, _)| !is_packed_path(path));
+        // A file with two names is read once, under the one that is known.
+        files.sort_by_key(|(path, _)| !self.logs.contains_key(path));
+        let matched: Vec<PathBuf> = files.iter().map(|(path, _)| path.clone()).collect();
+        let mut there = BTreeSet::new();
+        for (path, seen) in files {
+            let id = FileId::of(&seen);
+            if !there.insert(id) || self.logs.contains_key(&path) {
+                continue;
             }
-            // What it became by rotation is of the same log.
-            let base = self.root.join(OsStr::from_bytes(&file.how_far.path));
-            if !is_of(&base, &path) {
-                file.set_path(path, &self.root);
-                self.changed.insert(id);
+            let mut bases = self.logs.keys().chain(&matched);
+            if bases.any(|base| is_of(base, &path)) {
+                continue;
             }
-            self.take_after(id);
+            if let Err(error) = self.discover(&path, id, &seen) {
+                self.learned.again = true;
+                self.learned.trouble = Some(format!("{}: {error}", path.display()));
+            }
         }
-        let was = self.files.get(&id).map(|file| file.standing);
-        let is_copy =
-            was == Some(Standing::Copy) || was == Some(Standing::Unknown) && self.is_copy(id)?;
-        let Some(file) = self.files.get_mut(&id) else { return Ok(()) };
-        file.standing = if is_copy { Standing::Copy } else { Standing::Live };
-        file.dirty |= seen.len() != file.how_far.offset;
-        if file.how_far.offset == 0 {
-            self.take_unread(id);
+    }
+
+    /// A log of which nothing is known under this name.
+    fn discover(&mut self, path: &Path, id: FileId, seen: &Metadata) -> io::Result<()> {
+        let relative = path.strip_prefix(&self.root).unwrap_or(path);
+        let name = relative.as_os_str().as_bytes().to_vec();
+        if self.logs.len() >= MAX_FILES {
+            self.drop_gone();
         }
+        if self.logs.len() >= MAX_FILES || name.len() > MAX_PATH {
+            return Err(io::Error::other("not read: too many files, or too long a path"));
+        }
+        let mut log = Log::new(path.to_owned(), name, Vec::new());
+        let learned = &mut self.learned;
+        if let Some((base, at)) = self.logs.values().find_map(|log| holding(log, path, id)) {
+            // Renamed to what is a log of its own.
+            if let Some(from) = self.logs.get_mut(&base) {
+                log.take(vec![from.give(at, learned)], learned);
+            }
+        }
+        // One that was taken for a log because this one was away then.
+        let older: Vec<PathBuf> =
+            self.logs.keys().filter(|base| is_of(path, base)).cloned().collect();
+        for other in older.iter().filter_map(|base| self.logs.remove(base)) {
+            log.take(other.generations, learned);
+        }
+        if log.generations.is_empty() {
+            log.begin(learned)?;
+            if self.is_new && seen.len() > FIRST_BYTES {
+                let how_far = near_end(path, id, seen)?;
+                log.take(vec![Tracked::new(learned.number(), path.to_owned(), how_far)], learned);
+            }
+        }
+        self.logs.insert(path.to_owned(), log);
         Ok(())
     }
 
-    /// Whether a file that is known is a copy of another one.
-    fn is_copy(&self, id: FileId) -> io::Result<bool> {
-        let Some(file) = self.files.get(&id) else { return Ok(false) };
-        Ok(self.copied_from(id, &file.path)?.is_some())
-    }
-
-    /// The file of which this one is a copy: it became of it by its name, and holds what was
-    /// read of it.
-    fn copied_from(&self, id: FileId, path: &Path) -> io::Result<Option<&HowFar>> {
-        let became = |file: &&Tracked| file.id != id && is_of(&file.path, path);
-        let unread = |file: &&Tracked| file.how_far.offset == 0 && begin_alike(&file.path, path);
-        if let Some(file) = self.files.values().filter(became).find(unread) {
-            return Ok(Some(&file.how_far));
+    /// Logs of which nothing is there any more make room.
+    fn drop_gone(&mut self) {
+        for log in self.logs.values().filter(|log| log.is_gone()) {
+            self.learned.changed.extend(log.numbers());
         }
-        let before: Vec<&HowFar> =
-            self.files.values().filter(became).map(|file| &file.how_far).collect();
-        if before.is_empty() {
-            return Ok(None);
-        }
-        let held = holds(path, &before)?;
-        Ok(before.into_iter().zip(held).find(|(_, held)| *held).map(|(how_far, _)| how_far))
-    }
-
-    /// A file of which nothing is known.
-    fn discover(&mut self, id: FileId, path: PathBuf, seen: &Metadata) -> io::Result<()> {
-        if let Some(how_far) = self.copied_from(id, &path)?.cloned() {
-            let base = self.root.join(OsStr::from_bytes(&how_far.path));
-            self.track(id, path, &base, how_far, Standing::Copy);
-            return Ok(());
-        }
-        let mut how_far = HowFar { written_us: written_us(seen), ..HowFar::default() };
-        if self.is_new && seen.len() > FIRST_BYTES {
-            how_far.offset = start_of_line(&path, seen.len() - FIRST_BYTES)?;
-        }
-        let bases = self.files.values().map(|file| &file.how_far.path);
-        let mut bases = bases.map(|base| self.root.join(OsStr::from_bytes(base)));
-        let base = bases.find(|base| is_of(base, &path)).unwrap_or_else(|| path.clone());
-        self.track(id, path, &base, how_far, Standing::Live);
-        Ok(())
-    }
-
-    /// From now on it is read; that it is known is noted at once, so that it is found again
-    /// should it be rotated before a line of it is kept. `base` is where it was live.
-    pub(super) fn track(
-        &mut self,
-        id: FileId,
-        path: PathBuf,
-        base: &Path,
-        how_far: HowFar,
-        standing: Standing,
-    ) {
-        let mut file = Tracked::new(id, PathBuf::new(), how_far, standing);
-        file.set_path(base.to_owned(), &self.root);
-        file.path = path;
-        let full = self.files.len() >= MAX_FILES + MAX_ROTATED;
-        if full || file.how_far.path.len() > MAX_PATH {
-            let why = if full { "too many files" } else { "too long a path" };
-            self.trouble = Some(format!("{}: not read: {why}", file.path.display()));
-            return;
-        }
-        if let Err(error) = file.begin() {
-            // It was renamed or packed right now.
-            (file.standing, self.again) = (Standing::Unknown, true);
-            self.trouble = Some(format!("{}: {error}", file.path.display()));
-        }
-        self.make_room(id);
-        self.files.insert(id, file);
-        self.changed.insert(id);
+        self.logs.retain(|_, log| !log.is_gone());
     }
 
     /// Writes the marks of what changed: of all at once, or of none.
-    pub(super) fn note(&mut self, writer: &mut Writer) {
-        if self.changed.is_empty() && !self.is_new {
+    fn note(&mut self, writer: &mut Writer) {
+        if self.learned.changed.is_empty() && !self.is_new && self.stray.is_empty() {
             return;
         }
-        if writer.marks().count() + self.changed.len() >= MAX_MARKS {
+        if writer.marks().count() + self.learned.changed.len() >= MAX_MARKS {
             self.trouble = Some("the sources together have too many files".to_owned());
         }
         let source = self.name.as_bytes();
-        let (files, mark) = (&self.files, &mut self.mark);
+        let all = self.logs.values().flat_map(|log| &log.generations);
+        let marked = all.filter(|one| one.is_marked()).map(|one| (one.number, one));
+        let (marked, mark): (BTreeMap<u64, &Tracked>, _) = (marked.collect(), &mut self.mark);
         writer.set_marks(|marks| {
             encode_mark(BEFORE, &[], mark);
             marks.take(source, mark);
-            for id in &self.changed {
-                match files.get(id) {
-                    Some(file) => {
-                        file.mark(mark);
+            for number in &self.learned.changed {
+                match marked.get(number) {
+                    Some(one) => {
+                        one.mark(mark);
                         marks.take(source, mark);
                     }
-                    None => marks.remove(&self.name, &id.about()),
+                    None => marks.remove(&self.name, &about(*number)),
                 }
             }
+            self.stray.iter().for_each(|about| marks.remove(&self.name, about));
         });
-        self.changed.clear();
+        self.learned.changed.clear();
+        self.stray.clear();
         self.is_new = false;
     }
 
     /// Something happened to the file at this path, or to any.
     pub(super) fn touch(&mut self, path: Option<&Path>) {
-        for file in self.files.values_mut() {
-            let other = path.is_some_and(|path| path != file.path);
-            file.dirty |= !other || file.standing == Standing::Rotated;
+        let all = self.logs.values_mut().flat_map(|log| &mut log.generations);
+        for one in all {
+            // One that was renamed has another name than it is known by.
+            let open = !one.is_live && one.file.is_some();
+            one.dirty |= path.is_none_or(|path| path == one.path || open);
         }
     }
 
-    /// Reads what there is, each file in its turn, until the writer has enough. Whether there
+    /// Reads what there is, each log in its turn, until the writer has enough. Whether there
     /// is more.
     pub(super) fn read(&mut self, buffer: &mut [u8], writer: &mut Writer) -> bool {
         let before = writer.next();
-        let due = |file: &&Tracked| {
-            file.dirty && matches!(file.standing, Standing::Live | Standing::Rotated)
-        };
-        let dirty: Vec<FileId> = self.files.values().filter(due).map(|file| file.id).collect();
-        for id in dirty {
-            self.read_one(id, buffer, writer);
+        let keep = self.keep();
+        let mut sink = Sink { writer: &mut *writer, source: &self.name, mark: &mut self.mark };
+        for log in self.logs.values_mut() {
+            let was_stale = log.stale;
+            read_log(log, buffer, &mut sink, &mut self.learned);
+            if log.stale && !was_stale {
+                // It was cut off, or is elsewhere.
+                log.look(keep, &mut self.learned);
+            }
+            self.again |= log.stale;
         }
+        self.tell_missed();
         self.note(writer);
         self.lines += writer.next() - before;
-        self.files.values().any(|file| due(&file))
+        self.logs.values().flat_map(|log| &log.generations).any(|one| one.dirty)
     }
+}
 
-    fn read_one(&mut self, id: FileId, buffer: &mut [u8], writer: &mut Writer) {
-        for _ in 0..A_TURN {
-            let Some(file) = self.files.get_mut(&id).filter(|_| !writer.is_full()) else { return };
-            let sink = &mut Sink { writer, source: &self.name, mark: &mut self.mark };
-            match file.read(buffer, sink) {
+/// Its generations in their order: the next one only when nothing more is in those before it,
+/// so that those of which something was read are known to have none unread between them.
+fn read_log(log: &mut Log, buffer: &mut [u8], sink: &mut Sink<'_>, learned: &mut Learned) {
+    let mut left = A_TURN;
+    for one in log.generations.iter_mut().filter(|one| one.dirty) {
+        one.dirty = !one.is_beginning();
+        if one.dirty && !one.is_live && one.how_far.offset == 0 && one.rest.is_none() {
+            match beside(&one.path, one.how_far.id, &log.base) {
+                Ok(Beside::Other) => {}
+                Ok(Beside::Empty) => {
+                    one.dirty = false;
+                    continue;
+                }
+                Ok(Beside::Copy) | Err(_) => {
+                    (one.dirty, log.stale) = (false, true);
+                    continue;
+                }
+            }
+        }
+        while one.dirty {
+            if left == 0 || sink.writer.is_full() {
+                return;
+            }
+            left -= 1;
+            match one.read(buffer, sink) {
                 Ok(Came::More) => {}
-                Ok(Came::Changed) if file.standing == Standing::Live => {
-                    let path = file.path.clone();
-                    file.file = None;
-                    self.change(id, path);
-                    self.note(writer);
-                }
-                Ok(Came::Nothing | Came::Changed) => {
-                    file.dirty = false;
-                    let ended = file.standing == Standing::Rotated && !file.how_far.done;
-                    if ended {
-                        file.how_far.done = true;
-                        self.changed.insert(id);
-                    }
-                    return;
-                }
-                Err(error) => return self.fail(id, &error),
+                Ok(Came::Changed) => (one.dirty, log.stale) = (false, true),
+                Ok(Came::Nothing) => end(one, learned),
+                Err(error) => fail(one, &error, learned),
             }
         }
     }
+}
 
-    fn fail(&mut self, id: FileId, error: &io::Error) {
-        let Some(file) = self.files.get_mut(&id) else { return };
-        file.dirty = false;
-        let path = file.path.clone();
-        if file.rest.take().is_some() {
-            self.miss(&path, &error.to_string());
-        } else if error.kind() != io::ErrorKind::NotFound {
-            self.trouble = Some(format!("{}: {error}", path.display()));
-        }
+/// Nothing more is in it for now.
+fn end(one: &mut Tracked, learned: &mut Learned) {
+    one.dirty = false;
+    if !one.is_live && !one.how_far.done && one.how_far.offset > 0 {
+        one.how_far.done = true;
+        learned.changed.insert(one.number);
     }
 }
 
-/// Whether a file became of another one by rotation, by their names.
-fn is_of(base: &Path, path: &Path) -> bool {
-    let name = |path: &Path| path.file_name().unwrap_or_default().as_bytes().to_vec();
-    base.parent() == path.parent() && is_rotated(&name(base), &name(path))
+fn fail(one: &mut Tracked, error: &io::Error, learned: &mut Learned) {
+    one.dirty = false;
+    if one.rest.take().is_some() {
+        learned.miss(&one.path, &error.to_string());
+    } else {
+        learned.trouble = Some(format!("{}: {error}", one.path.display()));
+    }
 }
 
-/// The beginning of the first line behind this place.
-fn start_of_line(path: &Path, place: u64) -> io::Result<u64> {
+/// The generation of this log that has this path now, which is another log's.
+fn holding(log: &Log, path: &Path, id: FileId) -> Option<(PathBuf, usize)> {
+    let is_it = |one: &Tracked| {
+        one.how_far.id == id && holds(path, id, &one.how_far).is_ok_and(|held| held == Holds::All)
+    };
+    log.generations.iter().position(is_it).map(|at| (log.base.clone(), at))
+}
+
+/// The first line of the last [`FIRST_BYTES`].
+fn near_end(path: &Path, id: FileId, seen: &Metadata) -> io::Result<HowFar> {
+    let file = File::open(path)?;
+    let place = seen.len() - FIRST_BYTES;
     let mut bytes = vec![0; 64 << 10];
-    let length = File::open(path)?.read_at(&mut bytes, place)?;
+    let length = file.read_at(&mut bytes, place)?;
     let end = memchr::memchr(b'\n', &bytes[..length]);
-    Ok(place + end.map_or(0, |end| end as u64 + 1))
+    let offset = place + end.map_or(0, |end| end as u64 + 1);
+    let (mut head, mut tail) = ([0; HEAD], [0; PRINT]);
+    file.read_exact_at(&mut head, 0)?;
+    file.read_exact_at(&mut tail, offset - PRINT as u64)?;
+    let (head, tail) = (Print::of_first(&head), Print::of(&tail));
+    Ok(HowFar { offset, head, tail, id, written_us: written_us(seen), ..HowFar::default() })
 }

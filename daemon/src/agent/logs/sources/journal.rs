@@ -67,6 +67,8 @@ pub(super) struct JournalSource {
     root: PathBuf,
     shares: Vec<Share>,
     cursor: Option<Vec<u8>>,
+    /// The entry at the cursor, which comes first, was read before.
+    known: bool,
     child: Option<(Child, ChildStdout)>,
     export: Export,
     again: Instant,
@@ -106,6 +108,7 @@ impl JournalSource {
             part,
             root: root.to_owned(),
             cursor,
+            known: false,
             shares,
             child: None,
             export: Export::new(),
@@ -131,7 +134,10 @@ impl JournalSource {
             return;
         }
         match self.start() {
-            Ok(child) => (self.child, self.export) = (Some(child), Export::new()),
+            Ok(child) => {
+                (self.child, self.export) = (Some(child), Export::new());
+                self.known = self.cursor.is_some();
+            }
             Err(error) => self.put_off(format!("starting {PROGRAM}: {error}")),
         }
     }
@@ -144,9 +150,11 @@ impl JournalSource {
             command.arg("--directory").arg(self.root.join("var/log/journal"));
         }
         match &self.cursor {
+            // `--after-cursor` passes over one entry, whichever it is: where the journal was
+            // removed up to there, that is one that was never read.
             Some(cursor) => {
                 let cursor = String::from_utf8_lossy(cursor);
-                command.arg(format!("--after-cursor={cursor}")).arg("--lines=all")
+                command.arg(format!("--cursor={cursor}")).arg("--lines=all")
             }
             None => command.arg(format!("--lines={FIRST_ENTRIES}")),
         };
@@ -196,9 +204,10 @@ impl JournalSource {
     /// In the order of the journal, so that each batch's mark holds for all before it; as many
     /// entries of one source in a batch as fit.
     fn add(&mut self, entries: &[Entry], writer: &mut Writer) {
-        if !entries.is_empty() {
-            (self.trouble, self.wait) = (None, AGAIN.0);
-        }
+        let Some(first) = entries.first() else { return };
+        (self.trouble, self.wait) = (None, AGAIN.0);
+        let read = std::mem::take(&mut self.known) && self.cursor.as_ref() == Some(&first.cursor);
+        let entries = &entries[usize::from(read)..];
         let (mut raw, mut count, mut of) = (Vec::new(), 0, None);
         for entry in entries {
             let Some(share) = self.share_of(entry) else { continue };

@@ -7,9 +7,10 @@ mod export;
 mod family;
 mod files;
 mod journal;
+mod locate;
+mod log;
 mod patterns;
 mod print;
-mod rotation;
 #[cfg(test)]
 mod tests;
 mod tracked;

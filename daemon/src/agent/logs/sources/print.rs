@@ -1,11 +1,15 @@
-//! How far a file was read, and how it is known again: by the bytes before that place. A file
-//! that was renamed, copied or packed still has them there; one that was cut off and begun anew,
-//! or that only got the number of another one (inode), has not. Values only.
+//! How far a file was read, and how it is known again: by its first bytes and by those before
+//! that place. A file that was renamed, copied or packed still has them there; one that was cut
+//! off and begun anew, or that only got the number of another one (inode), has not. Values only.
 
 /// Bytes before the place that are compared: a line or two, with its time in it.
 pub(super) const PRINT: usize = 128;
+/// First bytes that are compared: less than a line, since a copy may end behind the first one.
+pub(super) const HEAD: usize = 64;
 /// Where its kind stands in what a mark is about.
-const FILE: u8 = b'f';
+const GENERATION: u8 = b'g';
+/// The place of a file of which nothing is to be read, however long it is.
+pub(super) const ENDLESS: u64 = u64::MAX;
 
 /// The bytes before a place, as a digest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +19,12 @@ pub(super) struct Print {
 }
 
 impl Print {
+    /// Of the first bytes of a file. Nothing but zeros is a hole, which tells nothing.
+    pub(super) fn of_first(bytes: &[u8]) -> Print {
+        let first = &bytes[..bytes.len().min(HEAD)];
+        if first.iter().all(|byte| *byte == 0) { Print::default() } else { Print::of(first) }
+    }
+
     /// Of what was read so far, of which only the end matters.
     pub(super) fn of(read: &[u8]) -> Print {
         let tail = &read[read.len().saturating_sub(PRINT)..];
@@ -40,7 +50,7 @@ fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// A file as the system knows it, as long as it is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FileId {
     /// The file system.
     pub(super) device: u64,
@@ -52,67 +62,100 @@ impl FileId {
         use std::os::unix::fs::MetadataExt;
         FileId { device: seen.dev(), inode: seen.ino() }
     }
+}
 
-    /// What a mark of this file is about.
-    pub(super) fn about(self) -> [u8; 17] {
-        let mut about = [FILE; 17];
-        about[1..9].copy_from_slice(&self.device.to_le_bytes());
-        about[9..].copy_from_slice(&self.inode.to_le_bytes());
-        about
-    }
+/// What a mark is about: one of the generations of a source's logs, numbered as they came, so
+/// that a file with the number (inode) of an earlier one is never taken for it.
+pub(super) fn about(number: u64) -> [u8; 9] {
+    let mut about = [GENERATION; 9];
+    about[1..].copy_from_slice(&number.to_le_bytes());
+    about
+}
 
-    /// The file that a mark is about, if it is about one.
-    pub(super) fn from_about(about: &[u8]) -> Option<FileId> {
-        let [FILE, numbers @ ..] = about else { return None };
-        let (device, inode) = numbers.split_first_chunk::<8>()?;
-        let inode = inode.try_into().ok()?;
-        Some(FileId { device: u64::from_le_bytes(*device), inode: u64::from_le_bytes(inode) })
-    }
+/// The generation that a mark is about, if it is about one.
+pub(super) fn number_of(about: &[u8]) -> Option<u64> {
+    let [GENERATION, number @ ..] = about else { return None };
+    number.try_into().ok().map(u64::from_le_bytes)
 }
 
 /// How far a file was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct HowFar {
+    /// Behind what was read. [`ENDLESS`]: nothing of it is to be read.
     pub(super) offset: u64,
-    pub(super) print: Print,
+    /// The first bytes.
+    pub(super) head: Print,
+    /// The bytes before the place.
+    pub(super) tail: Print,
     /// When it had been written last then, in microseconds since 1970.
     pub(super) written_us: u64,
     /// It was rotated, and read to its end: nothing is missing should it be gone.
     pub(super) done: bool,
-    /// Where it was live, relative to the root.
+    /// Which file it was then.
+    pub(super) id: FileId,
+    /// The path of its log, relative to the root.
     pub(super) path: Vec<u8>,
 }
 
 impl HowFar {
     /// Where the bytes of the print begin.
-    pub(super) fn print_at(&self) -> u64 {
-        self.offset - self.print.length() as u64
+    pub(super) fn tail_at(&self) -> u64 {
+        self.offset - self.tail.length() as u64
+    }
+
+    /// Whether anything tells it from other files.
+    pub(super) fn is_known(&self) -> bool {
+        self.offset > 0
+    }
+
+    /// On by what was read: `read` begins with the bytes of the tail.
+    pub(super) fn pass(&mut self, read: &[u8]) {
+        if self.tail_at() == 0 {
+            self.head = Print::of_first(read);
+        }
+        self.offset += (read.len() - self.tail.length()) as u64;
+        (self.tail, self.done) = (Print::of(read), false);
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(26 + self.path.len());
+        let mut out = Vec::with_capacity(51 + self.path.len());
         out.extend(self.offset.to_le_bytes());
-        out.push(self.print.length);
-        out.extend(self.print.hash.to_le_bytes());
+        for print in [self.head, self.tail] {
+            out.push(print.length);
+            out.extend(print.hash.to_le_bytes());
+        }
         out.extend(self.written_us.to_le_bytes());
         out.push(u8::from(self.done));
+        out.extend(self.id.device.to_le_bytes());
+        out.extend(self.id.inode.to_le_bytes());
         out.extend(&self.path);
         out
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<HowFar> {
-        let (offset, rest) = bytes.split_first_chunk::<8>()?;
-        let (length, rest) = rest.split_first()?;
-        let (hash, rest) = rest.split_first_chunk::<8>()?;
-        let (written_us, rest) = rest.split_first_chunk::<8>()?;
-        let (done, path) = rest.split_first()?;
-        let print = Print { length: *length, hash: u64::from_le_bytes(*hash) };
-        let offset = u64::from_le_bytes(*offset);
-        let whole = offset >= print.length() as u64 && print.length() <= PRINT;
-        let written_us = u64::from_le_bytes(*written_us);
-        let done = *done == 1;
-        whole.then(|| HowFar { offset, print, written_us, done, path: path.to_vec() })
+        let (offset, rest) = number(bytes)?;
+        let (head, rest) = print(rest)?;
+        let (tail, rest) = print(rest)?;
+        let (written_us, rest) = number(rest)?;
+        let (done, rest) = rest.split_first()?;
+        let (device, rest) = number(rest)?;
+        let (inode, path) = number(rest)?;
+        let id = FileId { device, inode };
+        let whole = offset >= tail.length() as u64;
+        let (done, path) = (*done == 1, path.to_vec());
+        whole.then_some(HowFar { offset, head, tail, written_us, done, id, path })
     }
+}
+
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk::<8>()?;
+    Some((u64::from_le_bytes(*number), rest))
+}
+
+fn print(bytes: &[u8]) -> Option<(Print, &[u8])> {
+    let (length, rest) = bytes.split_first()?;
+    let (hash, rest) = number(rest)?;
+    (usize::from(*length) <= PRINT).then_some((Print { length: *length, hash }, rest))
 }
 
 #[cfg(test)]
@@ -123,17 +166,18 @@ mod tests {
     fn how_far_survives_and_nonsense_is_none() {
         let how_far = HowFar {
             offset: 1000,
-            print: Print::of(&[7; 500]),
+            head: Print::of_first(&[6; 500]),
+            tail: Print::of(&[7; 500]),
             written_us: 5,
             done: true,
+            id: FileId { device: 3, inode: 4 },
             path: b"var/x".to_vec(),
         };
         assert_eq!(HowFar::decode(&how_far.encode()), Some(how_far.clone()));
-        assert_eq!(how_far.print_at(), 872);
-        let id = FileId { device: 3, inode: 4 };
-        assert_eq!(FileId::from_about(&id.about()), Some(id));
-        assert_eq!(FileId::from_about(b"j0"), None);
-        for cut in 0..26 {
+        assert_eq!(how_far.tail_at(), 872);
+        assert_eq!(number_of(&about(77)), Some(77));
+        assert_eq!(number_of(b"j0"), None);
+        for cut in 0..51 {
             assert_eq!(HowFar::decode(&how_far.encode()[..cut]), None);
         }
         // More before the place than there can be.
@@ -149,5 +193,20 @@ mod tests {
         );
         assert_eq!(Print::of(&[1; 200]).length(), PRINT);
         assert!(Print::of(b"").is_of(b"") && Print::default().is_of(b""));
+        assert_eq!(Print::of_first(&[0; 200]), Print::default());
+    }
+
+    #[test]
+    fn the_first_bytes_are_those_of_the_file_however_it_is_read() {
+        let text: Vec<u8> = (0..=255).collect();
+        let mut whole = HowFar::default();
+        whole.pass(&text);
+        let mut parts = HowFar::default();
+        for end in [10, 50, 130, 131, 256] {
+            let from = usize::try_from(parts.tail_at()).expect("small");
+            parts.pass(&text[from..end]);
+        }
+        assert_eq!(parts, whole);
+        assert_eq!((whole.offset, whole.head), (256, Print::of(&text[..HEAD])));
     }
 }

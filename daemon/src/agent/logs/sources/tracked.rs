@@ -1,6 +1,6 @@
-//! One log file that is read: from the place to which it was read, whole lines only, into the
-//! writer together with the mark of where they end. Says when it is no longer the file that it
-//! was; what that means, `files` decides.
+//! One generation of a log: the file that is written, or one that it became. Read from the place
+//! to which it was read, whole lines only, into the writer together with the mark of where they
+//! end. Says when it is no longer the file that it was; what that means, `log` decides.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,8 +8,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::content::{is_at, open_at};
-use super::print::{FileId, HowFar, PRINT, Print};
+use super::content::{Holds, is_held, is_packed_path, open_at, open_seen};
+use super::print::{ENDLESS, HowFar, PRINT, about};
 use crate::agent::clock::unix_us;
 use crate::agent::logs::store::{MAX_RAW, Writer, encode_mark};
 
@@ -17,6 +17,8 @@ use crate::agent::logs::store::{MAX_RAW, Writer, encode_mark};
 pub(super) const BUFFER: usize = PRINT + MAX_RAW;
 /// A line without an end in a file that was rotated is whole after this long without more.
 const QUIET: Duration = Duration::from_secs(2);
+/// A rotated file is given back to the system after this long without a change.
+const SETTLED: Duration = Duration::from_secs(10);
 
 /// What came of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,36 +31,23 @@ pub(super) enum Came {
     Changed,
 }
 
-/// Where a file stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Known from before the start, and not found yet.
-    Unknown,
-    /// One of the source's patterns matches it.
-    Live,
-    /// A pattern matches it, but it is a copy of one that is still there: read only if that one
-    /// is cut off.
-    Copy,
-    /// It was renamed or removed: what is missing of it is read, and nothing new is expected.
-    Rotated,
-}
-
 /// See the module.
 pub(super) struct Tracked {
-    pub(super) id: FileId,
+    /// Its number among the generations of the source's logs.
+    pub(super) number: u64,
+    /// Where it is now.
     pub(super) path: PathBuf,
     pub(super) how_far: HowFar,
-    pub(super) standing: Standing,
+    /// It is what its program writes; else it was rotated, and nothing new is expected.
+    pub(super) is_live: bool,
     /// There may be something to read.
     pub(super) dirty: bool,
     pub(super) file: Option<File>,
     /// What is to be read of it instead, where it is packed.
     pub(super) rest: Option<Rest>,
+    /// Its length when it was read last, and since when it has that.
+    length: u64,
     pub(super) grew: Instant,
-    /// It was read since the start, and was itself.
-    pub(super) followed: bool,
-    /// Since when it is nowhere.
-    pub(super) sought: Option<Instant>,
 }
 
 /// What comes after a place in a packed file.
@@ -72,8 +61,8 @@ pub(super) struct Rest {
 impl Rest {
     /// Opens what follows this place.
     pub(super) fn open(path: &Path, how_far: &HowFar) -> io::Result<Rest> {
-        let mut from = open_at(path, how_far.print_at())?;
-        let mut held = vec![0; how_far.print.length()];
+        let mut from = open_at(path, how_far.tail_at())?;
+        let mut held = vec![0; how_far.tail.length()];
         from.read_exact(&mut held)?;
         Ok(Rest { from, before: held.len(), held })
     }
@@ -87,58 +76,59 @@ pub(super) struct Sink<'w> {
 }
 
 impl Tracked {
-    pub(super) fn new(id: FileId, path: PathBuf, how_far: HowFar, standing: Standing) -> Tracked {
+    pub(super) fn new(number: u64, path: PathBuf, how_far: HowFar) -> Tracked {
         let (file, rest, grew) = (None, None, Instant::now());
-        Tracked {
-            id,
-            path,
-            how_far,
-            standing,
-            dirty: true,
-            file,
-            rest,
-            grew,
-            followed: false,
-            sought: None,
-        }
+        let (is_live, dirty) = (false, true);
+        Tracked { number, path, how_far, is_live, dirty, file, rest, length: 0, grew }
     }
 
     /// The mark of how far it was read.
     pub(super) fn mark(&self, out: &mut Vec<u8>) {
-        encode_mark(&self.id.about(), &self.how_far.encode(), out);
+        encode_mark(&about(self.number), &self.how_far.encode(), out);
     }
 
-    /// Opens it where it is now, if it is not open.
-    pub(super) fn open(&mut self) -> io::Result<()> {
+    /// Whether it has a mark: something of it was read, or is never to be read.
+    pub(super) fn is_marked(&self) -> bool {
+        self.how_far.offset > 0 || self.how_far.done
+    }
+
+    /// Whether it is no file, but says that what was before is not to be read.
+    pub(super) fn is_beginning(&self) -> bool {
+        self.how_far.offset == 0 && self.how_far.done
+    }
+
+    /// Whether nothing of it was read, and there may be something.
+    pub(super) fn is_unread(&self) -> bool {
+        self.how_far.offset == 0 && !self.how_far.done && self.dirty
+    }
+
+    /// Opens it where it is now, if it is not open. False where another file is there.
+    pub(super) fn open(&mut self) -> io::Result<bool> {
         if self.file.is_none() {
-            let file = File::open(&self.path)?;
-            if FileId::of(&file.metadata()?) == self.id {
-                self.file = Some(file);
+            match open_seen(&self.path, self.how_far.id) {
+                Ok(file) => self.file = Some(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// It is elsewhere now.
-    pub(super) fn set_path(&mut self, path: PathBuf, root: &Path) {
-        let relative = path.strip_prefix(root).unwrap_or(&path);
-        self.how_far.path = relative.as_os_str().as_encoded_bytes().to_vec();
-        self.path = path;
+    /// Whether what is open still holds what was read of it, whatever its name is.
+    pub(super) fn is_held_open(&self) -> bool {
+        let held = |file| is_held(file, &self.how_far).is_ok_and(|held| held == Holds::All);
+        self.file.as_ref().is_some_and(held)
     }
 
-    /// Whether it still holds what was read of it.
-    pub(super) fn is_itself(&mut self) -> io::Result<bool> {
-        self.open()?;
-        let mut tail = [0; PRINT];
-        let tail = &mut tail[..self.how_far.print.length()];
-        self.file.as_ref().map_or(Ok(false), |file| is_at(file, &self.how_far, tail))
-    }
-
-    /// From its first byte on: it was begun anew.
-    pub(super) fn begin_anew(&mut self) {
-        (self.how_far.offset, self.how_far.print) = (0, Print::default());
-        self.how_far.done = false;
-        self.dirty = true;
+    /// Gives it back to the system if nothing came for long; whether that is so.
+    pub(super) fn settle(&mut self) -> bool {
+        let is_read = self.how_far.done || self.how_far.offset == 0 && !self.dirty;
+        let settled = is_read && !self.is_live && self.rest.is_none();
+        let settled = settled && self.grew.elapsed() > SETTLED;
+        if settled {
+            self.file = None;
+        }
+        settled
     }
 
     /// Reads as much as fits into the buffer.
@@ -146,20 +136,25 @@ impl Tracked {
         if self.rest.is_some() {
             return self.read_rest(buffer, sink);
         }
-        self.open()?;
-        // Another one is there now: the next look finds out what became of this one.
-        let Some(file) = &self.file else { return Ok(Came::Nothing) };
-        let seen = file.metadata()?;
-        let before = self.how_far.print.length();
-        let room = before + MAX_RAW;
-        let length = file.read_at(&mut buffer[..room], self.how_far.print_at())?;
-        let read = &buffer[..length];
-        if length < before || !self.how_far.print.is_of(&read[..before]) {
+        let is_packed = self.file.is_none() && is_packed_path(&self.path);
+        if self.how_far.offset == ENDLESS || is_packed {
+            return Ok(Came::Nothing);
+        }
+        if !self.open()? {
             return Ok(Came::Changed);
         }
-        (self.how_far.written_us, self.followed) = (written_us(&seen), true);
-        if length > before {
-            self.grew = Instant::now();
+        let Some(file) = &self.file else { return Ok(Came::Changed) };
+        let seen = file.metadata()?;
+        let before = self.how_far.tail.length();
+        let room = before + MAX_RAW;
+        let length = file.read_at(&mut buffer[..room], self.how_far.tail_at())?;
+        let read = &buffer[..length];
+        if length < before || !self.how_far.tail.is_of(&read[..before]) {
+            return Ok(Came::Changed);
+        }
+        self.how_far.written_us = written_us(&seen);
+        if seen.len() != self.length {
+            (self.length, self.grew) = (seen.len(), Instant::now());
         }
         if let Some(passed) = self.pass_hole(read, before) {
             return Ok(passed);
@@ -167,7 +162,7 @@ impl Tracked {
         // A line that fills the buffer is cut.
         let full = length == room;
         let Some(end) = end_of_lines(&read[before..]) else {
-            let given_up = self.standing == Standing::Rotated && self.grew.elapsed() >= QUIET;
+            let given_up = !self.is_live && self.grew.elapsed() >= QUIET;
             return Ok(match full || (given_up && length > before) {
                 true => self.add_cut(read, before, sink),
                 false => Came::Nothing,
@@ -186,23 +181,19 @@ impl Tracked {
         if hole == 0 {
             return None;
         }
-        self.how_far.offset += hole as u64;
-        self.how_far.print = Print::of(&read[..before + hole]);
+        self.how_far.pass(&read[..before + hole]);
         Some(Came::More)
     }
 
     fn add(&mut self, read: &[u8], before: usize, count: usize, sink: &mut Sink<'_>) {
-        let count = count as u64;
-        self.how_far.offset += (read.len() - before) as u64;
-        (self.how_far.print, self.how_far.done) = (Print::of(read), false);
+        self.how_far.pass(read);
         self.mark(sink.mark);
-        sink.writer.add(sink.source, sink.mark, (&read[before..], count), unix_us());
+        sink.writer.add(sink.source, sink.mark, (&read[before..], count as u64), unix_us());
     }
 
     /// A line that has no end yet, ended here.
     fn add_cut(&mut self, read: &[u8], before: usize, sink: &mut Sink<'_>) -> Came {
-        self.how_far.offset += (read.len() - before) as u64;
-        (self.how_far.print, self.how_far.done) = (Print::of(read), false);
+        self.how_far.pass(&read[before - self.how_far.tail.length()..]);
         self.mark(sink.mark);
         let line = [&read[before..], b"\n"].concat();
         sink.writer.add(sink.source, sink.mark, (&line, 1), unix_us());

@@ -1,0 +1,229 @@
+//! Which file is which generation of a log, decided by number (inode) and by what was read of
+//! it, see `print`; and of which files nothing was read. The files are those of one moment:
+//! whoever asks makes sure of that, and acts on the answer. Changes nothing.
+//!
+//! Generations are read in their order, so that all files behind the oldest one that is known
+//! are known as well, or nothing was read of them: what a log became while nobody looked.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::content::{Holds, holds, is_copy_of, is_packed_path, is_unreadable, open_seen};
+use super::family::{Member, plain};
+use super::print::{FileId, HowFar};
+use super::tracked::Tracked;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Located {
+    /// By generation: which file it is, and whether that one holds all that was read.
+    pub(super) at: Vec<Option<(usize, Holds)>>,
+    /// Files of which nothing was read, the oldest first.
+    pub(super) unread: Vec<usize>,
+    /// One of the others is a copy of the log, which nobody has read yet: soon one of the two is
+    /// cut off.
+    pub(super) unsure: bool,
+}
+
+/// The file that could not be looked into.
+#[derive(Debug)]
+pub(super) struct NotRead {
+    pub(super) at: usize,
+    pub(super) error: io::Error,
+}
+
+/// The files of a log, the oldest first, and which of them are spoken for.
+struct Family<'m> {
+    base: &'m Path,
+    members: &'m [Member],
+    taken: Vec<bool>,
+}
+
+/// Finds the generations among the files.
+///
+/// # Errors
+/// When a file cannot be read, or is another one by now: then nothing is known.
+pub(super) fn locate(
+    generations: &[Tracked],
+    members: &[Member],
+    base: &Path,
+) -> Result<Located, NotRead> {
+    // What is being packed is beside what it is made from.
+    let is_being_packed = |member: &Member| {
+        let name = member.path.as_os_str().as_bytes();
+        let from = |other: &Member| other.path.as_os_str().as_bytes() == plain(name);
+        is_packed_path(&member.path) && members.iter().any(from)
+    };
+    let taken = members.iter().map(is_being_packed).collect();
+    let mut family = Family { base, members, taken };
+    let mut found = Located { at: vec![None; generations.len()], ..Located::default() };
+    for wanted in [Holds::All, Holds::Beginning] {
+        for (at, one) in found.at.iter_mut().zip(generations).rev() {
+            if at.is_some() || !one.how_far.is_known() {
+                continue;
+            }
+            if let Some(member) = family.find(one, wanted)? {
+                *at = Some((member, wanted));
+                family.taken[member] = true;
+            }
+        }
+    }
+    family.add_unread(generations, &mut found)?;
+    Ok(found)
+}
+
+impl Family<'_> {
+    fn is_live(&self, at: usize) -> bool {
+        self.members[at].path == self.base
+    }
+
+    fn holds(&self, at: usize, how_far: &HowFar) -> Result<Holds, NotRead> {
+        let member = &self.members[at];
+        holds(&member.path, member.id, how_far).map_err(|error| NotRead { at, error })
+    }
+
+    /// The file of this generation that nobody else has: the one that it was, else the one
+    /// that was written last of those that hold all of it, else the oldest that begins as it.
+    fn find(&self, one: &Tracked, wanted: Holds) -> Result<Option<usize>, NotRead> {
+        let free: Vec<usize> = (0..self.members.len()).filter(|at| !self.taken[*at]).collect();
+        let own = free.iter().copied().find(|at| self.members[*at].id == one.how_far.id);
+        if let Some(own) = own.filter(|_| wanted == Holds::All)
+            && (self.is_unchanged(own, one) || self.holds(own, &one.how_far)? == Holds::All)
+        {
+            return Ok(Some(own));
+        }
+        let mut found: Option<usize> = None;
+        for at in free {
+            let is_wanted = match wanted {
+                Holds::All => self.is_unread_packed(at, one),
+                Holds::Beginning if self.is_live(at) => continue,
+                Holds::Beginning | Holds::Nothing => false,
+            };
+            if !is_wanted && self.holds(at, &one.how_far)? != wanted {
+                continue;
+            }
+            if wanted == Holds::Beginning {
+                return Ok(Some(at));
+            }
+            let written = |at: usize| self.members[at].written_us;
+            found = found.filter(|best| written(*best) > written(at)).or(Some(at));
+        }
+        Ok(found)
+    }
+
+    /// A file that was read to its end and not written since needs no look into it, which would
+    /// cost much where it is packed.
+    fn is_unchanged(&self, at: usize, one: &Tracked) -> bool {
+        let written = self.members[at].written_us == one.how_far.written_us;
+        one.how_far.done && written && !self.is_live(at)
+    }
+
+    /// One that was read to its end may be packed in a way that is not read here: then its time
+    /// must tell, which packing leaves as it is, but for parts of a second.
+    fn is_unread_packed(&self, at: usize, one: &Tracked) -> bool {
+        let member = &self.members[at];
+        one.how_far.done
+            && is_unreadable(member.path.as_os_str().as_bytes())
+            && second(member.written_us) == second(one.how_far.written_us)
+    }
+
+    fn add_unread(&self, generations: &[Tracked], found: &mut Located) -> Result<(), NotRead> {
+        let after = self.after(generations, found);
+        for (at, is_after) in after.into_iter().enumerate().filter(|(at, _)| !self.taken[*at]) {
+            if self.is_live(at) {
+                found.unread.push(at);
+            } else if is_after && !self.is_any(at, generations)? {
+                match self.copied_from(at)? {
+                    None => found.unread.push(at),
+                    Some(from) => found.unsure |= self.is_live(from) && !self.taken[from],
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Which files are behind what was read: by their names those behind the oldest that is
+    /// known, else by their times.
+    fn after(&self, generations: &[Tracked], found: &Located) -> Vec<bool> {
+        let oldest = found.at.iter().flatten().map(|(member, _)| *member).min();
+        // Before anything was read of a log, nothing of it can be found again.
+        let began = |one: &&Tracked| oldest.is_none() || !one.how_far.is_known();
+        let marked = generations.iter().filter(|one| one.is_marked());
+        let newest = marked.filter(began).map(|one| second(one.how_far.written_us)).max();
+        let nothing_known = oldest.is_none() && newest.is_none();
+        let is_after = |(at, member): (usize, &Member)| {
+            nothing_known
+                || oldest.is_some_and(|oldest| at > oldest)
+                || newest.is_some_and(|newest| second(member.written_us) >= newest)
+        };
+        self.members.iter().enumerate().map(is_after).collect()
+    }
+
+    /// Whether all that was read of some generation is in it, too.
+    fn is_any(&self, at: usize, generations: &[Tracked]) -> Result<bool, NotRead> {
+        for one in generations {
+            if self.holds(at, &one.how_far)? == Holds::All {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Of which other file this one is a copy, or becomes one.
+    fn copied_from(&self, at: usize) -> Result<Option<usize>, NotRead> {
+        if is_packed_path(&self.members[at].path) {
+            return Ok(None);
+        }
+        let open = |at: usize| -> Result<File, NotRead> {
+            let member = &self.members[at];
+            open_seen(&member.path, member.id).map_err(|error| NotRead { at, error })
+        };
+        let copy = open(at)?;
+        for other in (0..self.members.len()).rev() {
+            let is_other = other != at && (self.taken[other] || self.is_live(other));
+            if !is_other || is_packed_path(&self.members[other].path) {
+                continue;
+            }
+            let is_copy = is_copy_of(&copy, &open(other)?);
+            if is_copy.map_err(|error| NotRead { at, error })? {
+                return Ok(Some(other));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What a rotated file is beside the log, before anything of it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// Something else than is in the log.
+    Other,
+    /// A copy of the log, which was not cut off yet: nothing of it is to be read.
+    Copy,
+    /// Nothing yet: it may become such a copy.
+    Empty,
+}
+
+/// What the file that was seen at this path is beside the log.
+///
+/// # Errors
+/// The disk's; as [`open_seen`].
+pub(super) fn beside(path: &Path, id: FileId, base: &Path) -> io::Result<Beside> {
+    let copy = open_seen(path, id)?;
+    if copy.metadata()?.len() == 0 {
+        return Ok(Beside::Empty);
+    }
+    match File::open(base) {
+        Ok(live) if is_copy_of(&copy, &live)? => Ok(Beside::Copy),
+        Ok(_) => Ok(Beside::Other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Beside::Other),
+        Err(error) => Err(error),
+    }
+}
+
+/// Times of packed files may be whole seconds.
+const fn second(us: u64) -> u64 {
+    us / 1_000_000
+}
