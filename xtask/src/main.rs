@@ -27,7 +27,8 @@ cargo xtask COMMAND
   test                   build, simulate 1,000 seeds, run every test (root)
   lab [ARGUMENTS]        two gateways on this machine, with traffic (root); `lab --help`
   bench [ARGUMENTS]      measure, as `bench failover --against keepalived` or
-                         `bench sync --against rsync,csync2,lsyncd`, `bench console`, `bench logs`, or
+                         `bench sync --against rsync,csync2,lsyncd`, `bench console`,
+                         `bench logs --against relp`, or
                          `bench flows --against conntrackd` (root)
   sim --seeds N          simulate pairs over a faulty network; `--seed S` replays one
   package                build the Debian package

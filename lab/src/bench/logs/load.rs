@@ -44,6 +44,31 @@ pub(super) fn write(log: &Path, load: Load) -> io::Result<Course> {
     Ok(course)
 }
 
+/// Between two rotations of a log that grows without an end.
+const ROTATE: Duration = Duration::from_secs(10);
+
+/// Writes at this rate until it is ended; what the log became is kept once.
+pub(super) fn keep_writing(log: &Path, old: &Path, rate: u32, end: &AtomicBool) -> io::Result<()> {
+    let open = || OpenOptions::new().append(true).create(true).open(log);
+    let (mut file, mut text) = (open()?, Vec::new());
+    let (begun, mut said, mut rotated) = (Instant::now(), 0_u64, Instant::now());
+    while !end.load(Ordering::Acquire) {
+        let due = (begun.elapsed().as_secs_f64() * f64::from(rate)) as u64;
+        text.clear();
+        for number in said..due {
+            line(number, &mut text);
+        }
+        file.write_all(&text)?;
+        said = due;
+        if rotated.elapsed() >= ROTATE {
+            fs::rename(log, old)?;
+            (file, rotated) = (open()?, Instant::now());
+        }
+        thread::sleep(EVERY);
+    }
+    Ok(())
+}
+
 /// As dnsmasq says that an address was given, some 110 bytes: digits that differ from line to
 /// line and words that do not.
 fn line(number: u64, text: &mut Vec<u8>) {

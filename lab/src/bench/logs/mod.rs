@@ -1,8 +1,10 @@
 //! `bench logs`: log lines of two gateways brought to each other, by twinwall and by rsyslog over
 //! RELP, on the same two gateways and cables, one after the other: what is lost, how far behind
-//! the copy is, and what it costs. Called by the lab's program.
+//! the copy is, and what it costs; and whether a failover notices them. Called by the lab's
+//! program.
 
 pub mod command;
+mod failover;
 mod load;
 mod page;
 mod site;
@@ -10,19 +12,18 @@ mod site;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use serde::Serialize;
 
 use super::figures::Figures;
 use crate::error::Result;
+use failover::Failovers;
 use site::Site;
 
 /// Who brings lines over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Contender {
     /// twinwall.
-    #[value(skip)]
     Twinwall,
     /// rsyslog: imfile, omrelp, imrelp and omfile.
     Rsyslog,
@@ -79,6 +80,8 @@ pub struct Row {
 pub struct Wanted {
     /// Repetitions of each load.
     pub reps: u32,
+    /// Failovers with and without all of it.
+    pub failovers: u32,
     /// A tenth of each span.
     pub quick: bool,
     /// Let everything lie on the disk that this folder is on.
@@ -87,11 +90,25 @@ pub struct Wanted {
     pub guard: PathBuf,
 }
 
+/// Everything that was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    /// The loads.
+    pub rows: Vec<Row>,
+    /// Failovers meanwhile.
+    pub failovers: Failovers,
+}
+
 /// Measures everything; says on standard error how far it is.
 ///
 /// # Errors
 /// When the site cannot be built or a contender does not start.
-pub fn run(wanted: &Wanted) -> Result<Vec<Row>> {
+pub fn run(wanted: &Wanted) -> Result<Measured> {
+    let rows = loads(wanted)?;
+    Ok(Measured { rows, failovers: failover::run(wanted)? })
+}
+
+fn loads(wanted: &Wanted) -> Result<Vec<Row>> {
     let span = |seconds: u64| match wanted.quick {
         true => Duration::from_secs(seconds.div_ceil(10)),
         false => Duration::from_secs(seconds),

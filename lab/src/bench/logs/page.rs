@@ -2,18 +2,18 @@
 
 use std::fmt::Write;
 
-use super::{Contender, Outcome, Row, Wanted};
+use super::{Contender, Failovers, Measured, Outcome, Row, Wanted};
 use crate::bench::figures::{Unit, ratio};
 use crate::bench::machine::{Machine, first_line};
 
 /// What twinwall must not exceed: 99 in 100 lines are there within a second.
 const MOST_LAG_MS: f64 = 1000.0;
 
-/// Markdown: what was measured where, and the rows of each load.
-pub(super) fn page(machine: &Machine, wanted: &Wanted, rows: &[Row]) -> String {
+/// Markdown: what was measured where, the rows of each load, and the failovers.
+pub(super) fn page(machine: &Machine, wanted: &Wanted, measured: &Measured) -> String {
     let mut text = format!(
         "# Logs, side by side\n\n\
-         Written by `cargo xtask bench logs`; run it to see your own figures.\n\n\
+         Written by `cargo xtask bench logs --against relp`; run it to see your own figures.\n\n\
          | | |\n| --- | --- |\n{}| rsyslog | {} |\n| repetitions | {}{} |\n\n\
          Two gateways in the lab, both products on the same cable, one at a time. A program appends \
          lines of some 110 bytes to a log, every 2 ms those that are due; {}. A line counts as there \
@@ -28,10 +28,10 @@ pub(super) fn page(machine: &Machine, wanted: &Wanted, rows: &[Row]) -> String {
         if wanted.quick { ", a tenth of each load" } else { "" },
         if wanted.disk.is_some() { "all files on a disk (ext4)" } else { "all files in memory" },
     );
-    for row in rows {
+    for row in &measured.rows {
         table(&mut text, row);
     }
-    text
+    text + &failovers(&measured.failovers)
 }
 
 fn table(text: &mut String, row: &Row) {
@@ -70,6 +70,32 @@ fn table(text: &mut String, row: &Row) {
     let what = "CPU ms for a million lines";
     line(text, (what, theirs, ours), if must.is_some() { "≤ theirs" } else { "" }, must);
     text.push('\n');
+}
+
+/// What clients saw when the active lost power.
+fn failovers(seen: &Failovers) -> String {
+    let [alone, with_all] = &seen.outages;
+    if alone.count() + with_all.count() == 0 {
+        return String::new();
+    }
+    let mut text = format!(
+        "## The active loses power meanwhile\n\n\
+         The HA link is a direct cable, the heartbeat interval 100 ms. *All of it*: agents and \
+         consoles, 20,000 lines a second on each node with a rotation every 10 s (the node that \
+         took over kept {} a second), and both nodes asked for their metrics each second ({} \
+         answers). Each failover in a lab of its own, in turn.\n\n\
+         | | outage over the floor |\n| --- | --- |\n| the guards alone | {} ms |\n\
+         | all of it | {} ms |\n",
+        seen.lines_per_s.text(Unit::Packets),
+        seen.answered,
+        alone.text(Unit::Millis),
+        with_all.text(Unit::Millis),
+    );
+    if !seen.failures.is_empty() {
+        text += "\nNot counted:\n\n";
+        text.extend(seen.failures.iter().map(|why| format!("- {why}\n")));
+    }
+    text
 }
 
 fn line(
