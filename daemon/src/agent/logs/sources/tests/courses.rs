@@ -34,6 +34,7 @@ enum Event {
     /// So many lines are said and read between the copy and the cut.
     CopyReadCut(u64),
     CutUnseen,
+    Restore,
     /// With something read that was not written.
     Crash(bool),
     /// So long without a change that files are given back to the system.
@@ -42,7 +43,7 @@ enum Event {
 
 fn event(random: &mut Random) -> Event {
     let way = WAYS[random.below(4) as usize];
-    match random.below(20) {
+    match random.below(21) {
         0..=6 => Event::Say(1 + random.below(40)),
         7 | 8 => {
             let late = if way == Way::Rename { random.below(3) } else { 0 };
@@ -52,6 +53,7 @@ fn event(random: &mut Random) -> Event {
         10 => Event::CutUnseen,
         11 | 12 => Event::Crash(random.below(2) == 0),
         13 | 14 => Event::Rest,
+        15 => Event::Restore,
         _turn => Event::Turn,
     }
 }
@@ -71,6 +73,7 @@ impl Scene {
                 self.cut();
             }
             Event::CutUnseen => self.cut_unseen(),
+            Event::Restore => self.restore(),
             Event::Crash(unwritten) => self.crash(unwritten),
             Event::Rest => {
                 let logs = self.source.logs.values_mut();
@@ -107,7 +110,11 @@ fn whatever_happens_in_whatever_order_each_line_is_kept_once() {
                 Event::Rotate(..) | Event::CopyReadCut(_) if unseen >= UNSEEN => continue,
                 Event::Rotate(..) | Event::CopyReadCut(_) => unseen + 1,
                 Event::Turn => 0,
-                Event::Say(_) | Event::CutUnseen | Event::Crash(_) | Event::Rest => unseen,
+                Event::Say(_)
+                | Event::CutUnseen
+                | Event::Restore
+                | Event::Crash(_)
+                | Event::Rest => unseen,
             };
             scene.happen(event);
             course.push(event);
