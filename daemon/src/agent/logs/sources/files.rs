@@ -38,8 +38,6 @@ pub(super) struct FileSource {
     globs: Globs,
     pub(super) logs: BTreeMap<PathBuf, Log>,
     learned: Learned,
-    /// Marks that nothing can be made of.
-    stray: Vec<Vec<u8>>,
     /// The source was never read before.
     is_new: bool,
     /// Names are changing: soon it is to be looked again.
@@ -63,7 +61,6 @@ impl FileSource {
             globs,
             logs: BTreeMap::new(),
             learned: Learned::default(),
-            stray: Vec::new(),
             is_new: true,
             again: false,
             mark: Vec::new(),
@@ -73,11 +70,9 @@ impl FileSource {
             missed: 0,
         };
         for (about, how_far) in marks.of(name) {
-            source.is_new = false;
-            match (number_of(about), HowFar::decode(how_far)) {
-                (Some(number), Some(how_far)) => source.remember(number, how_far),
-                (Some(_), None) | (None, _) if about == BEFORE => {}
-                (Some(_), None) | (None, _) => source.stray.push(about.to_vec()),
+            source.is_new &= about != BEFORE;
+            if let (Some(number), Some(how_far)) = (number_of(about), HowFar::decode(how_far)) {
+                source.remember(number, how_far);
             }
         }
         for log in source.logs.values_mut() {
@@ -197,7 +192,7 @@ impl FileSource {
 
     /// Writes the marks of what changed: of all at once, or of none.
     fn note(&mut self, writer: &mut Writer) {
-        if self.learned.changed.is_empty() && !self.is_new && self.stray.is_empty() {
+        if self.learned.changed.is_empty() && !self.is_new {
             return;
         }
         if writer.marks().count() + self.learned.changed.len() >= MAX_MARKS {
@@ -219,10 +214,8 @@ impl FileSource {
                     None => marks.remove(&self.name, &about(*number)),
                 }
             }
-            self.stray.iter().for_each(|about| marks.remove(&self.name, about));
         });
         self.learned.changed.clear();
-        self.stray.clear();
         self.is_new = false;
     }
 
