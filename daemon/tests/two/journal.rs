@@ -58,13 +58,7 @@ impl Journald {
         // Nothing waits for a disk to be mounted.
         fs::write(Path::new(SOCKETS).join("flushed"), "").expect("written");
         fs::write(root.join("journald.conf"), SETTINGS).expect("written");
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", START]).arg(root);
-        let daemon = command.stdin(Stdio::null()).spawn().expect("journald starts");
-        let journald = Journald { root: root.to_owned(), daemon };
-        let listens = || UnixDatagram::unbound().and_then(|it| it.connect(socket())).is_ok();
-        wait("journald listens", listens);
-        journald
+        Journald { root: root.to_owned(), daemon: spawn(root) }
     }
 
     /// As the machine's administrator, with the tools that Debian has.
@@ -89,7 +83,7 @@ impl Journald {
     fn crash(&mut self) {
         self.order(&["--sync"]);
         self.end();
-        *self = Journald::start(&self.root.clone());
+        self.daemon = spawn(&self.root);
     }
 
     fn end(&mut self) {
@@ -103,6 +97,16 @@ impl Drop for Journald {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// It listens when this returns.
+fn spawn(root: &Path) -> Child {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", START]).arg(root);
+    let daemon = command.stdin(Stdio::null()).spawn().expect("journald starts");
+    let listens = || UnixDatagram::unbound().and_then(|it| it.connect(socket())).is_ok();
+    wait("journald listens", listens);
+    daemon
 }
 
 fn socket() -> PathBuf {

@@ -99,10 +99,10 @@ pub(super) fn holds(path: &Path, id: FileId, how_far: &HowFar) -> io::Result<Hol
     let mut unpacked = unpack(file, name)?;
     let mut head = Vec::new();
     (&mut unpacked).take(how_far.head.length() as u64).read_to_end(&mut head)?;
-    if !how_far.head.is_of(&head) {
+    if !how_far.head.is_like(&head) {
         return Ok(Holds::Nothing);
     }
-    if how_far.offset == ENDLESS {
+    if how_far.offset == ENDLESS || head.len() < how_far.head.length() {
         return Ok(Holds::Beginning);
     }
     // The last bytes before the place, of which the first ones may be some.
@@ -127,11 +127,12 @@ fn beginning(how_far: &HowFar) -> Holds {
 /// What a plain file is to what was read.
 pub(super) fn is_held(file: &File, how_far: &HowFar) -> io::Result<Holds> {
     let mut bytes = [0; PRINT];
-    let head = &mut bytes[..how_far.head.length()];
-    if !read_at(file, head, 0)? || !how_far.head.is_of(head) {
+    let wanted = how_far.head.length();
+    let length = file.read_at(&mut bytes[..wanted], 0)?;
+    if !how_far.head.is_like(&bytes[..length]) {
         return Ok(Holds::Nothing);
     }
-    if how_far.offset == ENDLESS {
+    if how_far.offset == ENDLESS || length < wanted {
         return Ok(Holds::Beginning);
     }
     let tail = &mut bytes[..how_far.tail.length()];
@@ -227,9 +228,14 @@ mod tests {
             (read(&changed, 9000), Holds::Nothing),
             (read(&text.to_ascii_uppercase(), 9000), Holds::Nothing),
             (read(&longer, longer.len()), Holds::Beginning),
+            (read(&text[..20], 20), Holds::All),
             (endless, Holds::Beginning),
             (HowFar::default(), Holds::Nothing),
         ];
+        std::fs::write(root.join("short"), &text[..20]).expect("written");
+        let (_, id) = file(&root.join("short"));
+        let of_more = holds(&root.join("short"), id, &read(&text, 9000)).expect("read");
+        assert_eq!(of_more, Holds::Beginning);
         for name in ["log.1", "log.2.gz", "log.3.zst"] {
             let path = root.join(name);
             let (_, id) = file(&path);

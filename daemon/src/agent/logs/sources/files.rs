@@ -14,7 +14,7 @@ use super::family::is_of;
 use super::locate::{Beside, beside};
 use super::log::{Learned, Log};
 use super::patterns::{Found, MAX_FILES, find};
-use super::print::{FileId, HEAD, HowFar, PRINT, Print, about, number_of};
+use super::print::{FileId, HEAD, Head, HowFar, PRINT, Print, about, number_of};
 use super::tracked::{Came, Sink, Tracked, written_us};
 use crate::agent::logs::store::{MAX_MARKS, MAX_PATH, Marks, Writer, encode_mark};
 use crate::agent::manifest::RelPath;
@@ -322,6 +322,6 @@ fn near_end(path: &Path, id: FileId, seen: &Metadata) -> io::Result<HowFar> {
     let (mut head, mut tail) = ([0; HEAD], [0; PRINT]);
     file.read_exact_at(&mut head, 0)?;
     file.read_exact_at(&mut tail, offset - PRINT as u64)?;
-    let (head, tail) = (Print::of_first(&head), Print::of(&tail));
+    let (head, tail) = (Head::of(&head), Print::of(&tail));
     Ok(HowFar { offset, head, tail, id, written_us: written_us(seen), ..HowFar::default() })
 }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use super::content::{Holds, first_bytes, is_packed_path, is_unreadable};
 use super::family::{Member, family, have_same_names, list};
 use super::locate::{Located, NotRead, locate};
-use super::print::{ENDLESS, FileId, HowFar, Print};
+use super::print::{ENDLESS, FileId, Head, HowFar, Print};
 use super::tracked::{Rest, Tracked};
 
 /// For so long a file that cannot be read is tried again: longer than packing takes.
@@ -83,7 +83,7 @@ impl Log {
             let head = match first_bytes(&newest.path, newest.id) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
                 // By its time at least it is known.
-                first => Print::of_first(&first.unwrap_or_default()),
+                first => Head::of(&first.unwrap_or_default()),
             };
             let (id, written_us) = (newest.id, newest.written_us);
             how_far = HowFar { offset: ENDLESS, head, id, written_us, ..how_far };

@@ -19,12 +19,6 @@ pub(super) struct Print {
 }
 
 impl Print {
-    /// Of the first bytes of a file. Nothing but zeros is a hole, which tells nothing.
-    pub(super) fn of_first(bytes: &[u8]) -> Print {
-        let first = &bytes[..bytes.len().min(HEAD)];
-        if first.iter().all(|byte| *byte == 0) { Print::default() } else { Print::of(first) }
-    }
-
     /// Of what was read so far, of which only the end matters.
     pub(super) fn of(read: &[u8]) -> Print {
         let tail = &read[read.len().saturating_sub(PRINT)..];
@@ -40,6 +34,28 @@ impl Print {
     /// Whether these are the bytes.
     pub(super) fn is_of(self, tail: &[u8]) -> bool {
         tail.len() == self.length() && (tail.is_empty() || hash(tail) == self.hash)
+    }
+}
+
+/// The first bytes of a file, as they are: a copy may have fewer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head(Vec<u8>);
+
+impl Head {
+    /// Nothing but zeros is a hole, which tells nothing.
+    pub(super) fn of(bytes: &[u8]) -> Head {
+        let first = &bytes[..bytes.len().min(HEAD)];
+        Head(if first.iter().all(|byte| *byte == 0) { Vec::new() } else { first.to_vec() })
+    }
+
+    /// How many there are.
+    pub(super) fn length(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether a file with these bytes begins in the same way, as far as it has any.
+    pub(super) fn is_like(&self, bytes: &[u8]) -> bool {
+        self.0.is_empty() || !bytes.is_empty() && self.0.starts_with(bytes)
     }
 }
 
@@ -84,7 +100,7 @@ pub(super) struct HowFar {
     /// Behind what was read. [`ENDLESS`]: nothing of it is to be read.
     pub(super) offset: u64,
     /// The first bytes.
-    pub(super) head: Print,
+    pub(super) head: Head,
     /// The bytes before the place.
     pub(super) tail: Print,
     /// When it had been written last then, in microseconds since 1970.
@@ -111,19 +127,19 @@ impl HowFar {
     /// On by what was read: `read` begins with the bytes of the tail.
     pub(super) fn pass(&mut self, read: &[u8]) {
         if self.tail_at() == 0 {
-            self.head = Print::of_first(read);
+            self.head = Head::of(read);
         }
         self.offset += (read.len() - self.tail.length()) as u64;
         (self.tail, self.done) = (Print::of(read), false);
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(51 + self.path.len());
+        let mut out = Vec::with_capacity(43 + HEAD + self.path.len());
         out.extend(self.offset.to_le_bytes());
-        for print in [self.head, self.tail] {
-            out.push(print.length);
-            out.extend(print.hash.to_le_bytes());
-        }
+        out.push(u8::try_from(self.head.length()).expect("some bytes"));
+        out.extend(&self.head.0);
+        out.push(self.tail.length);
+        out.extend(self.tail.hash.to_le_bytes());
         out.extend(self.written_us.to_le_bytes());
         out.push(u8::from(self.done));
         out.extend(self.id.device.to_le_bytes());
@@ -134,7 +150,7 @@ impl HowFar {
 
     pub(super) fn decode(bytes: &[u8]) -> Option<HowFar> {
         let (offset, rest) = number(bytes)?;
-        let (head, rest) = print(rest)?;
+        let (head, rest) = head(rest)?;
         let (tail, rest) = print(rest)?;
         let (written_us, rest) = number(rest)?;
         let (done, rest) = rest.split_first()?;
@@ -152,6 +168,12 @@ fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     Some((u64::from_le_bytes(*number), rest))
 }
 
+fn head(bytes: &[u8]) -> Option<(Head, &[u8])> {
+    let (length, rest) = bytes.split_first()?;
+    let (head, rest) = rest.split_at_checked(usize::from(*length).min(HEAD))?;
+    Some((Head(head.to_vec()), rest))
+}
+
 fn print(bytes: &[u8]) -> Option<(Print, &[u8])> {
     let (length, rest) = bytes.split_first()?;
     let (hash, rest) = number(rest)?;
@@ -166,7 +188,7 @@ mod tests {
     fn how_far_survives_and_nonsense_is_none() {
         let how_far = HowFar {
             offset: 1000,
-            head: Print::of_first(&[6; 500]),
+            head: Head::of(&[6; 500]),
             tail: Print::of(&[7; 500]),
             written_us: 5,
             done: true,
@@ -177,7 +199,7 @@ mod tests {
         assert_eq!(how_far.tail_at(), 872);
         assert_eq!(number_of(&about(77)), Some(77));
         assert_eq!(number_of(b"j0"), None);
-        for cut in 0..51 {
+        for cut in 0..43 + HEAD {
             assert_eq!(HowFar::decode(&how_far.encode()[..cut]), None);
         }
         // More before the place than there can be.
@@ -193,7 +215,10 @@ mod tests {
         );
         assert_eq!(Print::of(&[1; 200]).length(), PRINT);
         assert!(Print::of(b"").is_of(b"") && Print::default().is_of(b""));
-        assert_eq!(Print::of_first(&[0; 200]), Print::default());
+        let head = Head::of(b"one\ntwo\n");
+        assert!(head.is_like(b"one\n") && head.is_like(b"one\ntwo\n"));
+        assert!(!head.is_like(b"") && !head.is_like(b"two\n") && !head.is_like(b"one\ntwo\nx"));
+        assert_eq!(Head::of(&[0; 200]), Head::default());
     }
 
     #[test]
@@ -207,6 +232,6 @@ mod tests {
             parts.pass(&text[from..end]);
         }
         assert_eq!(parts, whole);
-        assert_eq!((whole.offset, whole.head), (256, Print::of(&text[..HEAD])));
+        assert_eq!((whole.offset, whole.head), (256, Head::of(&text)));
     }
 }

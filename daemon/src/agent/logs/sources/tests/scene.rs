@@ -190,7 +190,7 @@ impl Scene {
             let number: u64 = number.unwrap_or_else(|| panic!("{told}: a line of nobody: {line}"));
             *times.entry(number).or_default() += 1;
         }
-        let may_be_lost = |number, count| count == 0 && self.lost.contains(number);
+        let may_be_lost = |number: &u64, count| count == 0 && self.lost.contains(number);
         let wrong: Vec<(u64, u32)> = times
             .into_iter()
             .filter(|(number, count)| *count != 1 && !may_be_lost(number, *count))
