@@ -123,8 +123,9 @@ struct Service {
 }
 
 impl Service {
-    fn start() -> Service {
-        let (said, end) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    /// Goes on behind so many.
+    fn start(said: u64) -> Service {
+        let (said, end) = (Arc::new(AtomicU64::new(said)), Arc::new(AtomicBool::new(false)));
         let turn = Arc::new(Mutex::new(()));
         let thread = {
             let (said, end, turn) = (Arc::clone(&said), Arc::clone(&end), Arc::clone(&turn));
@@ -226,7 +227,10 @@ fn whatever_ends_or_turns_over_each_line_of_the_journal_is_on_both_nodes_once() 
     let wanted = std::env::var("TWINWALL_JOURNAL_FAULTS").ok().and_then(|text| text.parse().ok());
     let mut random = Random::from_the_clock();
     let mut journalling = Journalling::start();
-    let mut service = Service::start();
+    // Of what is there before the first look only the newest entries are read.
+    say(1);
+    journalling.assert_all_once(1, "at first");
+    let mut service = Service::start(1);
     let mut course = Vec::new();
     for _ in 0..wanted.unwrap_or(FAULTS) {
         let (what, pause) = (random.below(6), Duration::from_millis(random.below(400)));

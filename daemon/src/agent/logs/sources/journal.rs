@@ -66,7 +66,10 @@ pub(super) struct JournalSource {
     part: Part,
     root: PathBuf,
     shares: Vec<Share>,
+    /// The newest entry that was looked at.
     cursor: Option<Vec<u8>>,
+    /// What was there before the journal was read for the first time comes first.
+    first: bool,
     /// The entry at the cursor, which comes first, was read before.
     known: bool,
     child: Option<(Child, ChildStdout)>,
@@ -107,6 +110,7 @@ impl JournalSource {
         JournalSource {
             part,
             root: root.to_owned(),
+            first: cursor.is_none(),
             cursor,
             known: false,
             shares,
@@ -133,6 +137,7 @@ impl JournalSource {
         if self.child.is_some() || Instant::now() < self.again {
             return;
         }
+        self.first &= self.cursor.is_none();
         match self.start() {
             Ok(child) => {
                 (self.child, self.export) = (Some(child), Export::new());
@@ -144,7 +149,7 @@ impl JournalSource {
 
     fn start(&self) -> io::Result<(Child, ChildStdout)> {
         let mut command = Command::new(PROGRAM);
-        command.args(["--follow", "--output=export", "--no-pager", "--quiet"]);
+        command.args(["--output=export", "--no-pager", "--quiet"]);
         command.arg("--output-fields=_HOSTNAME,SYSLOG_IDENTIFIER,_PID,MESSAGE,_SYSTEMD_UNIT,UNIT");
         if self.root != Path::new("/") {
             command.arg("--directory").arg(self.root.join("var/log/journal"));
@@ -154,9 +159,12 @@ impl JournalSource {
             // removed up to there, that is one that was never read.
             Some(cursor) => {
                 let cursor = String::from_utf8_lossy(cursor);
-                command.arg(format!("--cursor={cursor}")).arg("--lines=all")
+                command.arg(format!("--cursor={cursor}")).args(["--lines=all", "--follow"])
             }
-            None => command.arg(format!("--lines={FIRST_ENTRIES}")),
+            // Following from the end of a journal without such an entry passes over some of
+            // those that come at once.
+            None if self.first => command.arg(format!("--lines={FIRST_ENTRIES}")),
+            None => command.args(["--no-tail", "--follow"]),
         };
         command.args(self.part.matches());
         command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -181,7 +189,7 @@ impl JournalSource {
             }
             match output.read(buffer) {
                 Ok(0) => {
-                    self.end("it ended");
+                    self.go_on();
                     return false;
                 }
                 Ok(length) => {
@@ -201,6 +209,19 @@ impl JournalSource {
         self.child.is_some()
     }
 
+    /// It ended: as it should once it has shown what was there at first.
+    fn go_on(&mut self) {
+        let Some((child, _)) = self.child.as_mut().filter(|_| self.first) else {
+            return self.end("it ended");
+        };
+        // It has closed its output, and ends.
+        if child.wait().is_ok_and(|status| status.success()) {
+            (self.child, self.first) = (None, false);
+            return self.look();
+        }
+        self.end("it failed");
+    }
+
     /// In the order of the journal, so that each batch's mark holds for all before it; as many
     /// entries of one source in a batch as fit.
     fn add(&mut self, entries: &[Entry], writer: &mut Writer) {
@@ -210,7 +231,10 @@ impl JournalSource {
         let entries = &entries[usize::from(read)..];
         let (mut raw, mut count, mut of) = (Vec::new(), 0, None);
         for entry in entries {
-            let Some(share) = self.share_of(entry) else { continue };
+            let Some(share) = self.share_of(entry) else {
+                self.cursor = Some(entry.cursor.clone());
+                continue;
+            };
             if of != Some(share) || raw.len() + entry.lines.len() > MAX_RAW {
                 self.add_batch(of, &raw, count, writer);
                 raw.clear();

@@ -89,10 +89,15 @@ impl Family<'_> {
     fn find(&self, one: &Tracked, wanted: Holds) -> Result<Option<usize>, NotRead> {
         let free: Vec<usize> = (0..self.members.len()).filter(|at| !self.taken[*at]).collect();
         let own = free.iter().copied().find(|at| self.members[*at].id == one.how_far.id);
-        if let Some(own) = own.filter(|_| wanted == Holds::All)
-            && (self.is_unchanged(own, one) || self.holds(own, &one.how_far)? == Holds::All)
-        {
-            return Ok(Some(own));
+        if let Some(own) = own.filter(|_| wanted == Holds::All) {
+            if self.is_unchanged(own, one) {
+                return Ok(Some(own));
+            }
+            if self.holds(own, &one.how_far)? == Holds::All {
+                // With a restored disk a copy may have got the number of what it is a copy of.
+                let from = self.copied_from(own)?.filter(|from| !self.taken[*from]);
+                return Ok(from.or(Some(own)));
+            }
         }
         let mut found: Option<usize> = None;
         for at in free {

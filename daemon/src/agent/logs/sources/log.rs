@@ -357,7 +357,9 @@ impl Log {
         }
         while let [first, rest @ ..] = &mut self.generations[..] {
             let settled = first.settle() || first.how_far.done && rest.len() >= MAX_GENERATIONS;
-            if rest.len() <= keep || !settled || !rest.iter().any(is_read) {
+            // One that was open without a name is to be found first: more may be in what it is.
+            let has_name = self.seen.iter().any(|member| member.id == first.how_far.id);
+            if rest.len() <= keep || !settled || !has_name || !rest.iter().any(is_read) {
                 break;
             }
             learned.changed.insert(self.generations.remove(0).number);

@@ -2,7 +2,6 @@
 //! of them than run with all tests, `TWINWALL_LOG_SEED=226` for one.
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
 
 use super::scene::{Scene, WAYS, Way};
 
@@ -75,13 +74,7 @@ impl Scene {
             Event::CutUnseen => self.cut_unseen(),
             Event::Restore => self.restore(),
             Event::Crash(unwritten) => self.crash(unwritten),
-            Event::Rest => {
-                let logs = self.source.logs.values_mut();
-                for one in logs.flat_map(|log| &mut log.generations) {
-                    let long_ago = Instant::now().checked_sub(Duration::from_secs(60));
-                    one.grew = long_ago.unwrap_or(one.grew);
-                }
-            }
+            Event::Rest => self.rest(),
         }
     }
 }
