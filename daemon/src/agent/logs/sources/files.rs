@@ -76,7 +76,7 @@ impl FileSource {
             }
         }
         for log in source.logs.values_mut() {
-            log.generations.sort_by_key(|one| one.number);
+            log.generations.sort_by_key(|one| (!one.is_beginning(), one.number));
         }
         source
     }

@@ -351,7 +351,9 @@ impl Log {
             return;
         }
         let is_read = |one: &Tracked| one.how_far.is_known();
-        if self.generations.last().is_some_and(is_read) {
+        if self.generations.iter().any(is_read) {
+            // From now on names say what is behind it: the time at which all began would say the
+            // same of files that are forgotten later.
             let gone = self.generations.extract_if(.., |one| one.is_beginning());
             learned.changed.extend(gone.map(|one| one.number));
         }
