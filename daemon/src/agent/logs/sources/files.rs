@@ -236,10 +236,9 @@ impl FileSource {
         let keep = self.keep();
         let mut sink = Sink { writer: &mut *writer, source: &self.name, mark: &mut self.mark };
         for log in self.logs.values_mut() {
-            let was_stale = log.stale;
-            read_log(log, buffer, &mut sink, &mut self.learned);
-            if log.stale && !was_stale {
+            if read_log(log, buffer, &mut sink, &mut self.learned) == Came::Changed {
                 // It was cut off, or is elsewhere.
+                log.stale = true;
                 log.look(keep, &mut self.learned);
             }
             self.again |= log.stale;
@@ -253,8 +252,8 @@ impl FileSource {
 
 /// Its generations in their order: the next one only when nothing more is in those before it,
 /// so that those of which something was read are known to have none unread between them.
-fn read_log(log: &mut Log, buffer: &mut [u8], sink: &mut Sink<'_>, learned: &mut Learned) {
-    let mut left = A_TURN;
+fn read_log(log: &mut Log, buffer: &mut [u8], sink: &mut Sink<'_>, learned: &mut Learned) -> Came {
+    let (mut left, mut came) = (A_TURN, Came::Nothing);
     for one in log.generations.iter_mut().filter(|one| one.dirty) {
         one.dirty = !one.is_beginning();
         if one.dirty && !one.is_live && one.how_far.offset == 0 && one.rest.is_none() {
@@ -265,24 +264,25 @@ fn read_log(log: &mut Log, buffer: &mut [u8], sink: &mut Sink<'_>, learned: &mut
                     continue;
                 }
                 Ok(Beside::Copy) | Err(_) => {
-                    (one.dirty, log.stale) = (false, true);
+                    (one.dirty, came) = (false, Came::Changed);
                     continue;
                 }
             }
         }
         while one.dirty {
             if left == 0 || sink.writer.is_full() {
-                return;
+                return came;
             }
             left -= 1;
             match one.read(buffer, sink) {
                 Ok(Came::More) => {}
-                Ok(Came::Changed) => (one.dirty, log.stale) = (false, true),
+                Ok(Came::Changed) => (one.dirty, came) = (false, Came::Changed),
                 Ok(Came::Nothing) => end(one, learned),
                 Err(error) => fail(one, &error, learned),
             }
         }
     }
+    came
 }
 
 /// Nothing more is in it for now.
