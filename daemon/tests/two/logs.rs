@@ -39,6 +39,9 @@ const PAIR: &str = "pair_id = 7\nsync.logs = true\n[heartbeat]\ninterval = 0.2\n
 /// A program that writes to its log as long as this lives.
 struct Program {
     log: PathBuf,
+    /// Whether its rotated logs are packed. logrotate counts packed and plain ones apart, so that
+    /// with both one of them would be overwritten.
+    packed: bool,
     file: Arc<Mutex<File>>,
     said: Arc<AtomicU64>,
     end: Arc<AtomicBool>,
@@ -46,7 +49,7 @@ struct Program {
 }
 
 impl Program {
-    fn start(node: &Node) -> Program {
+    fn start(node: &Node, packed: bool) -> Program {
         let log = node.path("var/log/app.log");
         fs::create_dir_all(log.parent().expect("a directory")).expect("made");
         let file = Arc::new(Mutex::new(append(&log)));
@@ -63,7 +66,7 @@ impl Program {
                 }
             })
         };
-        Program { log, file, said, end, thread: Some(thread) }
+        Program { log, packed, file, said, end, thread: Some(thread) }
     }
 
     fn log(&self, ending: &str) -> PathBuf {
@@ -72,10 +75,10 @@ impl Program {
 
     /// Rotates by logrotate, by copying or by renaming, packed or not. What is copied is cut off
     /// while the program waits: else the rotation itself loses lines.
-    fn rotate(&self, copying: bool, packed: bool) {
+    fn rotate(&self, copying: bool) {
         let mut file = self.file.lock().expect("no panic");
         let way = if copying { "copytruncate" } else { "create" };
-        let pack = if packed { "compress" } else { "nocompress" };
+        let pack = if self.packed { "compress" } else { "nocompress" };
         let text = format!("\"{}\" {{\n  rotate 50\n  {way}\n  {pack}\n}}\n", self.log.display());
         let (rules, state) = (self.log(".rules"), self.log(".state"));
         fs::write(&rules, text).expect("written");
@@ -142,7 +145,7 @@ impl Writing {
         for node in [&mut two.a, &mut two.b] {
             node.with_guard(PROFILE, PAIR);
         }
-        let programs = [Program::start(&two.a), Program::start(&two.b)];
+        let programs = [Program::start(&two.a, false), Program::start(&two.b, true)];
         two.pair_by_files(true);
         for node in [&two.a, &two.b] {
             // What was rotated before a log was read for the first time nobody asked for.
@@ -224,7 +227,7 @@ fn whatever_fails_each_node_has_each_line_of_both_once() {
                 writing.node(second).kill();
                 if random.below(2) == 0 {
                     let program = &writing.programs[usize::from(second)];
-                    program.rotate(random.below(2) == 0, random.below(2) == 0);
+                    program.rotate(random.below(2) == 0);
                 }
                 std::thread::sleep(pause);
                 writing.node(second).start();
@@ -240,7 +243,7 @@ fn whatever_fails_each_node_has_each_line_of_both_once() {
             }
             rotation => {
                 let program = &writing.programs[usize::from(second)];
-                program.rotate(rotation % 2 == 0, rotation < 6);
+                program.rotate(rotation % 2 == 0);
             }
         }
         std::thread::sleep(pause / 4);
@@ -254,8 +257,8 @@ fn what_was_said_while_the_link_was_away_and_the_agent_was_off_arrives_later() {
     writing.two.a.cable("down");
     std::thread::sleep(Duration::from_millis(500));
     writing.two.a.kill();
-    writing.programs[0].rotate(false, true);
-    writing.programs[0].rotate(true, false);
+    writing.programs[0].rotate(false);
+    writing.programs[0].rotate(true);
     std::thread::sleep(Duration::from_millis(300));
     writing.two.a.start();
     writing.two.b.kill();

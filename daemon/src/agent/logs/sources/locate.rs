@@ -2,15 +2,18 @@
 //! it, see `print`; and of which files nothing was read. The files are those of one moment:
 //! whoever asks makes sure of that, and acts on the answer. Changes nothing.
 //!
-//! Generations are read in their order, so that all files behind the oldest one that is known
-//! are known as well, or nothing was read of them: what a log became while nobody looked.
+//! Generations are read in their order, so that all files behind the oldest one that is known,
+//! by their names and their times, are known as well, or nothing was read of them: what a log
+//! became while nobody looked.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::content::{Holds, holds, is_copy_of, is_packed_path, is_unreadable, open_seen};
+use super::content::{
+    Holds, first_bytes, holds, is_copy_of, is_packed_path, is_unreadable, open_seen,
+};
 use super::family::{Member, plain};
 use super::print::{FileId, HowFar};
 use super::tracked::Tracked;
@@ -50,14 +53,10 @@ pub(super) fn locate(
     members: &[Member],
     base: &Path,
 ) -> Result<Located, NotRead> {
-    // What is being packed is beside what it is made from.
-    let is_being_packed = |member: &Member| {
-        let name = member.path.as_os_str().as_bytes();
-        let from = |other: &Member| other.path.as_os_str().as_bytes() == plain(name);
-        is_packed_path(&member.path) && members.iter().any(from)
-    };
-    let taken = members.iter().map(is_being_packed).collect();
-    let mut family = Family { base, members, taken };
+    let mut family = Family { base, members, taken: vec![false; members.len()] };
+    for at in 0..members.len() {
+        family.taken[at] = family.is_being_packed(at)?;
+    }
     let mut found = Located { at: vec![None; generations.len()], ..Located::default() };
     for wanted in [Holds::All, Holds::Beginning] {
         for (at, one) in found.at.iter_mut().zip(generations).rev() {
@@ -75,6 +74,25 @@ pub(super) fn locate(
 }
 
 impl Family<'_> {
+    /// What is being packed is beside what it is made from, and begins in the same way. Beside
+    /// another one it is a file for itself, as where packing was turned on or off.
+    fn is_being_packed(&self, at: usize) -> Result<bool, NotRead> {
+        let member = &self.members[at];
+        let name = member.path.as_os_str().as_bytes();
+        let is_from = |other: &&Member| other.path.as_os_str().as_bytes() == plain(name);
+        let Some(from) = self.members.iter().find(is_from).filter(|_| plain(name) != name) else {
+            return Ok(false);
+        };
+        let first = |member: &Member| first_bytes(&member.path, member.id);
+        let whole = first(from).map_err(|error| NotRead { at, error })?;
+        match first(member) {
+            Ok(packed) => Ok(whole.starts_with(&packed)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(NotRead { at, error }),
+            // Not even its first bytes are there yet.
+            Err(_) => Ok(true),
+        }
+    }
+
     fn is_live(&self, at: usize) -> bool {
         self.members[at].path == self.base
     }
@@ -149,10 +167,14 @@ impl Family<'_> {
         Ok(())
     }
 
-    /// Which files are behind what was read: by their names those behind the oldest that is
-    /// known, else by their times.
+    /// Which files are behind what was read: those that are so by their names and by their
+    /// times, seen from the oldest that is known; where none is, by their times. Names alone say
+    /// nothing where packed and plain files are counted each for themselves.
     fn after(&self, generations: &[Tracked], found: &Located) -> Vec<bool> {
-        let oldest = found.at.iter().flatten().map(|(member, _)| *member).min();
+        let known = found.at.iter().zip(generations).filter_map(|(at, one)| Some(((*at)?.0, one)));
+        let oldest = known
+            .min_by_key(|(member, _)| *member)
+            .map(|(member, one)| (member, second(one.how_far.written_us)));
         // Before anything was read of a log, nothing of it can be found again.
         let began = |one: &&Tracked| oldest.is_none() || !one.how_far.is_known();
         let marked = generations.iter().filter(|one| one.is_marked());
@@ -160,7 +182,9 @@ impl Family<'_> {
         let nothing_known = oldest.is_none() && newest.is_none();
         let is_after = |(at, member): (usize, &Member)| {
             nothing_known
-                || oldest.is_some_and(|oldest| at > oldest)
+                || oldest.is_some_and(|(oldest, written)| {
+                    at > oldest && second(member.written_us) >= written
+                })
                 || newest.is_some_and(|newest| second(member.written_us) >= newest)
         };
         self.members.iter().enumerate().map(is_after).collect()

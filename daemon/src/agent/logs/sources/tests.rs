@@ -279,3 +279,25 @@ fn a_disk_that_was_taken_off_for_a_while_is_read_on() {
     scene.say(5);
     scene.assert_all_once("away");
 }
+
+#[test]
+fn packed_and_plain_files_that_are_counted_apart_are_read_once() {
+    let mut scene = Scene::new("apart", "\"/var/log/app.log\"");
+    scene.say(3);
+    scene.turn();
+    for round in 0..40 {
+        scene.say(5);
+        if round % 3 != 0 {
+            scene.turn();
+        }
+        scene.rotate_apart(round / 5 % 2 == 0);
+        scene.say(3);
+        scene.turn();
+        scene.rest();
+        scene.turn();
+        if round % 4 == 0 {
+            scene.crash(round % 8 == 0);
+        }
+    }
+    scene.assert_all_once("apart");
+}

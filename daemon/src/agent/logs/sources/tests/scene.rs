@@ -127,8 +127,12 @@ impl Scene {
 
     /// Makes room for the next one.
     pub(super) fn count_up(&self) {
+        self.count_up_those(&["", ".gz"]);
+    }
+
+    fn count_up_those(&self, endings: &[&str]) {
         for number in (1..30).rev() {
-            for ending in ["", ".gz"] {
+            for ending in endings {
                 let from = self.log(&format!(".{number}{ending}"));
                 if from.exists() {
                     fs::rename(from, self.log(&format!(".{}{ending}", number + 1))).expect("moved");
@@ -146,6 +150,17 @@ impl Scene {
         self.say(late);
         self.reopen();
         self.first = self.said + 1;
+    }
+
+    /// As logrotate does it where packing is turned on or off now and then: packed and plain
+    /// files are counted each for themselves.
+    pub(super) fn rotate_apart(&mut self, packed: bool) {
+        self.count_up_those(&[if packed { ".gz" } else { "" }]);
+        fs::rename(self.log(""), self.log(".1")).expect("moved");
+        self.reopen();
+        if packed {
+            pack(&self.log(".1"), &self.log(".1.gz"));
+        }
     }
 
     pub(super) fn copy(&mut self) {
