@@ -171,10 +171,11 @@ impl Family<'_> {
     /// times, seen from the oldest that is known; where none is, by their times. Names alone say
     /// nothing where packed and plain files are counted each for themselves.
     fn after(&self, generations: &[Tracked], found: &Located) -> Vec<bool> {
-        let known = found.at.iter().zip(generations).filter_map(|(at, one)| Some(((*at)?.0, one)));
-        let oldest = known
-            .min_by_key(|(member, _)| *member)
-            .map(|(member, one)| (member, second(one.how_far.written_us)));
+        let known =
+            || found.at.iter().zip(generations).filter_map(|(at, one)| Some(((*at)?.0, one)));
+        let oldest = known().map(|(member, _)| member).min();
+        let written = known().map(|(_, one)| second(one.how_far.written_us)).min();
+        let oldest = oldest.zip(written);
         // Before anything was read of a log, nothing of it can be found again.
         let began = |one: &&Tracked| oldest.is_none() || !one.how_far.is_known();
         let marked = generations.iter().filter(|one| one.is_marked());
@@ -253,6 +254,6 @@ pub(super) fn beside(path: &Path, id: FileId, base: &Path) -> io::Result<Beside>
 }
 
 /// Times of packed files may be whole seconds.
-const fn second(us: u64) -> u64 {
+pub(super) const fn second(us: u64) -> u64 {
     us / 1_000_000
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::content::{Holds, first_bytes, is_packed_path, is_unreadable};
 use super::family::{Member, family, have_same_names, list};
-use super::locate::{Located, NotRead, locate};
+use super::locate::{Located, NotRead, locate, second};
 use super::print::{ENDLESS, FileId, Head, HowFar, Print};
 use super::tracked::{Rest, Tracked};
 
@@ -214,7 +214,8 @@ impl Log {
 
     /// Each generation is where it was found; what was not read before becomes one.
     fn settle(&mut self, located: &Located, members: &[Member], learned: &mut Learned) {
-        let written_us = self.generations.iter().map(|one| one.how_far.written_us).max();
+        let marked = self.generations.iter().filter(|one| one.is_marked());
+        let written_us = marked.map(|one| one.how_far.written_us).max();
         let old = std::mem::take(&mut self.generations);
         let mut ordered: Vec<(usize, Tracked)> = Vec::new();
         let mut unread: Vec<Tracked> = Vec::new();
@@ -319,7 +320,8 @@ impl Log {
     ) -> Tracked {
         let fresh = || {
             let (id, path) = (member.id, self.name.clone());
-            let how_far = HowFar { id, path, ..HowFar::default() };
+            let written_us = member.written_us;
+            let how_far = HowFar { id, path, written_us, ..HowFar::default() };
             Tracked::new(learned.number(), member.path.clone(), how_far)
         };
         let mut one = known.unwrap_or_else(fresh);
@@ -350,22 +352,29 @@ impl Log {
         if self.generations.iter().any(Tracked::is_unread) {
             return;
         }
-        let is_read = |one: &Tracked| one.how_far.is_known();
-        if self.generations.iter().any(is_read) {
+        if self.generations.iter().any(|one| one.how_far.is_known()) {
             // From now on names say what is behind it: the time at which all began would say the
             // same of files that are forgotten later.
             let gone = self.generations.extract_if(.., |one| one.is_beginning());
             learned.changed.extend(gone.map(|one| one.number));
         }
-        while let [first, rest @ ..] = &mut self.generations[..] {
-            let settled = first.settle() || first.how_far.done && rest.len() >= MAX_GENERATIONS;
-            // One that was open without a name is to be found first: more may be in what it is.
-            let has_name = self.seen.iter().any(|member| member.id == first.how_far.id);
-            if rest.len() <= keep || !settled || !has_name || !rest.iter().any(is_read) {
-                break;
-            }
-            learned.changed.insert(self.generations.remove(0).number);
+        while self.generations.len() > keep + 1 && self.forget_oldest(learned) {}
+    }
+
+    /// Whether the oldest one could go.
+    fn forget_oldest(&mut self, learned: &mut Learned) -> bool {
+        let many = self.generations.len() > MAX_GENERATIONS;
+        let rotated = self.generations.iter().enumerate().filter(|(_, one)| !one.is_live);
+        let oldest = rotated.min_by_key(|(at, one)| (second(one.how_far.written_us), *at));
+        let Some((at, _)) = oldest else { return false };
+        let one = &mut self.generations[at];
+        let settled = one.settle() || many && one.how_far.done;
+        // One that was open without a name is to be found first: more may be in what it is.
+        let has_name = self.seen.iter().any(|member| member.id == one.how_far.id);
+        if settled && has_name {
+            learned.changed.insert(self.generations.remove(at).number);
         }
+        settled && has_name
     }
 
     /// The numbers of its generations.
