@@ -251,7 +251,9 @@ impl Log {
     fn move_to(&mut self, one: &mut Tracked, (to, held): (&Member, Holds), learned: &mut Learned) {
         let is_packed = is_packed_path(&to.path);
         (one.is_live, one.dirty) = (to.path == self.base, true);
-        let moved = one.how_far.id != to.id;
+        // The number of a packed one may have been that of the plain one.
+        let is_other = is_packed && one.how_far.written_us != to.written_us;
+        let moved = one.how_far.id != to.id || is_other;
         if moved && is_packed && one.is_held_open() {
             // What is open gives all of it.
             return;
