@@ -41,7 +41,7 @@ impl Mirror {
             flows: self.flows(),
             peer_flows: compared.map(|compared| compared.flows),
             complete_percent: compared.map(|compared| percent(compared.equal, compared.flows)),
-            compared: compared.is_some_and(|compared| compared.by_buckets),
+            compared: self.compared(),
             behind_buckets: compared.map_or(0, |compared| compared.differed as u64),
             backlog: self.answers.len() as u64,
             lag_ms: None,

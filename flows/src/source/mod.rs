@@ -227,6 +227,11 @@ impl Source {
         self.known && self.behind.is_empty() && self.session.is_equal()
     }
 
+    /// Whether buckets were compared over the present connection.
+    pub fn compared(&self) -> bool {
+        self.session.compared
+    }
+
     fn seen(&mut self, now: Instant, flow: &Flow) {
         let key = flow.key();
         if let Some(dump) = &mut self.dump {

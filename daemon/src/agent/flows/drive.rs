@@ -95,6 +95,14 @@ impl Drive {
         }
     }
 
+    /// Whether all was compared over the present connection.
+    pub(super) fn compared(&self) -> bool {
+        match self {
+            Drive::Source(drive) => drive.source.compared(),
+            Drive::Mirror(drive) => drive.mirror.compared(),
+        }
+    }
+
     /// Why a mirror does not keep its place any more; once.
     pub(super) fn place_trouble(&mut self) -> Option<io::Error> {
         match self {

@@ -76,7 +76,7 @@ impl Worker {
             inputs,
             tell,
             told: None,
-            was_complete: false,
+            was: (false, false),
             drive: None,
             was_mirror: false,
             peer: None,
@@ -131,7 +131,8 @@ struct Inside {
     inputs: mpsc::Receiver<Input>,
     tell: Tell,
     told: Option<Instant>,
-    was_complete: bool,
+    /// What was told last: complete, and compared.
+    was: (bool, bool),
     drive: Option<Drive>,
     /// The last drive was a mirror: the kernel's entries have longer lives than their own.
     was_mirror: bool,
@@ -293,11 +294,12 @@ impl Inside {
     fn say(&mut self) {
         let now = Instant::now();
         let complete = self.drive.as_ref().is_some_and(Drive::complete);
+        let is = (complete, self.drive.as_ref().is_some_and(Drive::compared));
         let recent = self.told.is_some_and(|told| now.duration_since(told) < TELL);
-        if recent && complete == self.was_complete {
+        if recent && is == self.was {
             return;
         }
-        (self.told, self.was_complete) = (Some(now), complete);
+        (self.told, self.was) = (Some(now), is);
         let mut view = self.drive.as_ref().map_or_else(View::default, |drive| drive.view(now));
         view.trouble = self.trouble.clone().or(view.trouble);
         (self.tell)(view, complete);
