@@ -183,11 +183,6 @@ impl Mirror {
     pub fn complete(&self) -> bool {
         self.session.is_equal()
     }
-
-    /// Whether buckets were compared over the present connection.
-    pub fn compared(&self) -> bool {
-        self.session.compared.is_some_and(|compared| compared.by_buckets)
-    }
 }
 
 /// The flow that a write was to make or to change.

@@ -33,6 +33,11 @@ impl Counts {
 }
 
 impl Mirror {
+    /// Whether buckets were compared over the present connection.
+    pub fn compared(&self) -> bool {
+        self.session.compared.is_some_and(|compared| compared.by_buckets)
+    }
+
     /// How it stands.
     pub fn view(&self, _now: Instant) -> View {
         let compared = self.session.compared;
