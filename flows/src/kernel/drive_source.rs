@@ -28,6 +28,16 @@ const MANY: usize = 4;
 /// How often neighbours are told as a whole.
 const NEIGHBOURS: Duration = Duration::from_secs(30);
 
+/// How long the next turn waits after one with so many events. After a flood, as the kernel
+/// makes when it ends the flows of some seconds at once, there are more to be read already.
+fn pace(events: usize) -> Option<Duration> {
+    match events {
+        0 | EVENTS_AT_ONCE.. => None,
+        1..MANY => Some(PACE),
+        MANY.. => Some(PACE_OF_MANY),
+    }
+}
+
 /// A source with its sockets. `wait`, `turn`, and send what `source.poll` gives.
 #[derive(Debug)]
 pub struct SourceDrive {
@@ -109,8 +119,7 @@ impl SourceDrive {
                 self.source.asked(now, &flow);
             }
         }
-        let pace = if drained.events >= MANY { PACE_OF_MANY } else { PACE };
-        self.next = (drained.events > 0).then_some(now + pace);
+        self.next = pace(drained.events).map(|pace| now + pace);
         self.dump_on(now);
         let work = self.source.work();
         if !work.is_empty() {

@@ -71,7 +71,7 @@ impl Mirror {
             return;
         }
         let key = flow.key();
-        if check.removed.contains(&key) {
+        if check.removed.contains(&key) || self.doomed.has(&key) {
             return;
         }
         // What was written since the check began is newer than what the dump says.

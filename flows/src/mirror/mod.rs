@@ -11,6 +11,7 @@
 //! before it has looked at its kernel: that it does afterwards.
 
 mod check;
+mod doomed;
 mod place;
 mod session;
 mod shown;
@@ -33,6 +34,7 @@ use crate::work::{About, Outcome, Work, Write};
 pub(crate) use take::held;
 
 use check::Check;
+use doomed::Doomed;
 use session::Session;
 use shown::Counts;
 
@@ -55,6 +57,8 @@ pub struct Mirror {
     /// Up to where in it the kernel holds everything: only what was compared and found equal,
     /// and after that told without a gap and written without a refusal, counts.
     applied: Option<Position>,
+    /// The last such place at which nothing waited to be removed.
+    settled: Option<Position>,
     /// Flows that the kernel holds, as long as the ledger does not say.
     held: u64,
     check: Option<Check>,
@@ -73,6 +77,8 @@ pub struct Mirror {
     neighbours: Neighbours,
     /// When the kernel's neighbours are looked at next.
     neighbours_at: Instant,
+    /// Flows that are to be removed when nothing else is to be done.
+    doomed: Doomed,
     /// Work that dumps made.
     upkeep: Work,
     /// This kernel keeps labels or helpers, as far as is known.
@@ -102,6 +108,7 @@ impl Mirror {
             known: false,
             stream: None,
             applied: None,
+            settled: None,
             held: 0,
             check: None,
             check_at: now,
@@ -113,6 +120,7 @@ impl Mirror {
             expectations: HashMap::new(),
             neighbours: Neighbours::default(),
             neighbours_at: now,
+            doomed: Doomed::default(),
             upkeep: Work::default(),
             extras: Extras::Kept,
             counts: Counts::default(),
@@ -150,8 +158,13 @@ impl Mirror {
         }
     }
 
-    /// What dumps and the passing of time made necessary; then [`Mirror::finished`].
+    /// What dumps and the passing of time made necessary, and a part of what is to be
+    /// removed; then [`Mirror::finished`].
     pub fn work(&mut self, now: Instant) -> Work {
+        for key in self.doomed.take() {
+            self.note_removal(key);
+            self.upkeep.writes.push(Write::Remove(key));
+        }
         if now >= self.neighbours_at {
             self.neighbours_at = now + check::NEIGHBOURS;
             self.upkeep.neighbours = self.neighbours.list();
@@ -170,12 +183,20 @@ impl Mirror {
     /// When to call [`Mirror::work`], [`Mirror::wants_count`] and [`Mirror::wants_dump`]
     /// again if nothing happens.
     pub fn deadline(&self, now: Instant) -> Instant {
+        if self.wants_removals() {
+            return now;
+        }
         let check = match (&self.check, &self.sweep) {
             (None, None) => self.check_at,
             (Some(_), _) | (_, Some(_)) => now + Duration::from_secs(1),
         };
         let count = if self.known { self.count_at } else { check };
         check.min(self.neighbours_at).min(count)
+    }
+
+    /// Whether flows wait to be removed, which [`Mirror::work`] does a part of each time.
+    pub fn wants_removals(&self) -> bool {
+        !self.doomed.is_empty()
     }
 
     /// Whether this node's kernel holds everything that the source has, as of the last

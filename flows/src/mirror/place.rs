@@ -23,8 +23,12 @@ impl Mirror {
     }
 
     /// What this kernel holds, for one that is made anew; nothing while that is not known.
-    pub fn holding(&self) -> Option<Holding> {
-        self.applied.map(|position| Holding { position, flows: self.flows() })
+    /// While flows wait to be removed it is the place before their ends, which are told again.
+    pub fn holding(&mut self) -> Option<Holding> {
+        if self.doomed.is_empty() || self.applied.is_none() {
+            self.settled = self.applied;
+        }
+        self.settled.map(|position| Holding { position, flows: self.flows() })
     }
 
     /// Flows that the kernel holds of the source.

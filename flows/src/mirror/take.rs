@@ -65,7 +65,8 @@ impl Mirror {
                 },
                 Record::Remove(key) => {
                     // What is not in the ledger yet may be in the kernel all the same.
-                    if self.ledger.remove(&key).is_some() || !self.known {
+                    let held = self.ledger.remove(&key).is_some() || !self.known;
+                    if held && !self.doomed.add(key) {
                         self.note_removal(key);
                         writes.push(Write::Remove(key));
                     }
@@ -85,14 +86,22 @@ impl Mirror {
         if self.is_foreign(&flow) {
             return Ok(None);
         }
+        let spared = self.doomed.spare(&key);
         Ok(match self.ledger.put(key, state) {
             // The ledger does not hold adjustments of sequence numbers.
             Put::Same if flow.adjustments.is_some() => Some(Write::Update(held(flow, false))),
             Put::Same => None,
             Put::Changed(old) if old.same_route(state) => Some(Write::Update(held(flow, false))),
             Put::Changed(_) => Some(Write::Replace(held(flow, true))),
+            // The kernel holds it as it was.
+            Put::New if spared => Some(Write::Replace(held(flow, true))),
             Put::New => Some(Write::Create(held(flow, true))),
-            Put::Full => return Err(Full),
+            Put::Full => {
+                if spared {
+                    self.doomed.add(key);
+                }
+                return Err(Full);
+            }
         })
     }
 

@@ -69,6 +69,39 @@ fn a_closed_connection_is_gone_at_once_and_a_half_open_one_never_comes() {
 }
 
 #[test]
+fn a_new_flow_does_not_wait_for_the_ends_of_many_and_one_that_came_back_stays() {
+    let mut pair = Pair::connected();
+    (0..5000).for_each(|n| pair.begin_unseen(&numbered(n)));
+    pair.run(SECOND);
+    assert_eq!(pair.there.len(), 5000);
+    (0..5000).for_each(|n| pair.end(&numbered(n)));
+    pair.begin_unseen(&numbered(9000));
+    let back = Flow { mark: 7, ..numbered(4999) };
+    pair.begin_unseen(&back);
+    pair.turn_once();
+    assert!(pair.there.contains_key(&numbered(9000).key()), "it is there at once");
+    assert!(pair.there.len() > 4000, "the others end by and by: {}", pair.there.len());
+    assert!(pair.source.complete() && pair.mirror.complete(), "nothing is missing");
+    pair.run(SECOND);
+    assert!(pair.is_equal());
+    assert_eq!(pair.there.len(), 2);
+    assert_eq!(pair.there[&back.key()].mark, 7);
+}
+
+#[test]
+fn ends_that_a_killed_mirror_had_not_come_to_are_told_to_the_next_one() {
+    let mut pair = Pair::connected();
+    (0..5000).for_each(|n| pair.begin_unseen(&numbered(n)));
+    pair.run(12 * SECOND);
+    (0..5000).for_each(|n| pair.end(&numbered(n)));
+    pair.turn_once();
+    assert!(pair.there.len() > 4000);
+    pair.restart_mirror();
+    pair.turn();
+    assert!(pair.source.complete() && pair.mirror.complete() && pair.there.is_empty());
+}
+
+#[test]
 fn the_mirror_writes_long_lives_and_judges_no_windows() {
     let mut pair = Pair::connected();
     pair.begin(&Flow { timeout: Some(30), ..flow("10.0.0.9", "192.0.2.1", 17) });

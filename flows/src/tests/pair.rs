@@ -194,8 +194,17 @@ impl Pair {
         self.there.retain(|_, flow| flow.timeout != Some(0));
     }
 
-    /// Everything that is due now.
+    /// Everything that is due now, and the ends of flows, which have time.
     pub(super) fn turn(&mut self) {
+        self.turn_once();
+        while self.alive && self.mirror.wants_removals() {
+            let work = self.mirror.work(self.now);
+            self.act(&work);
+        }
+    }
+
+    /// Everything that is due now.
+    pub(super) fn turn_once(&mut self) {
         self.dump_of_source();
         if self.alive {
             self.dump_of_mirror();

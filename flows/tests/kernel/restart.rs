@@ -50,8 +50,10 @@ fn settled<'a>(lab: &'a Lab, place: &Place) -> Two<'a> {
 fn an_agent_that_comes_back_has_what_it_missed_before_it_looks_at_its_kernel() {
     let _turn = turn();
     let (lab, place) = (Lab::new(), Place::new("missed"));
-    let mut old = open(&lab, 8);
     let mut two = settled(&lab, &place);
+    // Only of what begins under the eyes of a listener the kernel tells the end.
+    let mut old = open(&lab, 8);
+    two.settle(LIMIT);
     assert_eq!(states(&lab.passive).len(), 8);
     two.kill_mirror();
     old.truncate(3);

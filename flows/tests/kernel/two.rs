@@ -72,9 +72,11 @@ impl Two<'_> {
         self.lab.active.inside(|| self.source.turn(Instant::now())).unwrap();
     }
 
-    /// Whether both say that the mirror's kernel holds everything.
+    /// Whether both say that the mirror's kernel holds everything, and nothing waits to be
+    /// removed there.
     pub fn both_say_complete(&self) -> bool {
-        self.source.source.complete() && self.mirror.mirror.complete()
+        let mirror = &self.mirror.mirror;
+        self.source.source.complete() && mirror.complete() && !mirror.wants_removals()
     }
 
     /// One round of both; whether anything was said.
