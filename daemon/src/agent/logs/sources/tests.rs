@@ -301,3 +301,21 @@ fn packed_and_plain_files_that_are_counted_apart_are_read_once() {
     }
     scene.assert_all_once("apart");
 }
+
+#[test]
+fn a_packed_rest_that_could_not_be_opened_is_not_taken_for_read() {
+    let mut scene = Scene::new("unopened", "\"/var/log/app.log\"");
+    scene.say(5);
+    scene.turn();
+    scene.say(4);
+    scene.rotate(Way::RenameAndPack, 0);
+    scene.crash(false);
+    scene.source.look(&mut scene.writer);
+    // As if it had got another name right then.
+    for one in scene.source.logs.values_mut().flat_map(|log| &mut log.generations) {
+        one.rest = None;
+    }
+    scene.source.read(&mut scene.buffer, &mut scene.writer);
+    scene.writer.write().expect("written");
+    scene.assert_all_once("unopened");
+}

@@ -136,9 +136,13 @@ impl Tracked {
         if self.rest.is_some() {
             return self.read_rest(buffer, sink);
         }
-        let is_packed = self.file.is_none() && is_packed_path(&self.path);
-        if self.how_far.offset == ENDLESS || is_packed {
+        if self.how_far.offset == ENDLESS {
             return Ok(Came::Nothing);
+        }
+        if self.file.is_none() && is_packed_path(&self.path) {
+            // One that could not be opened is elsewhere by now.
+            let is_read = self.how_far.done || self.how_far.offset == 0;
+            return Ok(if is_read { Came::Nothing } else { Came::Changed });
         }
         if !self.open()? {
             return Ok(Came::Changed);
