@@ -273,7 +273,8 @@ mod tests {
             inside.watched[0].asked(now, &pair.reach);
             inside.watched[0].answered(now, &pair.reach);
             for _ in 0..pair.reach.misses {
-                inside.watched[1].failed(now, &pair.reach, "wan is down".to_owned());
+                let settled = now + watched::SETTLES;
+                inside.watched[1].failed(settled, &pair.reach, "wan is down".to_owned());
             }
         }
         assert_eq!(reach.facts(&old), [], "an older guard would take it for a failed check");

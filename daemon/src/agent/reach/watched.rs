@@ -1,7 +1,8 @@
 //! How one gateway is, from its answers: a machine without a clock. It counts as lost after
 //! several unanswered questions in a row, and as reached again once it answered for a time
 //! without a break: twice as long each time that it was lost again within an hour, so that one
-//! which comes and goes cannot keep the role moving.
+//! which comes and goes cannot keep the role moving. One that has not answered yet is not lost
+//! while its node may still be starting.
 
 use std::time::Duration;
 
@@ -11,6 +12,9 @@ use twinwall_core::time::Moment;
 
 /// Without a loss for this long the next one is the first again.
 const CALM: Duration = Duration::from_secs(3600);
+/// One that has never answered counts as lost after this: while a node starts, its interfaces
+/// negotiate, and a switch port under spanning tree forwards after twice 15 s (IEEE 802.1D).
+pub(super) const SETTLES: Duration = Duration::from_secs(30);
 /// The hold time is doubled no more often than this.
 const MOST_DOUBLED: u32 = 5;
 
@@ -30,6 +34,8 @@ pub(super) enum State {
 pub(super) struct Watched {
     state: State,
     since: Moment,
+    /// Since when it is watched.
+    began: Moment,
     /// Unanswered questions in a row.
     misses: u32,
     /// A question is open since then.
@@ -47,6 +53,7 @@ impl Watched {
         Watched {
             state: State::Unknown("not asked yet".to_owned()),
             since: now,
+            began: now,
             misses: 0,
             asked: None,
             answers_since: None,
@@ -80,6 +87,12 @@ impl Watched {
         self.answers_since = None;
         self.round_trip = None;
         if self.misses < u32::from(settings.misses) {
+            return;
+        }
+        if matches!(self.state, State::Unknown(_)) && now.since(self.began) < SETTLES {
+            let span = span(SETTLES);
+            let why = format!("{why}; it counts as lost {span} after the start");
+            self.becomes(now, State::Unknown(why));
             return;
         }
         if self.state == State::Reached {
@@ -203,17 +216,32 @@ mod tests {
     }
 
     #[test]
-    fn one_that_never_answered_is_lost_too_and_one_that_cannot_be_asked_is_not() {
+    fn one_that_never_answered_is_lost_once_the_node_has_had_time_to_start() {
         let mut one = Watched::new(at(0));
-        ask(&mut one, 0, 4, false);
-        assert!(is_lost(&one));
-        one.cannot(at(5), "no IPv6 there".to_owned());
-        assert_eq!(one.state(), &State::Unknown("no IPv6 there".to_owned()));
+        ask(&mut one, 0, 30, false);
+        let State::Unknown(why) = one.state() else { panic!("{:?}", one.state()) };
+        assert!(why.starts_with("it does not answer; it counts as lost 30"), "{why}");
+        ask(&mut one, 30, 1, false);
+        assert_eq!(one.state(), &State::Lost("it does not answer".to_owned()));
+        let mut late = Watched::new(at(0));
+        ask(&mut late, 0, 20, false);
+        ask(&mut late, 20, 1, true);
+        assert_eq!(late.state(), &State::Reached, "it was never lost, and is not held back");
+        ask(&mut late, 21, 4, false);
+        assert!(is_lost(&late), "one that has answered once has no more time than others");
+    }
+
+    #[test]
+    fn a_line_that_is_dead_is_as_good_as_no_answer_and_one_that_cannot_be_asked_is_not_lost() {
         let mut one = Watched::new(at(0));
         for second in 0..3 {
             one.failed(at(second), &SETTINGS, "wan has no carrier".to_owned());
         }
+        assert!(!is_lost(&one), "it starts: {:?}", one.state());
+        one.failed(at(30), &SETTINGS, "wan has no carrier".to_owned());
         assert_eq!(one.state(), &State::Lost("wan has no carrier".to_owned()));
+        one.cannot(at(31), "no IPv6 there".to_owned());
+        assert_eq!(one.state(), &State::Unknown("no IPv6 there".to_owned()));
     }
 
     #[test]
