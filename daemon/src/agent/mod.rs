@@ -53,3 +53,4 @@ pub mod sysctls;
 pub mod translate;
 pub mod tree;
 pub mod watch;
+mod written;

@@ -21,11 +21,11 @@ const KEA_BESIDE: [&str; 2] = [".2", ".1"];
 /// All of them, with its unfinished output.
 const KEA_ALL: [&str; 4] = [".completed", ".2", ".1", ".output"];
 /// Tries to read files that are being written, and the time between two.
-const TRIES: usize = 5;
-const PAUSE: Duration = Duration::from_millis(20);
-/// A file that was written so short a time ago may be written again unseen: a tick of the
-/// kernel's coarse clock is up to 10 ms.
-const FRESH: Duration = Duration::from_millis(50);
+const TRIES: usize = 25;
+const PAUSE: Duration = Duration::from_millis(4);
+/// A file that was written so short a time ago may be written again unseen, since a tick of the
+/// kernel's coarse clock is up to 10 ms; and a server that rewrites it may not be done.
+pub(super) const FRESH: Duration = Duration::from_millis(50);
 /// Name of a file that is being written.
 const TEMPORARY: &str = ".twinwall-leases.tmp";
 /// Rights of a new file.
@@ -44,7 +44,7 @@ impl Stamp {
 }
 
 /// Which files there are, the oldest first; the own one is the last.
-fn names(file: &LeaseFile) -> Result<Vec<RelPath>, String> {
+pub(super) fn names(file: &LeaseFile) -> Result<Vec<RelPath>, String> {
     let beside = |end: &&str| {
         let name = [file.path.as_bytes(), end.as_bytes()].concat();
         RelPath::new(&name).map_err(|error| error.to_string())

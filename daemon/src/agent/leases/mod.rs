@@ -4,6 +4,7 @@
 //! and never otherwise. It starts and stops no server; that is `services`' to do.
 
 mod file;
+mod notice;
 mod sink;
 mod source;
 mod table;
@@ -18,17 +19,19 @@ use serde::{Deserialize, Serialize};
 use super::digest::Digest;
 use super::node::Node;
 use super::profile::LeaseFile;
+use notice::Notice;
 pub(in crate::agent) use sink::keep;
 use source::Source;
 pub use table::{Change, Format, Key, Table, TableError};
 
-/// Between two looks at the files on the active.
-const LOOK: Duration = Duration::from_millis(100);
-/// The same while there is no file of leases at all.
-const NOTHING: Duration = Duration::from_secs(1);
+/// Between two looks at files on the active of which no notice came.
+const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks at the least, however often a file is written.
+const LEAST: Duration = Duration::from_millis(2);
 /// A question waits so long for news.
 const HOLD: Duration = Duration::from_secs(5);
-/// A look may cost so much less than the time to the next one: a tenth of a core.
+/// A look may cost so much less than the time to the next one: a tenth of a core. With many
+/// thousand leases one of a burst waits for it.
 const SHARE: u32 = 10;
 /// Bytes of one answer.
 const ROOM: usize = 384 << 10;
@@ -97,6 +100,8 @@ pub struct LeasesView {
 pub struct Leases {
     source: Mutex<Source>,
     known: Mutex<BTreeMap<String, Known>>,
+    /// Held by the one question of the other node that waits for news.
+    notice: tokio::sync::Mutex<Notice>,
 }
 
 /// What is known of one file.
@@ -154,22 +159,24 @@ impl Leases {
 /// When this node does not serve.
 pub(in crate::agent) async fn told(node: &Arc<Node>, anew: bool) -> Result<Vec<Piece>, String> {
     let until = Instant::now() + HOLD;
+    let mut notice = node.leases().notice.lock().await;
     let mut anew = anew;
     loop {
         if node.guard().borrow().is_active() != Some(true) {
             return Err("this node is not active".to_owned());
         }
         let (looking, begins, began) = (Arc::clone(node), anew, Instant::now());
-        let look = move || {
-            let listed = looking.settings().profile.leases.clone();
-            source::look(&looking, &listed, begins)
-        };
+        let listed = node.settings().profile.leases.clone();
+        // Before the look: what is written during it is noticed.
+        notice.follow(node.root(), &listed);
+        let look = move || source::look(&looking, &listed, begins);
         let looked = tokio::task::spawn_blocking(look).await.map_err(|error| error.to_string())?;
         anew = false;
         if !looked.pieces.is_empty() || Instant::now() >= until {
             return Ok(looked.pieces);
         }
-        let wait = if looked.files { LOOK } else { NOTHING };
-        tokio::time::sleep(wait.max(began.elapsed() * SHARE)).await;
+        let next = tokio::time::Instant::now() + LEAST.max(began.elapsed() * SHARE);
+        notice.written(if looked.fresh { file::FRESH } else { LOOK }).await;
+        tokio::time::sleep_until(next).await;
     }
 }

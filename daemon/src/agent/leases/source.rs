@@ -30,8 +30,8 @@ struct Read {
 #[derive(Debug, Default)]
 pub(super) struct Looked {
     pub(super) pieces: Vec<Piece>,
-    /// Whether there is any file of leases.
-    pub(super) files: bool,
+    /// Whether one was written just now: it is looked at again soon.
+    pub(super) fresh: bool,
 }
 
 /// What changed since the last look of this connection; all of it where `anew`.
@@ -60,7 +60,7 @@ pub(super) fn look(node: &Node, listed: &[LeaseFile], anew: bool) -> Looked {
             pieces.push(piece);
         }
     }
-    Looked { pieces, files: !source.read.is_empty() }
+    Looked { pieces, fresh: source.read.values().any(|read| read.stamp.is_fresh()) }
 }
 
 impl Source {
@@ -76,6 +76,10 @@ impl Source {
             return Ok(());
         }
         let (stamp, table) = read(root, file)?;
+        let table = match (known, stamp.is_fresh()) {
+            (Some(known), true) => table.beside(&known.table, file.format),
+            (Some(_) | None, false) | (None, true) => table,
+        };
         let same = known.is_some_and(|read| read.told && read.table == table);
         self.read.insert(file.name.clone(), Read { stamp, table, told: same });
         Ok(())

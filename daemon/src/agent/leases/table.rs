@@ -17,6 +17,7 @@ pub(super) const MAX_BYTES: usize = 32 << 20;
 
 /// How a file of leases is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LeaseFormat")]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// dnsmasq's: a lease a line, rewritten as a whole.
@@ -163,6 +164,24 @@ impl Table {
         Ok(())
     }
 
+    /// What may be believed of a file that was written just now. dnsmasq empties its file and
+    /// writes it anew: rows that are new are told at once, and one that is missing is gone only
+    /// when the file has been calm for a moment. Of a file without rows nothing can be told.
+    pub(super) fn beside(mut self, older: &Table, format: Format) -> Table {
+        match format {
+            Format::Whole => return older.clone(),
+            Format::Dnsmasq | Format::Kea => {}
+        }
+        let head = |table: &Table| table.rows.iter().next().filter(|(key, _)| key.part == HEAD);
+        let other = matches!((head(&self), head(older)), (Some(new), Some(old)) if new != old);
+        if !other {
+            for (key, row) in &older.rows {
+                self.rows.entry(key.clone()).or_insert_with(|| row.clone());
+            }
+        }
+        self
+    }
+
     fn put(&mut self, part: u8, of: String, row: String) {
         self.rows.insert(Key { part, of }, row);
     }
@@ -292,6 +311,28 @@ mod tests {
         let short = format!("{}\n10.1.0.50\n", KEA.lines().next().expect("a head"));
         assert_eq!(parse(Format::Kea, &short), Err(TableError::Line(2)));
         assert_eq!(parse(Format::Kea, ""), Ok(Table::default()));
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_anew_gives_leases_and_takes_none() {
+        let old = read(Format::Dnsmasq, &[DNSMASQ]);
+        let emptied = read(Format::Dnsmasq, &[""]).beside(&old, Format::Dnsmasq);
+        assert_eq!(emptied, old);
+        let begun =
+            read(Format::Dnsmasq, &["9 52:54:00:12:34:56 10.1.0.50 * *\n9 m 10.1.0.60 * *\n"]);
+        let both = begun.clone().beside(&old, Format::Dnsmasq);
+        assert_eq!(both.leases(), 4);
+        let text = String::from_utf8(both.write(Format::Dnsmasq)).expect("text");
+        assert!(text.contains("9 52:54:00:12:34:56 10.1.0.50"), "a lease that is longer: {text}");
+        let [first, second] = [b"first", b"secon"]
+            .map(|text| Table::parse(Format::Whole, &[text.to_vec()]).expect("anything"));
+        assert_eq!(second.beside(&first, Format::Whole), first, "not before it is calm");
+        let kea = read(Format::Kea, &[KEA]);
+        let other = read(Format::Kea, &["address,valid_lifetime\n10.1.0.9,60\n"]);
+        assert_eq!(other.clone().beside(&kea, Format::Kea), other, "rows of other columns");
+        let head = format!("{}\n", KEA.lines().next().expect("a head"));
+        let cleaned = read(Format::Kea, &[&head]);
+        assert_eq!(cleaned.beside(&kea, Format::Kea), kea);
     }
 
     #[test]

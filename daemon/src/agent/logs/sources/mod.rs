@@ -14,7 +14,6 @@ mod print;
 #[cfg(test)]
 mod tests;
 mod tracked;
-mod watch;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -31,10 +30,10 @@ use super::store::{DIRECTORY, Limits, Origin, Writer};
 use super::told::Told;
 use super::view::SourceView;
 use crate::agent::profile::LogSource;
+use crate::agent::written::Watch;
 use files::FileSource;
 use journal::JournalSource;
 pub use journal::KERNEL;
-use watch::Watch;
 
 /// Between two readings while lines come: long enough that a reading brings many, short beside
 /// the second in which they shall be on the other node.

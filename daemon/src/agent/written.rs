@@ -1,12 +1,12 @@
-//! Notices that log files are written, come and go (inotify): a watch for each directory, since
-//! one for each file would miss what is renamed. It may say too much; what it misses, the look
-//! of every few seconds finds.
+//! Notices that files are written, come and go (inotify): a watch for each directory, since one
+//! for each file would miss what is renamed. Logs and leases are read when it says so. It may say
+//! too much; what it misses, the look of every few seconds finds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -28,32 +28,37 @@ const WHAT: WatchFlags = WatchFlags::CREATE
 
 /// What happened since it was asked last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Happened {
+pub(in crate::agent) struct Happened {
     /// Files that were written.
-    pub(super) written: BTreeSet<PathBuf>,
+    pub(in crate::agent) written: BTreeSet<PathBuf>,
     /// Names came or went, or something was missed.
-    pub(super) names: bool,
+    pub(in crate::agent) names: bool,
     /// Something was missed: any file may have been written.
-    pub(super) any: bool,
+    pub(in crate::agent) any: bool,
 }
 
 /// Most names of written files that are kept apart; with more, any may have been.
 const MAX_WRITTEN: usize = 1024;
 
 /// See the module.
-pub(super) struct Watch {
+#[derive(Debug)]
+pub(in crate::agent) struct Watch {
     queue: OwnedFd,
     directories: BTreeMap<i32, PathBuf>,
 }
 
 impl Watch {
-    pub(super) fn new() -> io::Result<Watch> {
+    /// Watches nothing yet.
+    ///
+    /// # Errors
+    /// When the kernel gives no queue.
+    pub(in crate::agent) fn new() -> io::Result<Watch> {
         let queue = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         Ok(Watch { queue, directories: BTreeMap::new() })
     }
 
     /// Watches these directories and no others.
-    pub(super) fn set(&mut self, wanted: &BTreeSet<PathBuf>) {
+    pub(in crate::agent) fn set(&mut self, wanted: &BTreeSet<PathBuf>) {
         self.directories.retain(|watch, path| {
             let keep = wanted.contains(path);
             if !keep {
@@ -74,7 +79,7 @@ impl Watch {
     }
 
     /// What happened meanwhile; never waits.
-    pub(super) fn take(&mut self) -> Happened {
+    pub(in crate::agent) fn take(&mut self) -> Happened {
         let mut buffer = [MaybeUninit::uninit(); 16 << 10];
         let mut reader = Reader::new(&self.queue, &mut buffer);
         let mut happened = Happened::default();
@@ -107,6 +112,12 @@ impl Watch {
                 false => happened.any = true,
             }
         }
+    }
+}
+
+impl AsRawFd for Watch {
+    fn as_raw_fd(&self) -> RawFd {
+        self.queue.as_raw_fd()
     }
 }
 
