@@ -6,6 +6,7 @@ pub mod agent;
 pub mod client;
 pub mod failure;
 pub mod files;
+pub mod percent;
 mod rights;
 pub mod snmp;
 pub mod web;

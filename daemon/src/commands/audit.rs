@@ -6,6 +6,7 @@ use std::path::Path;
 use twinwall::agent::api::audit::{GuardOrder, GuardOrderWord, ORDERS};
 use twinwall::agent::audit::{Entry, MAX_PAGE, Page};
 use twinwall::failure::Failure;
+use twinwall::percent::encoded;
 
 use crate::api_client::Api;
 use crate::cli::AuditArgs;
@@ -17,7 +18,7 @@ pub(super) fn audit(root: &Path, args: &AuditArgs) -> Result<(), Failure> {
     let mut entries: Vec<Entry> = Vec::new();
     loop {
         let before = entries.first().map(|it| format!("&before={}", it.number));
-        let user = args.user.as_ref().map(|user| format!("&user={}", escaped(user)));
+        let user = args.user.as_ref().map(|user| format!("&user={}", encoded(user)));
         let (before, user) = (before.unwrap_or_default(), user.unwrap_or_default());
         let missing = args.last.saturating_sub(entries.len()).clamp(1, MAX_PAGE);
         let page: Page = api.get(&format!("/api/v1/audit?last={missing}{before}{user}"))?;
@@ -42,17 +43,6 @@ fn line(entry: &Entry) -> String {
     let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     let (at, outcome) = (system::local_time(*at_ms), outcome.word());
     format!("{at}  {number:>5}  {user} from {from}: {text}: {outcome}{job}{why}\n")
-}
-
-/// For a query.
-pub(super) fn escaped(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    text.bytes()
-        .map(|byte| match plain(byte) {
-            true => char::from(byte).to_string(),
-            false => format!("%{byte:02X}"),
-        })
-        .collect()
 }
 
 /// Tells the agent, if one is there, that the guard took this order.

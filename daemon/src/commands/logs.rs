@@ -8,8 +8,8 @@ use twinwall::agent::logs::search::{LogLine, LogNews, LogsPage, MAX_PAGE, PAGE};
 use twinwall::agent::logs::view::LogsView;
 use twinwall::agent::logs::visible::visible;
 use twinwall::failure::Failure;
+use twinwall::percent::encoded;
 
-use super::audit::escaped;
 use crate::api_client::Api;
 use crate::cli::LogsArgs;
 use crate::show::{print, print_json};
@@ -67,7 +67,7 @@ fn filter(args: &LogsArgs) -> String {
         ("text", args.text.as_deref()),
         ("regex", args.grep.as_deref()),
     ];
-    let part = |(name, value): (&str, Option<&str>)| Some(format!("&{name}={}", escaped(value?)));
+    let part = |(name, value): (&str, Option<&str>)| Some(format!("&{name}={}", encoded(value?)));
     fields.into_iter().filter_map(part).collect()
 }
 
@@ -75,7 +75,7 @@ fn filter(args: &LogsArgs) -> String {
 /// goes on where that was.
 fn follow(api: &Api, args: &LogsArgs, mut after: String) -> Result<(), Failure> {
     loop {
-        let path = format!("/api/v1/logs/follow?after={}{}", escaped(&after), filter(args));
+        let path = format!("/api/v1/logs/follow?after={}{}", encoded(&after), filter(args));
         api.stream(&path, |news: LogNews| {
             if news.left_out > 0 && !args.json {
                 let many = news.left_out;

@@ -6,8 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use twinwall::agent::history::{Availability, Month, percent, span};
-use twinwall::agent::reports::{Origin, ReportFile, ReportsView, encoded};
+use twinwall::agent::reports::{Origin, ReportFile, ReportsView};
 use twinwall::failure::Failure;
+use twinwall::percent::encoded;
 
 use crate::api_client::Api;
 use crate::cli::{AvailabilityArgs, ReportsArgs, ReportsOrder};

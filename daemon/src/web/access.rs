@@ -17,6 +17,7 @@ use crate::agent::accounts::Role;
 use crate::agent::api::error::{Code, Refusal};
 use crate::agent::audit::SignIn;
 use crate::agent::clock::unix_ms;
+use crate::percent::encoded;
 
 /// The cookie of a session. Its prefix binds it to this host, to HTTPS and to all paths
 /// (RFC 6265bis, section 4.1.3).
@@ -142,7 +143,7 @@ fn way_in(parts: &Parts) -> String {
             ),
         };
     match asked.as_deref().and_then(own_path).filter(|path| *path != "/") {
-        Some(path) => format!("/sign-in?next={}", escaped(path)),
+        Some(path) => format!("/sign-in?next={}", encoded(path)),
         None => "/sign-in".to_owned(),
     }
 }
@@ -157,17 +158,6 @@ pub(super) fn own_path(text: &str) -> Option<&str> {
 
 /// Longest path that is led back to.
 const MAX_PATH: usize = 300;
-
-/// For a query.
-pub(super) fn escaped(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
-    text.bytes()
-        .map(|byte| match plain(byte) {
-            true => char::from(byte).to_string(),
-            false => format!("%{byte:02X}"),
-        })
-        .collect()
-}
 
 /// Somebody who is signed in at a page and may use it; anybody else is shown the way in.
 pub(super) struct SignedIn(pub(super) Person);
@@ -216,7 +206,6 @@ mod tests {
             assert_eq!(own_path(wrong), None, "{wrong}");
         }
         assert_eq!(own_path(&format!("/{}", "x".repeat(MAX_PATH))), None);
-        assert_eq!(escaped("/a?b=c d&e"), "/a%3Fb%3Dc%20d%26e");
     }
 
     #[test]

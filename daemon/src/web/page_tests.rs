@@ -149,11 +149,11 @@ async fn a_session_that_has_ended_leads_back_to_where_one_was() {
         answer.headers()[header::LOCATION].to_str().expect("text").to_owned()
     };
     let page = site.ask("GET", "/audit?user=anna", &[gone], "").await;
-    assert_eq!(way(&page), "/sign-in?next=/audit%3Fuser%3Danna");
+    assert_eq!(way(&page), "/sign-in?next=%2Faudit%3Fuser%3Danna");
     assert_eq!(way(&site.ask("GET", "/", &[gone], "").await), "/sign-in");
     let sent = [gone, OWN, FORM, ("referer", "https://gw:8443/access/ben")];
     let form = site.ask("POST", "/access/ben/role", &sent, "csrf=0&role=viewer").await;
-    assert_eq!(way(&form), "/sign-in?next=/access/ben");
+    assert_eq!(way(&form), "/sign-in?next=%2Faccess%2Fben");
     let shown = text(site.ask("GET", &way(&page), &[gone], "").await).await;
     assert!(shown.contains("Your session has ended") && shown.contains("/audit?user=anna"));
     let fresh = text(site.ask("GET", "/sign-in", &[], "").await).await;

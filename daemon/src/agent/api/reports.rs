@@ -19,6 +19,7 @@ use crate::agent::clock::unix_ms;
 use crate::agent::history::{self, Availability, Month};
 use crate::agent::reports::read::open;
 use crate::agent::reports::{self, Origin, ReportsView};
+use crate::percent::encoded;
 
 /// Of which month.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -112,7 +113,7 @@ async fn file(State(shared): State<Shared>, Asked(one): Asked<One>) -> Result<Re
 pub(super) fn attachment(name: &str) -> String {
     let plain = |one: char| one.is_ascii_alphanumeric() || "._-".contains(one);
     let safe: String = name.chars().map(|one| if plain(one) { one } else { '_' }).collect();
-    let encoded = reports::encoded(name);
+    let encoded = encoded(name);
     format!("attachment; filename=\"{safe}\"; filename*=UTF-8''{encoded}")
 }
 

@@ -34,6 +34,7 @@ const CUT_OFF: &str = "it was cut off: the agent ended before it had";
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AuditEntry")]
 pub struct Entry {
     /// Ascending on this node.
     pub number: u64,

@@ -21,6 +21,7 @@ pub use reference::page;
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
+#[schemars(rename = "ConditionSeverity")]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Clients may be without service, or one more fault would leave them so.

@@ -165,6 +165,7 @@ pub struct PathView {
 
 /// The heartbeat.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "HeartbeatView")]
 pub struct Heartbeat {
     /// Seconds between two.
     pub interval_s: f64,

@@ -37,6 +37,7 @@ pub struct Overview {
 
 /// What is known of the other node's agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PeerAgent")]
 pub struct PeerView {
     /// Whether there is one: this node is paired.
     pub paired: bool,
@@ -109,6 +110,7 @@ pub struct Newest {
 
 /// The synchronisation that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SyncJobView")]
 pub struct JobView {
     /// Whether this node takes the other one's configuration.
     pub taking_here: bool,

@@ -22,6 +22,7 @@ const MAX_FILE: u64 = 16 << 20;
 
 /// An event of a guard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "GuardEntry")]
 pub struct Entry {
     /// The guard's run, 32 hexadecimal digits.
     pub run: String,

@@ -53,6 +53,7 @@ const ENTRY_BYTES: usize = 400;
 
 /// What kind of move it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MoveKind")]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Unplanned: the other node could not serve any more, or stopped.

@@ -56,6 +56,7 @@ impl StepKind {
 
 /// A step of a move.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MoveStep")]
 pub struct Step {
     /// What it is.
     pub kind: StepKind,

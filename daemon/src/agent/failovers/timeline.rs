@@ -121,6 +121,7 @@ pub enum Whose {
 
 /// An event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ToldEvent")]
 pub struct Told {
     /// Whose.
     pub node: Whose,

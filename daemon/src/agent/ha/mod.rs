@@ -83,6 +83,7 @@ pub struct HaView {
 
 /// The other node's settings, in brief.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PeerSettings")]
 pub struct PeerView {
     /// Its version, while it can be asked.
     pub version: Option<Version>,

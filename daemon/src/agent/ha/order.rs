@@ -36,6 +36,7 @@ pub struct Basis {
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SettingsDone")]
 pub struct Done {
     /// The settings' revision now.
     pub revision: Revision,

@@ -7,6 +7,7 @@ use crate::agent::accounts::Role;
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "JobKind")]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Waits for a node that joins by a code.

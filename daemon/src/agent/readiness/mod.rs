@@ -41,6 +41,7 @@ pub struct Reason {
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
+#[schemars(rename = "ReasonSeverity")]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// A failover would not work, or not as it should.

@@ -8,7 +8,6 @@ mod list;
 mod plan;
 pub mod read;
 
-use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -26,6 +25,7 @@ pub const MAX_REPORTS: usize = 2_000;
 
 /// Whose report it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReportOrigin")]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// This node's.
@@ -192,21 +192,6 @@ pub async fn view(node: &Arc<Node>) -> Result<ReportsView, String> {
         trouble: standing.trouble,
         reports,
     })
-}
-
-/// A text for a query or a head: everything but plain letters and digits as its bytes (RFC 3986,
-/// section 2.1).
-pub fn encoded(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"._-".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 /// Whether each node keeps the other one's reports.

@@ -7,6 +7,7 @@ use crate::agent::section::Section;
 
 /// How a service is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ServicePhase")]
 #[serde(tag = "phase", rename_all = "snake_case")]
 pub enum Phase {
     /// Not looked at yet.

@@ -49,6 +49,7 @@ pub enum Change {
 
 /// What a key can hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SettingValue")]
 #[serde(untagged)]
 pub enum Value {
     /// True or false.

@@ -19,6 +19,7 @@ pub struct Revision {
 
 /// How two nodes' settings stand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SettingsStanding")]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// The same text under the same number.
@@ -47,6 +48,7 @@ pub enum Source {
 
 /// A version of the settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SettingsVersion")]
 #[serde(deny_unknown_fields)]
 pub struct Version {
     /// Which.

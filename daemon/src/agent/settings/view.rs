@@ -74,6 +74,7 @@ pub struct HaSettings {
 
 /// See [`HaSettings::heartbeat`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "HeartbeatSettings")]
 #[serde(deny_unknown_fields)]
 pub struct Heartbeat {
     /// Seconds between two.

@@ -88,6 +88,7 @@ impl FromStr for Oid {
 
 /// A value, or why there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SnmpValue")]
 #[serde(tag = "type", content = "value", rename_all = "snake_case")]
 pub enum Value {
     /// A whole number, or a word by its number.

@@ -79,6 +79,7 @@ pub struct PeerFacts {
 
 /// Which node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SnmpNode")]
 #[serde(rename_all = "snake_case")]
 pub enum Which {
     /// The one that answers.
@@ -115,6 +116,7 @@ pub struct SnmpState {
 
 /// What `twinwall snmp` says of itself when it asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SnmpDone")]
 #[serde(default, deny_unknown_fields)]
 pub struct Done {
     /// Questions of snmpd that it answered.

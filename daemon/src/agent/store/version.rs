@@ -82,6 +82,7 @@ impl Cause {
 
 /// One version of a section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SectionVersion")]
 #[serde(deny_unknown_fields)]
 pub struct Version {
     /// The section.

@@ -9,7 +9,8 @@ use super::moment::Moment;
 use super::{Frame, Place, failed, shown};
 use crate::agent::api::error::Refusal;
 use crate::agent::audit::{Entry, Outcome, Page as Kept};
-use crate::web::access::{SignedIn, escaped};
+use crate::percent::encoded;
+use crate::web::access::SignedIn;
 use crate::web::listen::Ends;
 use crate::web::state::Shared;
 
@@ -49,7 +50,7 @@ pub(super) async fn page(
     SignedIn(person): SignedIn,
     Query(Which { user, before }): Query<Which>,
 ) -> Response {
-    let by = if user.is_empty() { String::new() } else { format!("&user={}", escaped(&user)) };
+    let by = if user.is_empty() { String::new() } else { format!("&user={}", encoded(&user)) };
     let from = before.map(|before| format!("&before={before}")).unwrap_or_default();
     let path = format!("/api/v1/audit?last={SHOWN}{from}{by}");
     let kept: Result<Kept, Refusal> = console.agent.get(&path).await;

@@ -30,6 +30,7 @@ pub const LOOKED_AT: usize = 4 << 10;
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
+#[schemars(rename = "LogFormat")]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// dnsmasq, its DHCP part.

@@ -30,6 +30,7 @@ pub const DIRECTORY: &str = "var/lib/twinwall/logs";
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
+#[schemars(rename = "LogOrigin")]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// This node's.

@@ -23,6 +23,7 @@ const MAX_FILE: u64 = 4096;
 
 /// What is done on this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "RotateStep")]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// The new keys are taken as well.

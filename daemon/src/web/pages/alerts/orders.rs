@@ -13,7 +13,8 @@ use crate::agent::api::ha::SetSettings;
 use crate::agent::api::sync::Taken;
 use crate::agent::ha::Done;
 use crate::agent::settings::Change;
-use crate::web::access::{Person, escaped};
+use crate::percent::encoded;
+use crate::web::access::Person;
 use crate::web::listen::Ends;
 use crate::web::pages::{settled, wrong};
 use crate::web::request::Posted;
@@ -71,7 +72,7 @@ pub(super) async fn test(
     posted: Posted<Nothing>,
 ) -> Response {
     let Posted { person, fields: Nothing {} } = posted;
-    let path = format!("{API}/{}/test", escaped(&name));
+    let path = format!("{API}/{}/test", encoded(&name));
     let tried: Result<Tried, Refusal> =
         console.agent.post(&path, &serde_json::json!({}), &person.name()).await;
     let said = tried.map(|it| format!("{name} was told in {} ms: {}", it.took_ms, it.said));
@@ -84,7 +85,7 @@ pub(super) async fn secret(
     posted: Posted<SecretForm>,
 ) -> Response {
     let Posted { person, fields: SecretForm { secret, forget } } = posted;
-    let path = format!("{API}/{}/secret", escaped(&name));
+    let path = format!("{API}/{}/secret", encoded(&name));
     let order = async {
         if forget.is_empty() {
             let new = NewSecret { secret };
@@ -109,7 +110,7 @@ pub(super) async fn remove(
     let Posted { person, fields: Nothing {} } = posted;
     let order = async {
         change(&console, &person, vec![Change::RemoveAlert { name: name.clone() }]).await?;
-        let path = format!("{API}/{}/secret", escaped(&name));
+        let path = format!("{API}/{}/secret", encoded(&name));
         console.agent.delete::<Taken>(&path, &person.name()).await?;
         Ok(format!("{name} is told nothing any more."))
     };
@@ -118,5 +119,5 @@ pub(super) async fn remove(
 }
 
 fn at(name: &str) -> String {
-    format!("{PATH}/{}", escaped(name))
+    format!("{PATH}/{}", encoded(name))
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::agent::api::error::Refusal;
 use crate::agent::logs::parse;
-use crate::web::access::escaped;
+use crate::percent::encoded;
 use crate::web::pages::wrong;
 
 /// No zone is further from UTC, in minutes.
@@ -116,7 +116,7 @@ impl Filter {
 }
 
 fn part(name: &str, value: &str) -> String {
-    if value.is_empty() { String::new() } else { format!("&{name}={}", escaped(value)) }
+    if value.is_empty() { String::new() } else { format!("&{name}={}", encoded(value)) }
 }
 
 #[cfg(test)]

@@ -17,7 +17,8 @@ use super::rows::Rows;
 use crate::agent::accounts::Role;
 use crate::agent::api::error::Refusal;
 use crate::agent::logs::search::{LogNews, LogsPage, PAGE};
-use crate::web::access::{Person, escaped};
+use crate::percent::encoded;
+use crate::web::access::Person;
 use crate::web::agent::Name;
 use crate::web::events::Events;
 use crate::web::state::Shared;
@@ -150,6 +151,6 @@ async fn open(
     after: &str,
     asked: &str,
 ) -> Result<Events<LogNews>, Refusal> {
-    let path = format!("/api/v1/logs/follow?after={}{asked}", escaped(after));
+    let path = format!("/api/v1/logs/follow?after={}{asked}", encoded(after));
     Events::open(&console.agent, &path, name).await
 }

@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use super::{Frame, Place, failed, origin, shown};
 use crate::agent::api::error::Refusal;
-use crate::agent::reports::{Form, encoded};
+use crate::agent::reports::Form;
+use crate::percent::encoded;
 use crate::web::access::SignedIn;
 use crate::web::listen::Ends;
 use crate::web::state::Shared;
