@@ -22,6 +22,7 @@ use rustls::version::TLS13;
 use sha2::{Digest, Sha256};
 
 use super::privilege::STATE;
+use super::validity::Validity;
 
 /// Where the administrator puts his, relative to the root: [`CHAIN`] and [`KEY`].
 pub const FOLDER: &str = "etc/twinwall-web";
@@ -157,6 +158,15 @@ fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     fs::rename(draft, path)
 }
 
+/// The certificate that the console below `root` shows, and how long it is valid; none where there
+/// is none, or none that can be read.
+pub fn in_use(root: &Path) -> Option<(PathBuf, Validity)> {
+    let places = [root.join(FOLDER).join(CHAIN), root.join(OWN)];
+    let path = places.into_iter().find(|path| path.exists())?;
+    let certificate = CertificateDer::from_pem_slice(&fs::read(&path).ok()?).ok()?;
+    Some((path, Validity::of(&certificate)?))
+}
+
 /// The SHA-256 fingerprint of a certificate, as browsers show it.
 ///
 /// # Errors
@@ -194,6 +204,11 @@ mod tests {
         make(&theirs, &["console.example".to_owned()], &[]).expect("made");
         let third = load().expect("read");
         assert_ne!(used(&first), used(&third));
+        let (path, validity) = in_use(&root).expect("read");
+        assert!(
+            path.starts_with(&theirs) && validity.until_ms == 2_524_521_600_000,
+            "{validity:?}"
+        );
         // A key of another certificate: the own one is used.
         fs::copy(root.join(STATE).join(KEY), theirs.join(KEY)).expect("copied");
         assert!(read(&theirs).is_err());

@@ -29,10 +29,14 @@ mod state;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod validity;
 mod worded;
 
-pub use certificate::{FOLDER as CERTIFICATE_FOLDER, OWN as OWN_CERTIFICATE, fingerprint};
+pub use certificate::{
+    FOLDER as CERTIFICATE_FOLDER, OWN as OWN_CERTIFICATE, fingerprint, in_use as certificate_in_use,
+};
 pub use serve::{ServeError, serve};
+pub use validity::Validity;
 
 /// Where the console listens when nothing else is said: its port.
 pub const PORT: u16 = 8443;

@@ -9,6 +9,7 @@ use crate::agent::conditions::Told;
 use crate::agent::failovers::{Entry, Place};
 use crate::agent::ha::ports::NodePorts;
 use crate::agent::ha::{Draft, NodePreview, Said};
+use crate::agent::metrics::Measures;
 use crate::agent::pairing::rotate;
 use crate::agent::preflight::Facts;
 use crate::agent::probe::Silence;
@@ -55,6 +56,8 @@ pub enum Call {
         /// Of what.
         ask: Ask,
     },
+    /// What have you left, and how does your SNMP go, for metrics?
+    Measures {},
     /// Forget this node and the common key.
     Unpair {},
     /// A step of changing the pair's keys.
@@ -78,6 +81,7 @@ impl Call {
             | Call::Facts {}
             | Call::Interfaces {}
             | Call::SnmpFacts {}
+            | Call::Measures {}
             | Call::Snmp { .. }
             // Who has forgotten this node takes no further connection of it.
             | Call::Unpair {}
@@ -134,6 +138,8 @@ pub enum Reply {
     SnmpFacts(Box<NodeFacts>),
     /// To [`Call::Snmp`].
     Snmp(Box<Answered>),
+    /// To [`Call::Measures`].
+    Measures(Box<Measures>),
     /// To a change of keys: this node's next certificate (PEM).
     Certificate {
         /// The text.

@@ -5,6 +5,7 @@
 //! the role, and nothing on the way of a failover waits for it.
 
 pub mod catalogue;
+mod certificate;
 mod copies;
 mod hold;
 mod keep;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 pub use catalogue::{ConditionId, Severity};
+pub(in crate::agent) use certificate::keep as keep_certificate;
 use hold::{Change, Holder, Whose};
 pub(in crate::agent) use keep::keep;
 use log::Log;
@@ -39,6 +41,7 @@ const MAX_TEXT: usize = 1000;
 
 /// What a notice tells of its condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "NoticeKind")]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// It is so from here on.
@@ -85,6 +88,7 @@ pub struct Notice {
 
 /// A condition that is so now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "StandingCondition")]
 pub struct Standing {
     /// Which condition.
     pub condition: ConditionId,

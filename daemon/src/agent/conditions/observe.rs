@@ -22,6 +22,7 @@ const MAX_SUBJECT: usize = 128;
 
 /// A condition as one node tells the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ToldCondition")]
 pub struct Told {
     /// Its name; one that this release does not know is passed over.
     pub condition: String,
@@ -83,7 +84,7 @@ pub(super) const fn source(id: ConditionId) -> Source {
         | Id::WokeLate | Id::KernelRestored | Id::GatewayUnreachable | Id::MemoryLow
         | Id::DiskFull | Id::ConnectionTableFull | Id::Hot | Id::LogsGap | Id::LogsBehind
         | Id::ReportsBehind | Id::LeasesBehind | Id::AlertFailing
-        | Id::SnmpAway => Source::Part,
+        | Id::SnmpAway | Id::CertificateEnds | Id::CertificateEnded => Source::Part,
     };
     source
 }

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 
 use twinwall_core::ids::Designation;
 
-use super::table as t;
+use super::measures::Measures;
 use super::text::Values;
+use super::{parts, table as t};
 use crate::agent::alerts::view::{AlertState, AlertsView};
 use crate::agent::conditions::catalogue::{About, PAIR};
 use crate::agent::conditions::{ConditionId, Standing};
 use crate::agent::dashboard::{Dashboard, NodeView, StatusWord};
 use crate::agent::engine::overview::SectionState;
 use crate::agent::flows::view::{FlowsView, Part};
+use crate::agent::logs::view::LogsView;
 use crate::agent::readiness::Severity as Against;
 use crate::agent::services::view::{Phase, ServicesView};
 
@@ -23,6 +25,9 @@ pub(super) struct Seen<'a> {
     pub(super) happened: &'a BTreeMap<ConditionId, u64>,
     pub(super) services: &'a ServicesView,
     pub(super) alerts: &'a AlertsView,
+    /// This node's, and the other one's where it could be asked.
+    pub(super) measures: [Option<&'a Measures>; 2],
+    pub(super) logs: &'a LogsView,
 }
 
 /// Every status, as a label.
@@ -52,6 +57,13 @@ pub(super) fn gather(seen: &Seen<'_>) -> String {
     conditions(&mut values, seen);
     services(&mut values, seen.services);
     alerts(&mut values, seen.alerts);
+    for ((name, _), measures) in both(pair).zip(seen.measures) {
+        if let Some(measures) = measures {
+            parts::machine(&mut values, name, measures);
+        }
+    }
+    let there = pair.there.as_ref().map(|there| name(there, "there"));
+    parts::logs(&mut values, [Some(name(&pair.here, "here")), there], seen.logs);
     values.text()
 }
 

@@ -4,6 +4,8 @@
 
 mod gather;
 mod happened;
+mod measures;
+mod parts;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,8 @@ use super::{alerts, dashboard};
 use crate::agent::api::error::Refusal;
 use gather::{Seen, gather};
 use happened::Happened;
+use measures::there;
+pub use measures::{Measures, here as own_measures};
 pub use text::FORM;
 
 /// A text is as good as a new one for this long: many who ask cost no more than one.
@@ -38,7 +42,7 @@ pub async fn of(node: &Arc<Node>) -> Result<String, Refusal> {
     if let Some((_, text)) = made.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
         return Ok(text.clone());
     }
-    let pair = dashboard::of(node).await;
+    let (pair, there) = tokio::join!(dashboard::of(node), there(node));
     let asked = Arc::clone(node);
     let alerts = tokio::task::spawn_blocking(move || alerts::view::of(&asked)).await;
     let alerts = alerts.map_err(|error| Refusal::machine(format!("looking at alerts: {error}")))?;
@@ -48,6 +52,8 @@ pub async fn of(node: &Arc<Node>) -> Result<String, Refusal> {
         happened: &node.metrics().happened.count(node.conditions()),
         services: &node.services().view(&alerts.node),
         alerts: &alerts,
+        measures: [Some(&own_measures(node)), there.as_ref()],
+        logs: &node.logs().view(),
     });
     *made = Some((Instant::now(), text.clone()));
     Ok(text)

@@ -119,6 +119,54 @@ metrics! {
         "1 while the service runs on this node; those that run only on the active node.";
     SERVICE_FAILED Gauge "twinwall_service_failed" ["service"]
         "1 while starting or stopping the service failed on this node.";
+    MEMORY Gauge "twinwall_memory_bytes" ["node"]
+        "Memory of the node.";
+    MEMORY_AVAILABLE Gauge "twinwall_memory_available_bytes" ["node"]
+        "What programs can have of it without swapping.";
+    DISK Gauge "twinwall_disk_bytes" ["node" "mounted_for"]
+        "Size of a file system without what is kept for root; `mounted_for` is a directory on it.";
+    DISK_FREE Gauge "twinwall_disk_free_bytes" ["node" "mounted_for"]
+        "What is free of it.";
+    TABLE Gauge "twinwall_connection_table_entries" ["node"]
+        "Connections in the kernel's table.";
+    TABLE_LIMIT Gauge "twinwall_connection_table_limit" ["node"]
+        "How many connections the kernel's table takes.";
+    TEMPERATURE Gauge "twinwall_temperature_celsius" ["node" "sensor"]
+        "What a sensor of the node measures.";
+    TEMPERATURE_CRITICAL Gauge "twinwall_temperature_critical_celsius" ["node" "sensor"]
+        "What the sensor itself calls critical, where it does.";
+    LOGS_ON Gauge "twinwall_logs_on" []
+        "1 while logs are kept and exchanged.";
+    LOGS_CONNECTED Gauge "twinwall_logs_connected" []
+        "1 while the other node is connected for logs.";
+    LOG_LINES Counter "twinwall_log_lines_total" ["origin"]
+        "Number of the newest line of the node's logs that is on this node.";
+    LOG_BYTES Gauge "twinwall_log_bytes" ["origin"]
+        "What the node's logs take on this node's disk.";
+    LOG_LAG Gauge "twinwall_log_lag_seconds" ["origin"]
+        "How far the other copy of the node's logs is behind.";
+    LOG_BEHIND Gauge "twinwall_log_behind_lines" ["origin"]
+        "Lines of the node's logs that the other copy does not have yet.";
+    LOG_MISSING Counter "twinwall_log_missing_lines_total" ["origin"]
+        "Lines of the node's logs that were dropped before the other node had them.";
+    LOG_DROPPED Counter "twinwall_log_dropped_lines_total" ["origin"]
+        "Lines of the node's logs that the limits of [logs] removed on this node.";
+    LOG_SOURCE_LINES Counter "twinwall_log_source_lines_total" ["source"]
+        "Lines that this node read from the source.";
+    LOG_SOURCE_FAILING Gauge "twinwall_log_source_failing" ["source"]
+        "1 while this node cannot read the source as it should.";
+    SNMP_ON Gauge "twinwall_snmp_on" ["node"]
+        "1 while SNMP data of both appliances are on.";
+    SNMP_CONNECTED Gauge "twinwall_snmp_connected" ["node"]
+        "1 while snmpd of the node asks twinwall.";
+    SNMP_ANSWERED Counter "twinwall_snmp_questions_total" ["node"]
+        "Questions of snmpd that were answered on the node.";
+    SNMP_REFUSED Counter "twinwall_snmp_refused_total" ["node"]
+        "Questions of snmpd that were refused on the node, since too many were open.";
+    SNMP_NOTIFIED Counter "twinwall_snmp_notifications_total" ["node"]
+        "Notifications that the node handed to its snmpd.";
+    SNMP_UNSENT Counter "twinwall_snmp_unsent_total" ["node"]
+        "Notifications that the node did not hand over: the other one speaks, or snmpd was away.";
     SPEAKS Gauge "twinwall_alerts_speaks" []
         "1 while this node tells the alert targets.";
     ALERT_FAILING Gauge "twinwall_alert_target_failing" ["target"]

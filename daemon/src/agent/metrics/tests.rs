@@ -4,14 +4,18 @@
 use std::collections::BTreeMap;
 
 use super::gather::{Seen, gather};
+use super::measures::{Measures, SnmpMeasures};
 use super::table::{self, ALL};
 use crate::agent::alerts::view::{AlertState, AlertView, AlertsView};
 use crate::agent::conditions::catalogue::PAIR;
 use crate::agent::conditions::{ConditionId, Standing};
 use crate::agent::dashboard::{Dashboard, InterfaceView, NodeView, StatusWord};
 use crate::agent::flows::view::{FlowsView, LagMs, Part, View};
+use crate::agent::logs::view::{LogsView, OriginView, SourceView};
+use crate::agent::resources::view::{Disk, Memory, Resources, Sensor, Table};
 use crate::agent::services::view::ServicesView;
 use crate::agent::settings::alerts::AlertSetting;
+use crate::agent::snmp::view::Done;
 
 fn node(name: &str, status: StatusWord, role: Option<&str>) -> NodeView {
     NodeView {
@@ -101,6 +105,35 @@ fn alerts() -> AlertsView {
     AlertsView { node: "gw-a".to_owned(), speaks: true, targets: vec![target] }
 }
 
+fn measures() -> Measures {
+    let disk = Disk { mounted_for: "/".to_owned(), total_bytes: 100, free_bytes: 40 };
+    let sensor = Sensor { name: "cpu".to_owned(), celsius: 51.5, critical_celsius: Some(84.0) };
+    let resources = Resources {
+        memory: Some(Memory { total_bytes: 1024, available_bytes: 256 }),
+        disks: vec![disk],
+        connections: Some(Table { count: 9, most: 100 }),
+        temperatures: vec![sensor],
+    };
+    let done = Done { answered: 7, unsent: 2, ..Done::default() };
+    let snmp = SnmpMeasures { connected: true, done };
+    Measures { resources: Some(resources), snmp: Some(snmp) }
+}
+
+fn logs() -> LogsView {
+    let source = SourceView { name: "dhcp".to_owned(), lines: 12, ..SourceView::default() };
+    let here = OriginView {
+        last: 70,
+        bytes: 4096,
+        lag_ms: Some(250),
+        behind: Some(3),
+        missing: 1,
+        sources: vec![source],
+        ..OriginView::default()
+    };
+    let there = OriginView { last: 30, ..OriginView::default() };
+    LogsView { on: true, connected: true, here, there, trouble: None }
+}
+
 fn text(pair: &Dashboard) -> String {
     let standing = [
         standing(ConditionId::InterfaceDown, "gw-b", "lan"),
@@ -115,7 +148,52 @@ fn text(pair: &Dashboard) -> String {
         happened: &BTreeMap::from([(ConditionId::Failover, 4)]),
         services: &services,
         alerts: &alerts(),
+        measures: [Some(&measures()), None],
+        logs: &logs(),
     })
+}
+
+#[test]
+fn machines_logs_and_snmp_are_told_of_nodes_that_can_be_asked() {
+    let text = text(&pair());
+    for line in [
+        "twinwall_memory_bytes{node=\"gw-a\"} 1024",
+        "twinwall_memory_available_bytes{node=\"gw-a\"} 256",
+        "twinwall_disk_free_bytes{node=\"gw-a\",mounted_for=\"/\"} 40",
+        "twinwall_connection_table_entries{node=\"gw-a\"} 9",
+        "twinwall_connection_table_limit{node=\"gw-a\"} 100",
+        "twinwall_temperature_celsius{node=\"gw-a\",sensor=\"cpu\"} 51.5",
+        "twinwall_temperature_critical_celsius{node=\"gw-a\",sensor=\"cpu\"} 84",
+        "twinwall_snmp_connected{node=\"gw-a\"} 1",
+        "twinwall_snmp_questions_total{node=\"gw-a\"} 7",
+        "twinwall_snmp_unsent_total{node=\"gw-a\"} 2",
+        "twinwall_logs_connected 1",
+        "twinwall_log_lines_total{origin=\"gw-a\"} 70",
+        "twinwall_log_lines_total{origin=\"gw-b\"} 30",
+        "twinwall_log_lag_seconds{origin=\"gw-a\"} 0.25",
+        "twinwall_log_missing_lines_total{origin=\"gw-a\"} 1",
+        "twinwall_log_source_lines_total{source=\"dhcp\"} 12",
+        "twinwall_log_source_failing{source=\"dhcp\"} 0",
+    ] {
+        assert!(text.lines().any(|it| it == line), "{line}:\n{text}");
+    }
+    for unknown in [
+        "memory_bytes{node=\"gw-b\"",
+        "twinwall_snmp_on{node=\"gw-b\"",
+        "twinwall_log_lag_seconds{origin=\"gw-b\"",
+    ] {
+        assert!(!text.contains(unknown), "{unknown}:\n{text}");
+    }
+}
+
+/// Series of a pair with this many interfaces: what docs/metrics.md promises.
+#[test]
+fn the_number_of_series_grows_with_the_pair_and_not_with_its_traffic() {
+    let mut large = pair();
+    let interface = large.interfaces[0].clone();
+    large.interfaces.resize(3, interface);
+    let count = |pair: &Dashboard| text(pair).lines().filter(|it| !it.starts_with('#')).count();
+    assert!(count(&large) < 450, "{}", count(&large));
 }
 
 #[test]

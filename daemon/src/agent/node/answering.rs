@@ -13,7 +13,7 @@ use crate::agent::clock::{unix_ms, unix_us};
 use crate::agent::failovers;
 use crate::agent::ha::{self, Question};
 use crate::agent::pairing::{rotate, unpair};
-use crate::agent::{preflight, snmp};
+use crate::agent::{metrics, preflight, snmp};
 
 pub(super) fn by(node: Weak<Node>) -> Box<Answering> {
     Box::new(move |call| {
@@ -42,6 +42,7 @@ async fn answer(node: &Arc<Node>, call: Call) -> Result<Reply, Refusal> {
         Call::Snmp { ask } => {
             snmp::answer(node, &ask).await.map(|answered| Reply::Snmp(Box::new(answered)))
         }
+        Call::Measures {} => Ok(Reply::Measures(Box::new(metrics::own_measures(node)))),
         Call::Rotate { question } => rotate::answer(node, question).await,
         Call::Switchover {} => {
             let order = Request::Order { order: Order::Switchover };

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Node;
+use crate::agent::conditions;
 use crate::agent::exchange::{self, Exchange};
 use crate::agent::history::{self, History};
 use crate::agent::leases::{self, Leases};
@@ -37,6 +38,7 @@ impl Node {
     /// What goes on for as long as the node is there.
     pub(super) fn keep_observing(self: &Arc<Self>) {
         let node = || Arc::downgrade(self);
+        self.runtime.spawn(conditions::keep_certificate(node()));
         self.runtime.spawn(exchange::keep(node()));
         self.runtime.spawn(history::keep(node()));
         self.runtime.spawn(leases::keep(node()));

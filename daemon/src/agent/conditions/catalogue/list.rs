@@ -228,4 +228,12 @@ conditions! {
     131 SnmpAway "snmp-away" Warning Node lasts(30, 10),
         "SNMP is on, and snmpd does not answer for twinwall.",
         "look at snmpd and twinwall-snmp in the system's log";
+
+    // The console.
+    140 CertificateEnds "certificate-ends" Warning Node lasts(0, 0),
+        "The console's certificate ends within 30 days.",
+        "put a new one and its key into /etc/twinwall-web; the console takes it without a restart";
+    141 CertificateEnded "certificate-ended" Major Node lasts(0, 0),
+        "The console's certificate is not valid any more, or not yet: browsers refuse it.",
+        "put a new one and its key into /etc/twinwall-web, or mend the node's clock";
 }
