@@ -11,6 +11,7 @@ use super::access;
 use crate::cli::CheckArgs;
 use crate::show::{print, print_json};
 use crate::system;
+use twinwall::agent::snmp;
 use twinwall::failure::{Exit, Failure};
 use twinwall::files::{self, PAIR};
 
@@ -21,6 +22,9 @@ pub(super) fn check(root: &Path, args: &CheckArgs) -> Result<(), Failure> {
     if let Some(pair) = &settings.pair {
         let file = Warnings { file: root.join(PAIR).display().to_string() };
         problems.extend(file.purpose(pair));
+        if pair.sync.snmp {
+            problems.extend(snmp_warnings(snmp::advice(root)));
+        }
         if !args.files_only {
             let machine = Machine { interfaces: system::interfaces(), held: system::addresses() };
             problems.extend(file.absent_interfaces(pair, &machine));
@@ -50,6 +54,14 @@ fn text(problems: &[Problem]) -> String {
         text.push_str("The settings can be used; see the warnings.\n");
     }
     text
+}
+
+/// What an administrator would miss when managers ask: snmpd's own lines decide who may read.
+fn snmp_warnings(notes: Vec<String>) -> Vec<Problem> {
+    let file = Warnings { file: "/etc/snmp/snmpd.conf".to_owned() };
+    let remedy = "docs/snmp.md has an example, 'twinwall snmp status' says how it stands";
+    let one = |note: String| file.warn(String::new(), None, &note, remedy.to_owned());
+    notes.into_iter().map(one).collect()
 }
 
 /// What this machine has.

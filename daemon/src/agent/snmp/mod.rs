@@ -240,6 +240,11 @@ pub fn agentx(root: &Path) -> PathBuf {
     snmpd::agentx(root)
 }
 
+/// What is to be known or done in snmpd's configuration below `root`, each in a sentence.
+pub fn advice(root: &Path) -> Vec<String> {
+    snmpd::advice(root)
+}
+
 /// Takes back what twinwall added to snmpd's configuration: when the package is removed.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 //! Needs the guard's binary beside the command (`cargo build`).
 
 mod support;
+mod walk;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::time::Instant;
 
 use crate::support::{is_there, wait_telling};
 use support::{MIB, OWN, SYS_NAME, Site, VIP, WITHOUT, link, proc_field, role};
+use walk::{IF_TABLE, Walking, lasting, walk};
 
 const FILE: &str = "etc/snmp/snmpd.conf.d/twinwall.conf";
 /// SNMPv3, as an administrator's own user.
@@ -43,10 +45,14 @@ fn one_manager_gets_both_appliances_through_a_failover() {
     table_is_told(&site);
     each_node_by_its_name(&site, VIP);
     users_of_snmpv3(&site);
-    values_are_the_kernels(&site);
+    communities_of_every_form(&site);
+    values_are_the_kernels(&site, &[1, 2]);
     site.wait("each knows what the other one is", |site| {
         site.get(OWN[1], "public", &format!("{MIB}.1.2.1.13.1")).as_deref() == Some("SN-gw-a")
     });
+    let known = [("public", MIB), ("public@gw-b", IF_TABLE)];
+    let before = known.map(|(community, below)| walk(site.manager(), VIP, community, below));
+    let walking = known.map(|(community, below)| Walking::begin(&site, community, below));
     let begun = Instant::now();
     site.two.a.kill();
     site.stop_snmpd(0);
@@ -54,14 +60,38 @@ fn one_manager_gets_both_appliances_through_a_failover() {
         site.object("1.5.0").as_deref() == Some("gw-b")
     });
     assert!(begun.elapsed() < WITHOUT, "{:?} without an answer", begun.elapsed());
+    for (walking, before) in walking.into_iter().zip(before) {
+        let [during, after] = walking.end(begun);
+        println!(
+            "a walk takes {:?}, {:?} over the failover, {:?} after it",
+            before.took, during.took, after.took
+        );
+        during.is_whole(&lasting(&before.names), &site);
+        after.is_whole(&lasting(&before.names), &site);
+        assert!(during.took < WITHOUT, "{:?}", during.took);
+    }
     after_the_failover(&site);
-    notified(&site);
+    values_are_the_kernels(&site, &[2]);
+    notified(&site, "gw-b", 1);
     site.two.a.start();
     site.start_snmpd(0);
     site.wait("the node that is back is told by its name", |site| {
         site.get(VIP, "public@gw-a", SYS_NAME).as_deref() == Some("gw-a")
     });
     each_node_by_its_name(&site, OWN[0]);
+    // A failover that both nodes live through: both notice it, and one of them tells.
+    site.wait("it stands by", |site| role(&site.two.a) == "passive");
+    site.cable(1, "down");
+    site.wait("the role is back", |site| {
+        role(&site.two.a) == "active" && site.object("1.5.0").as_deref() == Some("gw-a")
+    });
+    notified(&site, "gw-a", 2);
+    site.cable(1, "up");
+    site.wait("both stand as at the beginning", |site| {
+        role(&site.two.b) == "passive" && site.get(OWN[1], "public", SYS_NAME).is_some()
+    });
+    each_node_by_its_name(&site, VIP);
+    assert_eq!(failovers(&site).len(), 4, "each was told once\n{}", site.story());
 }
 
 /// The pair, by SNMPv2c from the virtual IP.
@@ -138,8 +168,26 @@ fn users_of_snmpv3(site: &Site) {
     assert!(!refused.is_empty() && site.get(OWN[1], "public", SYS_NAME).as_deref() == Some("gw-b"));
 }
 
-/// Counters, memory and up time of the other node are those of its own kernel.
-fn values_are_the_kernels(site: &Site) {
+/// Whoever may read by a line of the administrator's reads in a node's context by the same line.
+fn communities_of_every_form(site: &Site) {
+    for community in ["hidden", "ops", "inner"] {
+        for (context, name) in
+            [("", "gw-a"), ("@gw-a", "gw-a"), ("@gw-b", "gw-b"), ("@peer", "gw-b")]
+        {
+            let told = site.get(VIP, &format!("{community}{context}"), SYS_NAME);
+            assert_eq!(told.as_deref(), Some(name), "{community}{context}\n{}", site.story());
+        }
+        let active = site.get(VIP, community, &format!("{MIB}.1.1.5.0"));
+        assert_eq!(active.as_deref(), Some("gw-a"), "{community} reads TWINWALL-MIB");
+    }
+    // What may write may not write in a context.
+    let set = ["-v2c", "-c", "ops@gw-b", "-t1", "-r0", VIP, SYS_NAME, "s", "mine"];
+    assert!(!site.tool("snmpset", &set).1.is_empty());
+}
+
+/// Counters, memory and up time of the second node are those of its own kernel, and so are those
+/// of these rows of the table of nodes.
+fn values_are_the_kernels(site: &Site, rows: &[u32]) {
     let node = &site.two.b;
     let index = link(node, "lan")["ifindex"].as_u64().expect("a number");
     let bytes = || link(node, "lan")["stats64"]["rx"]["bytes"].as_u64().expect("a number");
@@ -152,7 +200,7 @@ fn values_are_the_kernels(site: &Site) {
     assert!((before..=bytes()).contains(&told), "{before} {told} {}", bytes());
     let total = proc_field("meminfo", "MemTotal:", 1) as u64;
     assert_eq!(site.number(VIP, "public@gw-b", "1.3.6.1.4.1.2021.4.5.0"), total);
-    for row in [1, 2] {
+    for row in rows {
         let own = |column: u32| site.number(VIP, "public", &format!("{MIB}.1.2.1.{column}.{row}"));
         assert_eq!(own(17), total, "memory of node {row}");
         let up = (own(14) as f64 / 100.0, proc_field("uptime", "", 0));
@@ -186,15 +234,21 @@ fn after_the_failover(site: &Site) {
     });
 }
 
-/// The manager got a trap and an inform of the failover from the survivor.
-fn notified(site: &Site) {
+/// The manager got a trap and an inform of each failover so far, the last ones from this node.
+fn notified(site: &Site, by: &str, count: usize) {
+    wait_telling("a trap and an inform", || failovers(site).len() >= 2 * count, || site.story());
+    let all = failovers(site);
+    assert_eq!(all.len(), 2 * count, "{all:?}");
+    for line in &all[2 * (count - 1)..] {
+        assert!(line.contains(&format!(".{MIB}.1.8.3.0 = STRING: \"{by}\"")), "{line}");
+    }
+}
+
+/// What the manager was told of failovers, each line a trap or an inform.
+fn failovers(site: &Site) -> Vec<String> {
     let failover = format!(".1.3.6.1.6.3.1.1.4.1.0 = OID: .{MIB}.0.1\t");
-    let text = || fs::read_to_string(&site.told).unwrap_or_default();
-    let told = || text().lines().filter(|line| line.contains(&failover)).count();
-    wait_telling("a trap and an inform", || told() >= 2, || site.story());
-    let all = text();
-    let line = all.lines().find(|line| line.contains(&failover)).expect("it is there");
-    assert!(line.contains(&format!(".{MIB}.1.8.3.0 = STRING: \"gw-b\"")), "{line}");
+    let text = fs::read_to_string(&site.told).unwrap_or_default();
+    text.lines().filter(|line| line.contains(&failover)).map(str::to_owned).collect()
 }
 
 #[test]

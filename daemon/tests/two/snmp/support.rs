@@ -83,6 +83,16 @@ impl Site {
         site
     }
 
+    /// The manager's namespace.
+    pub(super) fn manager(&self) -> &str {
+        &self.manager
+    }
+
+    /// The first node's cable to the switch, or the second one's, is pulled or put back.
+    pub(super) fn cable(&self, node: usize, state: &str) {
+        ip(&["-n", &self.manager, "link", "set", ["lan-a", "lan-b"][node], state]);
+    }
+
     pub(super) fn node(&self, node: usize) -> &Node {
         if node == 0 { &self.two.a } else { &self.two.b }
     }
@@ -192,6 +202,11 @@ fn configure(node: &Node, name: &str) {
             "agentaddress udp:161\nmaster agentx\nagentXSocket {root}/var/agentx/master\n\
              sysName {name}\nrocommunity public default\n\
              createUser anna SHA \"anna's words\" AES \"anna's words\"\nrouser anna priv\n\
+             com2sec lan 10.1.0.0/24 hidden\ngroup readers v2c lan\nview all included .1\n\
+             access readers \"\" v2c noauth exact all none none\n\
+             authcommunity read,write ops 10.1.0.0/24\n\
+             com2sec staff 10.1.0.0/24 inner\ngroup insiders v2c staff\n\
+             authgroup read -s v2c insiders noauth -V all\n\
              trapcommunity told\ntrap2sink udp:10.1.0.9:162 told\n\
              includeDir {root}/etc/snmp/snmpd.conf.d\n"
         ),

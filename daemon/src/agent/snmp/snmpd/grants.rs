@@ -18,6 +18,10 @@ pub(super) enum Grant {
     Named { six: bool, name: String, source: String, community: String },
     /// What a group may read.
     Access { group: String, model: String, level: String, view: String },
+    /// The same, as `authgroup` says it.
+    Group { model: Option<String>, group: String, level: String, view: View },
+    /// The same, as `authaccess` says it.
+    AuthAccess { model: Option<String>, group: String, view: String, level: String },
 }
 
 /// What may be seen.
@@ -36,14 +40,14 @@ pub(super) fn grants(lines: &[Line]) -> (Vec<Grant>, Vec<String>) {
     let (mut all, mut notes): (Vec<Grant>, Vec<String>) = (Vec::new(), Vec::new());
     for line in lines {
         let word = line.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
-        if matches!(word.as_str(), "authcommunity" | "authuser" | "authgroup" | "setaccess") {
+        let Some(grant) = grant(&word, line) else { continue };
+        if !grant.is_plain() {
             notes.push(format!(
-                "snmpd.conf grants by '{word}': that is not followed; write the same with the \
-                 node's name as its context beside it"
+                "a '{word}' line of snmpd.conf has a quote or a backslash in a word: it is not \
+                 followed; write such a line for each node's context by hand"
             ));
             continue;
         }
-        let Some(grant) = grant(&word, line).filter(Grant::is_plain) else { continue };
         if all.len() == MAX_GRANTS {
             notes.push(format!(
                 "snmpd.conf has more than {MAX_GRANTS} lines that grant; the others are not \
@@ -88,8 +92,45 @@ fn grant(word: &str, line: &Line) -> Option<Grant> {
             let (group, model, level, view) = (at(1)?, at(3)?, at(4)?, at(6)?);
             (own && view != "none").then_some(Grant::Access { group, model, level, view })
         }
-        _ => None,
+        _other => grant_of_types(word, line),
     }
+}
+
+/// Lines that say by a list of types what they grant.
+fn grant_of_types(word: &str, line: &Line) -> Option<Grant> {
+    let at = |place: usize| line.get(place).cloned();
+    let reads =
+        |types: &str| types.split([',', ':', '|']).any(|it| it.eq_ignore_ascii_case("read"));
+    if word == "setaccess" {
+        let own = at(2)?.is_empty() && reads(&at(7)?);
+        let (group, model, level, view) = (at(1)?, at(3)?, at(4)?, at(6)?);
+        return (own && view != "none").then_some(Grant::Access { group, model, level, view });
+    }
+    let by_types = matches!(word, "authcommunity" | "authuser" | "authgroup" | "authaccess");
+    if !by_types || !reads(line.get(1)?) {
+        return None;
+    }
+    let (model, rest) = match line.get(2).is_some_and(|it| it == "-s") {
+        true => (at(3), line.get(4..)?),
+        false => (None, line.get(2..)?),
+    };
+    let name = rest.first()?.clone();
+    if word == "authaccess" {
+        let (view, level) = (rest.get(1)?.clone(), rest.get(2).cloned());
+        let level = level.unwrap_or_else(|| "auth".to_owned());
+        let own = rest.get(3).is_none_or(String::is_empty);
+        return own.then_some(Grant::AuthAccess { model, group: name, view, level });
+    }
+    let second = rest.get(1).cloned();
+    let (view, context) = view(rest.get(2..).unwrap_or_default());
+    let level = || second.clone().unwrap_or_else(|| "auth".to_owned());
+    let source = || second.clone().unwrap_or_else(|| "default".to_owned());
+    let grant = match word {
+        "authcommunity" => Grant::Community { six: false, community: name, source: source(), view },
+        "authuser" => Grant::User { model, user: name, level: level(), view },
+        _authgroup => Grant::Group { model, group: name, level: level(), view },
+    };
+    context.is_none().then_some(grant)
 }
 
 /// The view of a grant, and the context that it is for.
@@ -122,12 +163,21 @@ impl Grant {
             Grant::Access { group, model, level, view } => {
                 [group, model, level, view].into_iter().all(plain)
             }
+            Grant::Group { model, group, level, view } => {
+                model.iter().all(plain) && plain(group) && plain(level) && view.is_plain()
+            }
+            Grant::AuthAccess { model, group, view, level } => {
+                model.iter().chain([group, view, level]).all(plain)
+            }
         }
     }
 
     /// The same for a context: a community gets `@` and its name.
     pub(super) fn line(&self, context: &str) -> String {
         let six = |six: bool| if six { "6" } else { "" };
+        let by = |model: &Option<String>| {
+            model.as_ref().map_or_else(String::new, |it| format!("-s {} ", word(it)))
+        };
         match self {
             Grant::Community { six: is_six, community, source, view } => format!(
                 "rocommunity{} {} {} {} {context}",
@@ -137,9 +187,16 @@ impl Grant {
                 view.words()
             ),
             Grant::User { model, user, level, view } => {
-                let model =
-                    model.as_ref().map_or_else(String::new, |it| format!("-s {} ", word(it)));
-                format!("rouser {model}{} {} {} {context}", word(user), word(level), view.words())
+                let (model, user, level) = (by(model), word(user), word(level));
+                format!("rouser {model}{user} {level} {} {context}", view.words())
+            }
+            Grant::Group { model, group, level, view } => {
+                let (model, group, level) = (by(model), word(group), word(level));
+                format!("authgroup read {model}{group} {level} {} {context}", view.words())
+            }
+            Grant::AuthAccess { model, group, view, level } => {
+                let (model, group) = (by(model), word(group));
+                format!("authaccess read {model}{group} {} {} {context}", word(view), word(level))
             }
             Grant::Named { six: is_six, name, source, community } => format!(
                 "com2sec{} -Cn {context} {} {} {}",
@@ -163,8 +220,13 @@ impl Grant {
         match self {
             Grant::Community { view: View::Named(name), .. }
             | Grant::User { view: View::Named(name), .. }
+            | Grant::Group { view: View::Named(name), .. }
+            | Grant::AuthAccess { view: name, .. }
             | Grant::Access { view: name, .. } => Some(name),
-            Grant::Community { .. } | Grant::User { .. } | Grant::Named { .. } => None,
+            Grant::Community { .. }
+            | Grant::User { .. }
+            | Grant::Group { .. }
+            | Grant::Named { .. } => None,
         }
     }
 }
@@ -224,6 +286,27 @@ mod tests {
                 "access readers \"\" v2c noauth prefix some writable none",
                 "access readers gw-b v2c noauth exact some none none",
             ),
+            ("authcommunity read public", "rocommunity public@gw-b default .1 gw-b"),
+            (
+                "authcommunity read,write ops 10.1.0.0/24 -V some",
+                "rocommunity ops@gw-b 10.1.0.0/24 -V some gw-b",
+            ),
+            ("authuser read anna", "rouser anna auth .1 gw-b"),
+            ("authuser read -s tsm anna priv .1.3", "rouser -s tsm anna priv .1.3 gw-b"),
+            ("authgroup read staff", "authgroup read staff auth .1 gw-b"),
+            (
+                "authgroup read,write -s v2c readers noauth -V some",
+                "authgroup read -s v2c readers noauth -V some gw-b",
+            ),
+            ("authaccess READ staff some", "authaccess read staff some auth gw-b"),
+            (
+                "authaccess read -s v2c readers some noauth",
+                "authaccess read -s v2c readers some noauth gw-b",
+            ),
+            (
+                "setaccess readers \"\" v2c noauth prefix some read,write",
+                "access readers gw-b v2c noauth exact some none none",
+            ),
         ] {
             let (grants, notes) = grants(&lines(own));
             assert_eq!(grants.len(), 1, "{own}");
@@ -240,6 +323,10 @@ mod tests {
             "com2sec -Cn their-context lan default hidden",
             "access readers their-context any noauth exact all none none",
             "access writers \"\" any noauth exact none all none",
+            "authcommunity log,execute public",
+            "authcommunity read public default .1 their-context",
+            "authaccess read staff some noauth their*",
+            "setaccess readers \"\" v2c noauth prefix some notify",
             "group readers v2c lan",
             "view some included .1",
             "syslocation here",
@@ -254,10 +341,9 @@ mod tests {
         let many: String = (0..=MAX_GRANTS).map(|it| format!("rocommunity c{it}\n")).collect();
         let (all, notes) = grants(&lines(&many));
         assert_eq!((all.len(), notes.len()), (MAX_GRANTS, 1));
-        let (all, notes) = grants(&lines("authcommunity read public\nauthcommunity read other"));
-        assert_eq!((all.len(), notes.len()), (0, 1));
         let quoted = [vec!["rocommunity".to_owned(), "a\"b".to_owned()]];
-        assert_eq!(grants(&quoted).0, Vec::new());
+        let (all, notes) = grants(&quoted);
+        assert_eq!((all.len(), notes.len()), (0, 1), "{notes:?}");
         let spaced = [vec!["rocommunity".to_owned(), "a b".to_owned()]];
         let line = grants(&spaced).0[0].line("gw-b");
         assert_eq!(line, "rocommunity \"a b@gw-b\" default .1 gw-b");

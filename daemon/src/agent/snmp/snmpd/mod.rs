@@ -66,20 +66,13 @@ pub(super) fn renew(root: &Path, control: Control, wanted: Option<&Wanted<'_>>) 
     let found = match lines::read(root, &path) {
         Ok(found) => found,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let note = format!("snmpd is not installed here: there is no /{MAIN}");
-            return Outcome { notes: vec![note], ..Outcome::default() };
+            return Outcome { notes: vec![not_installed()], ..Outcome::default() };
         }
         Err(error) => return failed(format!("/{MAIN} cannot be read: {error}")),
     };
     let Wanted { contexts, settings, community } = *wanted;
     let made = make(&found, &Wishes { contexts, settings, community });
-    let mut notes = made.notes;
-    if !found.includes_ours {
-        notes.push(format!(
-            "snmpd.conf does not include the directory of /{FILE}: add the line 'includeDir \
-             /etc/snmp/snmpd.conf.d' to it"
-        ));
-    }
+    let notes = notes(&found, made.notes);
     if fs::read(&path).is_ok_and(|now| now == made.text.as_bytes()) {
         return Outcome { at: made.at, notes, ..Outcome::default() };
     }
@@ -88,6 +81,32 @@ pub(super) fn renew(root: &Path, control: Control, wanted: Option<&Wanted<'_>>) 
     }
     let untold = tell(root, control).err();
     Outcome { changed: true, at: made.at, notes, untold }
+}
+
+/// What an administrator should know of snmpd's configuration below `root` while SNMP data of both
+/// appliances are wanted, each in a sentence. Changes nothing.
+pub(super) fn advice(root: &Path) -> Vec<String> {
+    let wanted = Wishes { contexts: &[], settings: &Snmp::default(), community: "" };
+    match lines::read(root, &root.join(FILE)) {
+        Ok(found) => notes(&found, make(&found, &wanted).notes),
+        Err(error) if error.kind() == ErrorKind::NotFound => vec![not_installed()],
+        Err(error) => vec![format!("/{MAIN} cannot be read: {error}")],
+    }
+}
+
+fn not_installed() -> String {
+    format!("snmpd is not installed here: there is no /{MAIN}")
+}
+
+/// The notes of the text, and that snmpd does not read its file.
+fn notes(found: &lines::Found, mut notes: Vec<String>) -> Vec<String> {
+    if !found.includes_ours {
+        notes.push(format!(
+            "snmpd.conf does not include the directory of /{FILE}: add the line 'includeDir \
+             /etc/snmp/snmpd.conf.d' to it"
+        ));
+    }
+    notes
 }
 
 /// Takes the file away; one that is not there is as good.
