@@ -18,6 +18,7 @@ use crate::product::Product;
 use crate::reload;
 use crate::ruleset::{self, LOSS_TABLE, Lossy};
 use crate::topology::{POWER_GROUP, Port, isolate_gateways};
+use crate::upstream::{self, Silent};
 use crate::wait;
 
 /// CPU hogs at a time.
@@ -78,6 +79,8 @@ pub enum Fault {
     Loss(Lossy),
     /// Eight programs that burn CPU time.
     CpuHogs,
+    /// The router behind the WAN is silent.
+    GatewaySilent(Silent),
     /// The active is put into maintenance.
     Maintenance,
     /// Settings are changed on both gateways while they run, step by step and back again.
@@ -130,6 +133,11 @@ pub fn fire(lab: &mut Lab, fault: Fault, active: usize) -> Result<Fired> {
         }
         Fault::Loss(lossy) => lose(lab, lossy),
         Fault::CpuHogs => start_hogs(lab),
+        Fault::GatewaySilent(silent) => {
+            let at = clock::now();
+            upstream::silence(lab, silent, active)?;
+            Ok(Fired { at, took: clock::now().since(at) })
+        }
         Fault::Maintenance => order(lab, active, Order::MaintenanceOn { lasts: MAINTENANCE }),
         Fault::Reload => reload::change_and_change_back(lab, active),
         Fault::ConsoleKilled => signal_console(lab, active, libc::SIGKILL),
@@ -151,6 +159,7 @@ pub fn restore(lab: &mut Lab) -> Result<()> {
     }
     lab.flood = None;
     lab.topology.mend_cables()?;
+    upstream::mend(lab)?;
     for gateway in &mut lab.gateways {
         let worker = &gateway.machine.worker;
         let tables = worker.command("nft", &["list", "tables"], String::new())?;
@@ -303,6 +312,10 @@ impl Fault {
                 format!("{LOSS_PERCENT} % loss between the gateways on every path")
             }
             Fault::CpuHogs => format!("{HOGS} CPU hogs"),
+            Fault::GatewaySilent(Silent::Active) => {
+                format!("the router behind the WAN is silent for {active}")
+            }
+            Fault::GatewaySilent(Silent::Both) => "the router behind the WAN is silent".into(),
             Fault::Maintenance => format!("maintenance ordered on {active}"),
             Fault::Reload => "settings are changed on both gateways".into(),
             Fault::ConsoleKilled => format!("the console on {active} is killed"),

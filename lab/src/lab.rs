@@ -15,7 +15,7 @@ use crate::error::{LabError, Result};
 use crate::gateway::{Blueprint, Gateway};
 use crate::netns::Namespaces;
 use crate::plan;
-use crate::product::{Flows, Product, Seen, Settings, guard};
+use crate::product::{Duties, Flows, Product, Seen, Settings, guard};
 use crate::timeline::Timeline;
 use crate::topology::{HaWiring, Topology};
 use crate::wait;
@@ -47,6 +47,8 @@ pub struct Form {
     pub nat: bool,
     /// Whether flows are known, and told.
     pub flows: Flows,
+    /// What the pair does beside serving.
+    pub duties: Duties,
 }
 
 impl Form {
@@ -60,6 +62,7 @@ impl Form {
             flows: self.flows,
             spare_vip: false,
             wan_watched: true,
+            duties: self.duties,
         }
     }
 }

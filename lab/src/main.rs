@@ -11,7 +11,7 @@ use clap::Parser;
 use twinwall_lab::error::{LabError, Result};
 use twinwall_lab::isolate::{self, Side};
 use twinwall_lab::lab::{Form, HaForm};
-use twinwall_lab::product::{Flows, Product};
+use twinwall_lab::product::{Duties, Flows, Product};
 use twinwall_lab::run::{self, Order};
 use twinwall_lab::scenario::{self, Scenario};
 use twinwall_lab::{bench, live, plan, report};
@@ -121,6 +121,7 @@ fn live_form(options: &Options, program: PathBuf, twinwall: Option<PathBuf>) -> 
         further_vips: 0,
         nat: false,
         flows: Flows::Ignored,
+        duties: Duties::None,
     }
 }
 

@@ -73,7 +73,7 @@ mod tests {
     use twinwall_core::config::Cable;
 
     use super::*;
-    use crate::product::Flows;
+    use crate::product::{Duties, Flows};
 
     #[test]
     fn every_step_changes_something_and_all_together_nothing() {
@@ -85,6 +85,7 @@ mod tests {
             flows: Flows::Ignored,
             spare_vip: false,
             wan_watched: true,
+            duties: Duties::None,
         };
         let mut settings = before;
         for (what, change, on) in steps() {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::monitoring::Monitored;
 use crate::result::{Line, Outcome, millis};
 use crate::scenario::Scenario;
 use crate::timeline::Source;
@@ -57,6 +58,7 @@ pub fn figures(outcome: &Outcome) -> Vec<String> {
         ));
         groups.extend(seen.visitors.as_ref().map(visitors));
     }
+    groups.extend(outcome.monitored.as_ref().map(monitored));
     for (who, cost) in ["active", "passive"].into_iter().zip(outcome.cost.iter().flatten()) {
         let resident = cost.resident_bytes as f64 / f64::from(1 << 20);
         groups.push(format!("{who} {:.3} CPU s/min {resident:.1} MiB", cost.cpu_s_per_min));
@@ -78,6 +80,13 @@ pub fn connections(seen: &ConnectionsSeen) -> String {
         seen.lost,
         millis(seen.longest_pause),
         millis(seen.floor)
+    )
+}
+
+fn monitored(seen: &Monitored) -> String {
+    format!(
+        "SNMP {}/{} answered, longest silence {:.0} ms  lines {} of {} on the other node",
+        seen.answered, seen.asked, seen.silence_ms, seen.lines_there, seen.lines
     )
 }
 

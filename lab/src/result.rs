@@ -9,6 +9,7 @@ use twinwall_core::time::Moment;
 
 use crate::console::beside::Beside;
 use crate::fault::Fired;
+use crate::monitoring::{LINES_A_SECOND, Monitored};
 use crate::plan;
 use crate::product::Product;
 use crate::scenario::{Must, Scenario};
@@ -64,6 +65,8 @@ pub struct Outcome {
     pub cost: Option<[Usage; 2]>,
     /// What the rest of the active noticed of its console's trouble.
     pub beside: Option<Beside>,
+    /// What logs and SNMP missed, where they were at work.
+    pub monitored: Option<Monitored>,
     /// What did not hold of what must; empty when all did.
     pub missed: Vec<String>,
     /// Both nodes and the lab on one time line.
@@ -90,13 +93,15 @@ pub struct Gathered {
     pub cost: Option<[Usage; 2]>,
     /// What the rest of the active noticed of its console's trouble.
     pub beside: Option<Beside>,
+    /// What logs and SNMP missed.
+    pub monitored: Option<Monitored>,
 }
 
 impl Outcome {
     /// Judges what was gathered by what the scenario says must hold.
     pub fn new(scenario: &Scenario, gathered: Gathered) -> Outcome {
-        let Gathered { rep, product, active, fired, traffic, connections, entries, cost, beside } =
-            gathered;
+        let Gathered { rep, product, active, fired, entries, .. } = gathered;
+        let Gathered { traffic, connections, cost, beside, monitored, .. } = gathered;
         let detected = detected(&entries, Source::node(1 - active)).map(|at| at.since(fired.at));
         let last_vip = traffic.as_ref().and_then(|seen| seen.per_vip_last);
         let after_detection =
@@ -117,6 +122,7 @@ impl Outcome {
             role_changes: role_changes(&entries),
             cost,
             beside,
+            monitored,
             missed: Vec::new(),
             events: entries.iter().map(|entry| line(entry, fired.at)).collect(),
         };
@@ -141,6 +147,9 @@ impl Outcome {
             {
                 missed.push("a beat was missed".to_owned());
             }
+        }
+        if let (Some(seen), Some(bound)) = (&self.monitored, must.snmp_silence) {
+            judge_monitored(seen, bound, &mut missed);
         }
         if let Some(bound) = must.last_vip {
             match self.last_vip_after_detection_ms {
@@ -214,6 +223,18 @@ fn judge_beside(seen: &Beside, must: &Must, missed: &mut Vec<String>) {
         if seen.slowest_ms > millis(bound) {
             missed.push(format!("the agent answered after {:.0} ms", seen.slowest_ms));
         }
+    }
+}
+
+fn judge_monitored(seen: &Monitored, bound: Duration, missed: &mut Vec<String>) {
+    if seen.answered == 0 || seen.silence_ms > millis(bound) {
+        let (silence, bound) = (seen.silence_ms, millis(bound));
+        missed.push(format!("no answer by SNMP for {silence:.0} ms, not {bound}"));
+    }
+    // A second's worth is on its way; the node that died sends it when it is back.
+    let behind = seen.lines.saturating_sub(seen.lines_there);
+    if seen.lines == 0 || behind > LINES_A_SECOND {
+        missed.push(format!("{behind} of {} lines are not on the other node", seen.lines));
     }
 }
 

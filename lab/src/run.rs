@@ -15,9 +15,11 @@ use crate::error::{Doing, LabError, Result};
 use crate::evidence::evidence;
 use crate::fault::{self, Fault};
 use crate::lab::{Form, Lab};
+use crate::monitoring::manager::Manager;
+use crate::monitoring::{self, Monitored};
 use crate::plan;
 use crate::process::Running;
-use crate::product::{Flows, Product};
+use crate::product::{Duties, Flows, Product};
 use crate::replica;
 use crate::result::{Gathered, Outcome};
 use crate::scenario::{Load, Scenario};
@@ -25,6 +27,7 @@ use crate::traffic::connections::{ConnectionPlan, Connections};
 use crate::traffic::generator::Generator;
 use crate::traffic::usage::{Usage, usage};
 use crate::traffic::{Measured, ProbePlan, Probes, Side, TcpPlan, Window};
+use crate::upstream;
 
 /// A neighbour that did not answer at first is asked again after a second.
 const NEIGHBOURS_LEARNT: Duration = Duration::from_millis(1200);
@@ -59,6 +62,11 @@ pub fn play(
     let mut lab = Lab::build(form(&scenario, order.product, &order.program)?)?;
     let mut outcomes = Vec::new();
     for rep in 1..=order.reps {
+        match scenario.duties {
+            Duties::None => {}
+            Duties::AskGateway => upstream::await_reached(&lab)?,
+            Duties::LogsAndSnmp => monitoring::await_ready(&lab)?,
+        }
         // The first repetition moves nothing that need not be moved.
         let first = lab.settle()?;
         let active = if rep == 1 { first } else { (rep as usize - 1) % 2 };
@@ -86,12 +94,14 @@ pub fn form(scenario: &Scenario, product: Product, guard: &Path) -> Result<Form>
         further_vips: scenario.further_vips,
         nat: scenario.nat,
         flows: scenario.flows,
+        duties: scenario.duties,
     })
 }
 
 /// Where an agent has to run beside each guard.
 fn needs_agents(scenario: &Scenario, product: Product) -> bool {
-    scenario.consoles || (scenario.flows != Flows::Ignored && product == Product::Twinwall)
+    let beside = scenario.flows != Flows::Ignored || scenario.duties != Duties::None;
+    scenario.consoles || (beside && product == Product::Twinwall)
 }
 
 /// The command beside the guard's program.
@@ -115,6 +125,8 @@ pub fn play_once(lab: &mut Lab, scenario: &Scenario, rep: u32, active: usize) ->
         true => Some(Watching::begin(&lab.gateways[active])?),
         false => None,
     };
+    let polls = scenario.duties == Duties::LogsAndSnmp;
+    let manager = polls.then(|| Manager::begin(&lab.topology.client));
     let fired = fault::fire(lab, scenario.fault, active)?;
     lab.timeline.say(fired.at, scenario.fault.words(active));
     let watched = watch_cost(lab, scenario, active);
@@ -125,6 +137,7 @@ pub fn play_once(lab: &mut Lab, scenario: &Scenario, rep: u32, active: usize) ->
         Some([first, second]) => Some([cost(first)?, cost(second)?]),
         None => None,
     };
+    let monitored = manager.map(|manager| monitored(lab, manager, active)).transpose()?;
     let window = Window { quiet_from, fault: fired.at, until };
     let measure = |probes: Probes| -> Result<Measured> {
         probes.measure(&window).doing("measure the traffic")
@@ -141,6 +154,7 @@ pub fn play_once(lab: &mut Lab, scenario: &Scenario, rep: u32, active: usize) ->
         entries: lab.timeline.between(fired.at, until),
         cost,
         beside,
+        monitored,
     };
     Ok(Outcome::new(scenario, gathered))
 }
@@ -175,6 +189,13 @@ fn end(lab: &mut Lab, watching: Watching, active: usize) -> Result<Beside> {
     let mut seen = watching.end(&lab.gateways[active])?;
     seen.visitors = lab.flood.take().map(Visitors::end).transpose()?;
     Ok(seen)
+}
+
+/// What the manager saw, and what became of the lines of the gateway that had served.
+fn monitored(lab: &Lab, manager: Manager, active: usize) -> Result<Monitored> {
+    let seen = manager.end()?;
+    let (lines, lines_there) = monitoring::lines(lab, active)?;
+    Ok(Monitored { lines, lines_there, ..seen })
 }
 
 /// Waits for the end of the observation; a hung guard is resumed halfway.

@@ -1,13 +1,14 @@
 //! The named scenarios: what is built, what befalls it, what must hold. Data only;
 //! [`crate::run`] plays them. Names and figures are those of the project's promises.
 
+mod duties;
 mod flows;
 
 use std::time::Duration;
 
 use crate::fault::{At, Fault, Who};
 use crate::lab::HaForm;
-use crate::product::{Flows, Product};
+use crate::product::{Duties, Flows, Product};
 use crate::ruleset::Lossy;
 use crate::topology::Port;
 
@@ -52,6 +53,8 @@ pub struct Must {
     pub agent_answers: Option<Duration>,
     /// Every connection goes on, and none pauses for longer.
     pub connections: Option<Duration>,
+    /// Managers that ask the VIP by SNMP are never without an answer for longer.
+    pub snmp_silence: Option<Duration>,
 }
 
 /// One scenario.
@@ -71,6 +74,8 @@ pub struct Scenario {
     pub nat: bool,
     /// Whether flows are known, and told; agents run beside the guards where they are.
     pub flows: Flows,
+    /// What the pair does beside serving; agents run beside the guards where it does anything.
+    pub duties: Duties,
     /// Flows that are there before the fault.
     pub present: u64,
     /// What is sent.
@@ -105,6 +110,7 @@ const NOTHING: Must = Must {
     beat_late: None,
     agent_answers: None,
     connections: None,
+    snmp_silence: None,
 };
 
 const UNDISTURBED: Must = Must { no_loss: true, role_stays: true, ..NOTHING };
@@ -117,6 +123,7 @@ const BASE: Scenario = Scenario {
     further_vips: 0,
     nat: false,
     flows: Flows::Ignored,
+    duties: Duties::None,
     present: 0,
     load: Load::Usual,
     warm_up: ms(2000),
@@ -196,7 +203,7 @@ const fn console(name: &'static str, shows: &'static str, fault: Fault) -> Scena
     }
 }
 
-/// All but those about flows, in the order in which `--list` shows them.
+/// All but those about flows and duties, in the order in which `--list` shows them.
 pub const PLAIN: &[Scenario] = &[
     power_loss("power-loss-direct-1s", HaForm::Direct, 1000, 25),
     power_loss("power-loss-direct-100ms", HaForm::Direct, 100, 25),
@@ -318,7 +325,7 @@ pub const PLAIN: &[Scenario] = &[
 
 /// All of them, in the order in which `--list` shows them.
 pub fn all() -> impl Iterator<Item = &'static Scenario> + Clone {
-    PLAIN.iter().chain(flows::ALL)
+    PLAIN.iter().chain(flows::ALL).chain(duties::ALL)
 }
 
 /// The scenario of this name.

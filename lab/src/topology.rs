@@ -191,6 +191,26 @@ impl Topology {
         }
     }
 
+    /// Keeps the server from hearing this gateway and the other way round, while both hear the
+    /// other gateway and no cable is broken; or lets it hear both again.
+    pub fn part_from_server(&self, node: Option<usize>) -> Result<()> {
+        // Two ports that are isolated do not hear each other; all others hear both.
+        let parted = node.map(|node| SWITCH_PORTS[node]);
+        let write = move || {
+            ["host", SWITCH_PORTS[0], SWITCH_PORTS[1]].iter().try_for_each(|port| {
+                let isolated = parted.is_some_and(|parted| *port == "host" || *port == parted);
+                let value = if isolated { "1" } else { "0" };
+                std::fs::write(format!("/sys/class/net/{port}/brport/isolated"), value)
+            })
+        };
+        self.wan.machine.run(write)?.doing("isolate the ports of a switch")
+    }
+
+    /// The server's cable, pulled at its switch or put back.
+    pub fn server_cable(&self, up: bool) -> Result<()> {
+        self.wan.ports.set(&[(SERVER_INDEX, up)]).doing("set the server's port")
+    }
+
     /// Brings every switch port up, and lets the gateways hear each other; a gateway's
     /// own ends are its own to bring up.
     pub fn mend_cables(&self) -> Result<()> {

@@ -3,12 +3,13 @@
 
 use crate::plan;
 
-/// A profile of two sections, for nodes that all tell the same of themselves.
+/// A profile of two sections and one log, for nodes that all tell the same of themselves.
 const PROFILE: &str = "format = 1\nname = \"lab\"\n[appliance]\n\
     model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
     firmware = { file = \"/etc/firmware\" }\n\
     [section.definitions]\npaths = [\"/etc/ethers\"]\n\
-    [section.users]\npaths = [\"/etc/twinwall-accounts\"]\n";
+    [section.users]\npaths = [\"/etc/twinwall-accounts\"]\n\
+    [[logs.source]]\nname = \"app\"\nfiles = [\"/var/log/app.log\"]\n";
 
 /// Path below the tree, and text.
 pub fn of(node: usize) -> [(&'static str, String); 5] {
@@ -27,11 +28,13 @@ pub fn of(node: usize) -> [(&'static str, String); 5] {
     ]
 }
 
-/// The administrator's packet filter, which lets the agents talk and the LAN see the console.
+/// The administrator's packet filter, which lets the agents talk and the LAN see the console and
+/// ask by SNMP.
 pub fn let_in(ruleset: &str) -> String {
     ruleset.replacen(
         "    tcp dport 22 accept\n",
         "    tcp dport 22 accept\n    iifname \"lan0\" tcp dport 8443 accept\n    \
+         iifname \"lan0\" udp dport 161 accept\n    \
          iifname \"ha0\" meta l4proto { tcp, udp } th dport { 8856, 8857 } accept\n",
         1,
     )

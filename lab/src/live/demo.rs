@@ -55,6 +55,7 @@ pub(super) fn run(lab: &mut Lab, active: usize) -> Result<()> {
         entries: lab.timeline.between(fired.at, until),
         cost: None,
         beside: None,
+        monitored: None,
     };
     let scenario = Scenario { fault, must: Must::default(), ..crate::scenario::PLAIN[0] };
     let outcome = Outcome::new(&scenario, gathered);

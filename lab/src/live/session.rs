@@ -215,6 +215,7 @@ impl Session<'_> {
             entries: self.lab.timeline.between(watched.fired.at, watched.until),
             cost: None,
             beside: None,
+            monitored: None,
         };
         let scenario =
             Scenario { fault: watched.fault, must: Must::default(), ..crate::scenario::PLAIN[0] };

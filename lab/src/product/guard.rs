@@ -16,7 +16,7 @@ use twinwall_core::note::What;
 
 use crate::error::{Doing, LabError, Result};
 use crate::plan;
-use crate::product::{Flows, Seen, Settings};
+use crate::product::{Duties, Flows, Seen, Settings};
 use crate::timeline::{Entry, Source, Timeline};
 
 /// How long a guard may take to answer; one that hangs must not hang the lab.
@@ -51,6 +51,12 @@ fn pair_toml(settings: &Settings) -> String {
     if settings.flows == Flows::Alone {
         text += "\n[flows]\nreplicate = false\n";
     }
+    text += match settings.duties {
+        Duties::None => "",
+        // Quick to notice, and believed again soon, so that repetitions need not wait long.
+        Duties::AskGateway => "\n[reach]\ninterval = 0.2\nmisses = 3\nhold = 1\n",
+        Duties::LogsAndSnmp => "\n[sync]\nlogs = true\nsnmp = true\n",
+    };
     for Carried { name, watch, own: [primary, secondary], vips } in carried(settings) {
         // Writing to a String cannot fail.
         let _ = write!(
@@ -58,6 +64,9 @@ fn pair_toml(settings: &Settings) -> String {
             "\n[[interface]]\nname = \"{name}\"\nwatch = {watch}\nprimary = {primary:?}\n\
              secondary = {secondary:?}\nvirtual = {vips:?}\n",
         );
+        if settings.duties == Duties::AskGateway && name == plan::WAN {
+            let _ = writeln!(text, "gateways = [\"{}\"]", plan::SERVER_IP);
+        }
     }
     text
 }
@@ -249,6 +258,7 @@ mod tests {
             flows: Flows::Ignored,
             spare_vip: false,
             wan_watched: true,
+            duties: Duties::None,
         };
         let text = pair_toml(&settings);
         assert!(text.contains("interval = 0.100"));

@@ -56,6 +56,18 @@ impl Flows {
     }
 }
 
+/// What the pair does beside serving, by agents beside the guards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Duties {
+    /// Nothing.
+    None,
+    /// The router behind the WAN is asked for by both.
+    AskGateway,
+    /// Logs are exchanged, and SNMP tells of both.
+    LogsAndSnmp,
+}
+
 /// How the pair is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -73,6 +85,8 @@ pub struct Settings {
     pub spare_vip: bool,
     /// Whether the WAN interface is watched.
     pub wan_watched: bool,
+    /// What the pair does beside serving.
+    pub duties: Duties,
 }
 
 /// What a gateway does now, as far as the lab can see.

@@ -13,7 +13,7 @@ use crate::console::{process, resident};
 use crate::error::{LabError, Result};
 use crate::fault;
 use crate::lab::{Form, Lab};
-use crate::product::{Flows, Product};
+use crate::product::{Duties, Flows, Product};
 use crate::result::{Outcome, millis};
 use crate::run::{beside, play_once};
 use crate::scenario::{self, Scenario};
@@ -118,6 +118,7 @@ fn form(wanted: &Wanted, scenario: &Scenario) -> Result<Form> {
         further_vips: 0,
         nat: false,
         flows: Flows::Ignored,
+        duties: Duties::None,
     })
 }
 

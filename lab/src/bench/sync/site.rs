@@ -15,7 +15,7 @@ use crate::error::{Doing, LabError, Result};
 use crate::lab::{Form, HaForm, Lab};
 use crate::mount;
 use crate::process::Running;
-use crate::product::{Flows, Product};
+use crate::product::{Duties, Flows, Product};
 
 /// Own addresses of the HA ports, which twinwall does not need and the others do.
 const HA: [&str; 2] = ["10.255.0.1", "10.255.0.2"];
@@ -58,6 +58,7 @@ impl Site {
             further_vips: 0,
             nat: false,
             flows: Flows::Ignored,
+            duties: Duties::None,
         };
         let lab = Lab::assemble(form)?;
         let mut site =

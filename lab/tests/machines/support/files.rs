@@ -1,7 +1,7 @@
 //! What the administrator of the two machines wrote into files, before twinwall came
 //! and for it.
 
-use twinwall_lab::product::{Flows, Product, Settings, guard};
+use twinwall_lab::product::{Duties, Flows, Product, Settings, guard};
 use twinwall_lab::{plan, ruleset};
 
 use twinwall_core::config::Cable;
@@ -44,6 +44,7 @@ fn settings() -> Settings {
         flows: Flows::Ignored,
         spare_vip: false,
         wan_watched: true,
+        duties: Duties::None,
     }
 }
 

@@ -17,7 +17,7 @@ use twinwall_core::time::Moment;
 use twinwall_lab::clock::now;
 use twinwall_lab::lab::{Form, HaForm, Lab};
 use twinwall_lab::process::signal_all;
-use twinwall_lab::product::{Flows, Product};
+use twinwall_lab::product::{Duties, Flows, Product};
 use twinwall_lab::timeline::{Entry, Source, role_changes};
 use twinwall_lab::worker::Worker;
 use twinwall_lab::{plan, wait};
@@ -86,6 +86,7 @@ impl Pair {
             further_vips: 0,
             nat: false,
             flows: Flows::Ignored,
+            duties: Duties::None,
         };
         Pair { lab: Lab::assemble(form).unwrap() }
     }
