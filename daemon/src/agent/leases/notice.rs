@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::{sleep, timeout};
 
@@ -31,7 +32,8 @@ impl Notice {
         let paths = listed.iter().flat_map(|file| names(file).unwrap_or_default());
         self.files = paths.map(|path| root.join(OsStr::from_bytes(path.as_bytes()))).collect();
         if self.watch.is_none() {
-            self.watch = Watch::new().and_then(AsyncFd::new).ok();
+            let open = |watch| AsyncFd::with_interest(watch, Interest::READABLE);
+            self.watch = Watch::new().and_then(open).ok();
         }
         let folders = self.files.iter().filter_map(|file| file.parent());
         let folders: BTreeSet<PathBuf> = folders.map(Path::to_owned).collect();

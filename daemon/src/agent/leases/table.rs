@@ -172,14 +172,19 @@ impl Table {
             Format::Whole => return older.clone(),
             Format::Dnsmasq | Format::Kea => {}
         }
-        let head = |table: &Table| table.rows.iter().next().filter(|(key, _)| key.part == HEAD);
-        let other = matches!((head(&self), head(older)), (Some(new), Some(old)) if new != old);
-        if !other {
+        let heads = (self.head(), older.head());
+        let others = matches!(heads, (Some(new), Some(old)) if new != old);
+        if !others {
             for (key, row) in &older.rows {
                 self.rows.entry(key.clone()).or_insert_with(|| row.clone());
             }
         }
         self
+    }
+
+    /// The names of the columns, where the format has them.
+    fn head(&self) -> Option<&String> {
+        self.rows.get(&Key { part: HEAD, of: String::new() })
     }
 
     fn put(&mut self, part: u8, of: String, row: String) {
