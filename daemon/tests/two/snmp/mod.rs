@@ -79,19 +79,23 @@ fn one_manager_gets_both_appliances_through_a_failover() {
         site.get(VIP, "public@gw-a", SYS_NAME).as_deref() == Some("gw-a")
     });
     each_node_by_its_name(&site, OWN[0]);
-    // A failover that both nodes live through: both notice it, and one of them tells.
+    both_live_through_another(&site);
+}
+
+/// A failover that both nodes live through: both notice it, and one of them tells.
+fn both_live_through_another(site: &Site) {
     site.wait("it stands by", |site| role(&site.two.a) == "passive");
     site.cable(1, "down");
     site.wait("the role is back", |site| {
         role(&site.two.a) == "active" && site.object("1.5.0").as_deref() == Some("gw-a")
     });
-    notified(&site, "gw-a", 2);
+    notified(site, "gw-a", 2);
     site.cable(1, "up");
     site.wait("both stand as at the beginning", |site| {
         role(&site.two.b) == "passive" && site.get(OWN[1], "public", SYS_NAME).is_some()
     });
-    each_node_by_its_name(&site, VIP);
-    assert_eq!(failovers(&site).len(), 4, "each was told once\n{}", site.story());
+    each_node_by_its_name(site, VIP);
+    assert_eq!(failovers(site).len(), 4, "each was told once\n{}", site.story());
 }
 
 /// The pair, by SNMPv2c from the virtual IP.
