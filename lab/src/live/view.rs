@@ -17,17 +17,47 @@ const YELLOW: &str = "\x1b[33m";
 /// Width of a gateway's box inside its frame.
 const BOX: usize = 30;
 
-/// The whole screen for a terminal of this size; each line ends by clearing its rest.
+/// The whole screen for a terminal of this size; each line ends by clearing its rest. A report that
+/// finds no room takes that of the ways in, then of the keys, then of the drawing: it is what the
+/// person waits for, and gone with the next key.
 pub(super) fn screen(picture: &Picture, columns: usize, rows: usize) -> String {
-    let mut lines = vec![
-        format!("{BOLD}{}{RESET}", picture.title),
+    let ways = vec![
         format!("{DIM}{}{RESET}", picture.look_inside),
         format!("{DIM}{}{RESET}", picture.consoles),
         String::new(),
     ];
-    lines.extend(gateways(picture));
-    lines.push(String::new());
-    lines.push(owner(picture));
+    let keys = help(columns).into_iter().chain([String::new()]).collect();
+    let mut drawing = gateways(picture);
+    drawing.push(String::new());
+    let mut told = vec![format!("{BOLD}{}{RESET}", picture.doing)];
+    told.extend(picture.report.iter().cloned());
+    let title = vec![format!("{BOLD}{}{RESET}", picture.title)];
+    let mut parts = [title, ways, drawing, now(picture, columns), keys, told];
+    let room = rows.saturating_sub(1);
+    for spare in [WAYS, KEYS_PART, DRAWING] {
+        let needed = parts.iter().map(Vec::len).sum::<usize>();
+        if needed > room && !picture.report.is_empty() {
+            parts[spare].clear();
+        }
+    }
+    let mut lines = parts.concat();
+    lines.truncate(room);
+    let mut text = String::from("\x1b[H");
+    for line in lines {
+        text += &clipped(&line, columns);
+        text += "\x1b[K\r\n";
+    }
+    text + "\x1b[J"
+}
+
+/// Places of the parts that make room for a report.
+const WAYS: usize = 1;
+const DRAWING: usize = 2;
+const KEYS_PART: usize = 4;
+
+/// Who answers, what the client sees.
+fn now(picture: &Picture, columns: usize) -> Vec<String> {
+    let mut lines = vec![owner(picture)];
     if !picture.configuration.is_empty() {
         lines.push(format!("configuration: {}", picture.configuration));
     }
@@ -38,17 +68,7 @@ pub(super) fn screen(picture: &Picture, columns: usize, rows: usize) -> String {
     lines.push(strip(picture, columns));
     lines.extend(picture.connections.as_ref().map(connections));
     lines.push(String::new());
-    lines.extend(help(columns));
-    lines.push(String::new());
-    lines.push(format!("{BOLD}{}{RESET}", picture.doing));
-    lines.extend(picture.report.iter().cloned());
-    lines.truncate(rows.saturating_sub(1));
-    let mut text = String::from("\x1b[H");
-    for line in lines {
-        text += &clipped(&line, columns);
-        text += "\x1b[K\r\n";
-    }
-    text + "\x1b[J"
+    lines
 }
 
 fn gateways(picture: &Picture) -> Vec<String> {
@@ -237,6 +257,20 @@ mod tests {
         assert!(text.contains("·▒█!"));
         assert!(text.contains("connections: 5 alive, 3 resumed, 0 lost   longest pause 34 ms"));
         assert!(text.contains("○ wan0╳"), "{text}");
+    }
+
+    #[test]
+    fn a_report_finds_room_on_a_small_terminal() {
+        let mut picture = picture();
+        picture.doing = "gw-a loses power".to_owned();
+        let whole = plain(&screen(&picture, 80, 24));
+        assert!(whole.contains("client ─┤") && whole.contains("UNDO ALL"), "{whole}");
+        picture.report = (0..14).map(|line| format!("report line {line}")).collect();
+        let small = plain(&screen(&picture, 80, 24));
+        assert!(small.contains("gw-a loses power") && small.contains("report line 13"), "{small}");
+        assert!(!small.contains("client ─┤"), "the drawing is back with the next key");
+        let large = plain(&screen(&picture, 80, 50));
+        assert!(large.contains("client ─┤") && large.contains("report line 13"), "{large}");
     }
 
     #[test]
