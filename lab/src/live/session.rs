@@ -231,6 +231,7 @@ impl Session<'_> {
     fn undo(&mut self) {
         self.watched = None;
         self.hung = None;
+        self.picture.report.clear();
         self.picture.doing = match fault::restore(self.lab) {
             Ok(()) => "all cables, services and power are back".into(),
             Err(cause) => cause.to_string(),

@@ -17,9 +17,9 @@ const YELLOW: &str = "\x1b[33m";
 /// Width of a gateway's box inside its frame.
 const BOX: usize = 30;
 
-/// The whole screen for a terminal of this size; each line ends by clearing its rest. A report that
-/// finds no room takes that of the ways in, then of the keys, then of the drawing: it is what the
-/// person waits for, and gone with the next key.
+/// The whole screen for a terminal of this size; each line ends by clearing its rest. Where it is
+/// too low the ways in go first, then empty lines. A report takes the room of the keys, then of the
+/// drawing as well: it is what the person waits for, and gone with the next key.
 pub(super) fn screen(picture: &Picture, columns: usize, rows: usize) -> String {
     let ways = vec![
         format!("{DIM}{}{RESET}", picture.look_inside),
@@ -34,9 +34,15 @@ pub(super) fn screen(picture: &Picture, columns: usize, rows: usize) -> String {
     let title = vec![format!("{BOLD}{}{RESET}", picture.title)];
     let mut parts = [title, ways, drawing, now(picture, columns), keys, told];
     let room = rows.saturating_sub(1);
-    for spare in [WAYS, KEYS_PART, DRAWING] {
-        let needed = parts.iter().map(Vec::len).sum::<usize>();
-        if needed > room && !picture.report.is_empty() {
+    let lacks = |parts: &[Vec<String>]| parts.iter().map(Vec::len).sum::<usize>() > room;
+    if lacks(&parts) {
+        parts[WAYS].clear();
+    }
+    if lacks(&parts) {
+        parts.iter_mut().for_each(|part| part.retain(|line| !line.is_empty()));
+    }
+    for spare in [KEYS_PART, DRAWING] {
+        if lacks(&parts) && !picture.report.is_empty() {
             parts[spare].clear();
         }
     }
@@ -264,7 +270,9 @@ mod tests {
         let mut picture = picture();
         picture.doing = "gw-a loses power".to_owned();
         let whole = plain(&screen(&picture, 80, 24));
-        assert!(whole.contains("client ─┤") && whole.contains("UNDO ALL"), "{whole}");
+        for part in ["client ─┤", "UNDO ALL", "gw-a loses power"] {
+            assert!(whole.contains(part), "{part}: {whole}");
+        }
         picture.report = (0..14).map(|line| format!("report line {line}")).collect();
         let small = plain(&screen(&picture, 80, 24));
         assert!(small.contains("gw-a loses power") && small.contains("report line 13"), "{small}");
