@@ -174,7 +174,7 @@ fn users_of_snmpv3(site: &Site) {
 
 /// Whoever may read by a line of the administrator's reads in a node's context by the same line.
 fn communities_of_every_form(site: &Site) {
-    for community in ["hidden", "ops", "inner"] {
+    for community in ["hidden", "ops", "inner", "third", "fourth"] {
         for (context, name) in
             [("", "gw-a"), ("@gw-a", "gw-a"), ("@gw-b", "gw-b"), ("@peer", "gw-b")]
         {

@@ -207,6 +207,10 @@ fn configure(node: &Node, name: &str) {
              authcommunity read,write ops 10.1.0.0/24\n\
              com2sec staff 10.1.0.0/24 inner\ngroup insiders v2c staff\n\
              authgroup read -s v2c insiders noauth -V all\n\
+             com2sec guests 10.1.0.0/24 third\ngroup thirds v2c guests\n\
+             authaccess read thirds all noauth\n\
+             com2sec others 10.1.0.0/24 fourth\ngroup fourths v2c others\n\
+             setaccess fourths \"\" v2c noauth exact read all\n\
              trapcommunity told\ntrap2sink udp:10.1.0.9:162 told\n\
              includeDir {root}/etc/snmp/snmpd.conf.d\n"
         ),

@@ -21,7 +21,7 @@ pub(super) enum Grant {
     /// The same, as `authgroup` says it.
     Group { model: Option<String>, group: String, level: String, view: View },
     /// The same, as `authaccess` says it.
-    AuthAccess { model: Option<String>, group: String, view: String, level: String },
+    AuthAccess { group: String, view: String, level: String },
 }
 
 /// What may be seen.
@@ -101,9 +101,10 @@ fn grant_of_types(word: &str, line: &Line) -> Option<Grant> {
     let at = |place: usize| line.get(place).cloned();
     let reads =
         |types: &str| types.split([',', ':', '|']).any(|it| it.eq_ignore_ascii_case("read"));
+    // As snmpd 5.9 reads it: its manual has the last two words the other way round.
     if word == "setaccess" {
-        let own = at(2)?.is_empty() && reads(&at(7)?);
-        let (group, model, level, view) = (at(1)?, at(3)?, at(4)?, at(6)?);
+        let own = at(2)?.is_empty() && at(6)?.eq_ignore_ascii_case("read");
+        let (group, model, level, view) = (at(1)?, at(3)?, at(4)?, at(7)?);
         return (own && view != "none").then_some(Grant::Access { group, model, level, view });
     }
     let by_types = matches!(word, "authcommunity" | "authuser" | "authgroup" | "authaccess");
@@ -118,8 +119,9 @@ fn grant_of_types(word: &str, line: &Line) -> Option<Grant> {
     if word == "authaccess" {
         let (view, level) = (rest.get(1)?.clone(), rest.get(2).cloned());
         let level = level.unwrap_or_else(|| "auth".to_owned());
-        let own = rest.get(3).is_none_or(String::is_empty);
-        return own.then_some(Grant::AuthAccess { model, group: name, view, level });
+        // snmpd refuses one with a security model, whatever its manual says.
+        let own = rest.get(3).is_none_or(String::is_empty) && model.is_none();
+        return own.then_some(Grant::AuthAccess { group: name, view, level });
     }
     let second = rest.get(1).cloned();
     let (view, context) = view(rest.get(2..).unwrap_or_default());
@@ -166,9 +168,7 @@ impl Grant {
             Grant::Group { model, group, level, view } => {
                 model.iter().all(plain) && plain(group) && plain(level) && view.is_plain()
             }
-            Grant::AuthAccess { model, group, view, level } => {
-                model.iter().chain([group, view, level]).all(plain)
-            }
+            Grant::AuthAccess { group, view, level } => [group, view, level].into_iter().all(plain),
         }
     }
 
@@ -194,9 +194,9 @@ impl Grant {
                 let (model, group, level) = (by(model), word(group), word(level));
                 format!("authgroup read {model}{group} {level} {} {context}", view.words())
             }
-            Grant::AuthAccess { model, group, view, level } => {
-                let (model, group) = (by(model), word(group));
-                format!("authaccess read {model}{group} {} {} {context}", word(view), word(level))
+            Grant::AuthAccess { group, view, level } => {
+                let (group, view, level) = (word(group), word(view), word(level));
+                format!("authaccess read {group} {view} {level} {context}")
             }
             Grant::Named { six: is_six, name, source, community } => format!(
                 "com2sec{} -Cn {context} {} {} {}",
@@ -299,12 +299,9 @@ mod tests {
                 "authgroup read -s v2c readers noauth -V some gw-b",
             ),
             ("authaccess READ staff some", "authaccess read staff some auth gw-b"),
+            ("authaccess read staff some noauth", "authaccess read staff some noauth gw-b"),
             (
-                "authaccess read -s v2c readers some noauth",
-                "authaccess read -s v2c readers some noauth gw-b",
-            ),
-            (
-                "setaccess readers \"\" v2c noauth prefix some read,write",
+                "setaccess readers \"\" v2c noauth prefix read some",
                 "access readers gw-b v2c noauth exact some none none",
             ),
         ] {
@@ -326,7 +323,8 @@ mod tests {
             "authcommunity log,execute public",
             "authcommunity read public default .1 their-context",
             "authaccess read staff some noauth their*",
-            "setaccess readers \"\" v2c noauth prefix some notify",
+            "authaccess read -s v2c staff some noauth",
+            "setaccess readers \"\" v2c noauth prefix notify some",
             "group readers v2c lan",
             "view some included .1",
             "syslocation here",
