@@ -54,7 +54,7 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = bytes.split_first()?;
     let (first, rest) = rest.split_first()?;
     let (length, rest) = match *first {
-        short @ 0..0x80 => (usize::from(short), rest),
+        short @ 0..=0x7f => (usize::from(short), rest),
         // A certificate is shorter than 64 KiB.
         0x81 => (usize::from(*rest.first()?), rest.get(1..)?),
         0x82 => {

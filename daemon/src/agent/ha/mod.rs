@@ -159,6 +159,7 @@ fn state(reply: Reply) -> Result<Said, Refusal> {
         | Reply::Interfaces(_)
         | Reply::Snmp(_)
         | Reply::SnmpFacts(_)
+        | Reply::Measures(_)
         | Reply::Certificate { .. }
         | Reply::Clock { .. }
         | Reply::Events { .. }

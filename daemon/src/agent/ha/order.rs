@@ -185,6 +185,7 @@ pub(super) async fn check_there(node: &Node, draft: &Draft) -> Result<Checked, R
             | Reply::Interfaces(_)
             | Reply::Snmp(_)
             | Reply::SnmpFacts(_)
+            | Reply::Measures(_)
             | Reply::SettingsState(_)
             | Reply::SettingsText { .. },
         ) => Err(nonsense()),
@@ -260,6 +261,7 @@ pub(super) async fn take_there(node: &Node, draft: &Draft) -> Result<Vec<String>
                 | Reply::Interfaces(_)
                 | Reply::Snmp(_)
                 | Reply::SnmpFacts(_)
+                | Reply::Measures(_)
                 | Reply::SettingsState(_)
                 | Reply::SettingsText { .. },
             ) => return Err(nonsense()),

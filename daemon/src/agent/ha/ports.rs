@@ -159,6 +159,7 @@ async fn ask(node: &Node) -> Result<NodePorts, Refusal> {
         | Reply::Facts(_)
         | Reply::Snmp(_)
         | Reply::SnmpFacts(_)
+        | Reply::Measures(_)
         | Reply::SettingsDone { .. }
         | Reply::SettingsState(_)
         | Reply::SettingsText { .. } => Err(super::nonsense()),

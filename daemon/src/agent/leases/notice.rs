@@ -32,8 +32,10 @@ impl Notice {
         let paths = listed.iter().flat_map(|file| names(file).unwrap_or_default());
         self.files = paths.map(|path| root.join(OsStr::from_bytes(path.as_bytes()))).collect();
         if self.watch.is_none() {
-            let open = |watch| AsyncFd::with_interest(watch, Interest::READABLE);
-            self.watch = Watch::new().and_then(open).ok();
+            // SAFETY: the watch owns its descriptor and keeps it as long as it lives.
+            let open =
+                |watch| unsafe { AsyncFd::register_with_interest(watch, Interest::READABLE).ok() };
+            self.watch = Watch::new().ok().and_then(open);
         }
         let folders = self.files.iter().filter_map(|file| file.parent());
         let folders: BTreeSet<PathBuf> = folders.map(Path::to_owned).collect();
