@@ -25,6 +25,8 @@ pub(super) fn by_the_pair(lab: &Lab, at: Moment) -> Vec<String> {
         (ended >= since).then_some((ended, report))
     };
     let ask = |gateway: &crate::gateway::Gateway| {
+        // One that hangs would be waited for.
+        gateway.guard().status().ok()?;
         // A gateway without power, or whose agent starts again, says nothing.
         gateway.ask_twinwall(&["failovers", "--json", "--last", "1"]).ok()
     };

@@ -13,7 +13,6 @@ mod keys;
 mod reboot;
 mod remove;
 mod services;
-mod snmp;
 mod support;
 mod sync;
 mod upgrade;

@@ -11,6 +11,7 @@ use super::MAX_BODY;
 
 /// Why a request changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ApiRefusal")]
 pub struct Refusal {
     /// What kind of no this is.
     pub code: Code,

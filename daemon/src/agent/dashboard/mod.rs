@@ -148,6 +148,7 @@ pub struct LinkView {
 
 /// A path between the nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PairPath")]
 pub struct PathView {
     /// Its interface.
     pub interface: String,
@@ -181,6 +182,7 @@ pub struct Heartbeat {
 
 /// An interface with addresses of the pair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PairInterface")]
 pub struct InterfaceView {
     /// Its name, the same on both nodes.
     pub name: String,

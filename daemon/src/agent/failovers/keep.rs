@@ -158,7 +158,7 @@ async fn ask(node: &Arc<Node>) -> bool {
     let asked_us = unix_us();
     let after = node.failovers().inside().there.place();
     let Ok(Reply::Events { name, entries, silences }) =
-        node.calls().call(Call::Events { after }, PATIENCE).await
+        node.look(Call::Events { after }, PATIENCE).await
     else {
         return false;
     };

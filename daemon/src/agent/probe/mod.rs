@@ -85,6 +85,7 @@ impl Silence {
 
 /// What a probe does now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ProbePart")]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// Nothing: no role, or nobody to ask.

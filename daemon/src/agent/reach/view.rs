@@ -31,6 +31,7 @@ impl Way {
 
 /// One gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReachedGateway")]
 pub struct GatewayView {
     /// The interface on which it is.
     pub interface: String,

@@ -26,6 +26,7 @@ pub struct Readiness {
 
 /// One reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ReadinessReason")]
 pub struct Reason {
     /// Which, for programs.
     pub id: ReasonId,

@@ -47,13 +47,13 @@ impl Walking {
         Walking { ends, thread }
     }
 
-    /// Ends; the walk that was under way at this moment, and one more that begins now.
+    /// Ends; the slowest walk that was not over at this moment, and one more that begins now.
     pub(super) fn end(self, at: Instant) -> [Walked; 2] {
         self.ends.store(true, Ordering::Relaxed);
         let mut all = self.thread.join().expect("no panic");
         let last = all.pop().expect("one walk at least");
-        let during = all.into_iter().find(|it| it.began <= at && at < it.began + it.took);
-        [during.expect("one walk was under way, and another came after it"), last]
+        let since = all.into_iter().filter(|it| at < it.began + it.took);
+        [since.max_by_key(|it| it.took).expect("one at least ended after it"), last]
     }
 }
 
