@@ -22,7 +22,7 @@ use crate::console::account;
 use crate::error::{Doing, LabError, Result};
 use crate::gateway::Gateway;
 use crate::lab::{Form, Lab};
-use crate::product::{Flows, Product};
+use crate::product::{Duties, Flows, Product};
 use crate::result::{Outcome, millis};
 use crate::run::{beside, play_once};
 use crate::scenario::{self, Scenario};
@@ -108,6 +108,7 @@ fn form(scenario: &Scenario, wanted: &Wanted, consoles: Option<PathBuf>) -> Form
         further_vips: 0,
         nat: false,
         flows: Flows::Ignored,
+        duties: Duties::None,
     }
 }
 
