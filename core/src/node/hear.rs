@@ -15,6 +15,17 @@ use crate::tuning::{CHECK_PAUSE, LAG, LATE};
 use super::{Answer, Core, path_of};
 
 impl Core {
+    /// Takes in which links there are, of the HA link and of interfaces, before this run's
+    /// first word: a peer that is told of none would think itself the better node.
+    pub fn know_links(&mut self, now: Moment, ha: Option<bool>, links: &[(InterfaceId, bool)]) {
+        if let Some(up) = ha {
+            self.ha_carrier(now, up);
+        }
+        for (interface, up) in links {
+            self.link(now, *interface, *up);
+        }
+    }
+
     /// A shell can be stopped between any two of its steps, so the core also
     /// measures by itself how far it was kept beyond its own deadline.
     pub(super) fn notice_lateness(&mut self, now: Moment, event: &Event) {

@@ -4,12 +4,14 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use twinwall_core::config::Pair;
 use twinwall_core::ids::{PathId, PathSet};
 use twinwall_core::time::Moment;
 use twinwall_core::wire::{MAX_FRAME, Received};
 
 use super::readiness::{Source, Waiting};
-use super::{Mail, Parts, Paths, outputs};
+use super::reload::Place;
+use super::{Beats, Mail, Parts, Paths, outputs};
 use crate::clock;
 use crate::frames::ETHERNET_HEADER;
 use crate::mailbox::Taken;
@@ -18,13 +20,14 @@ use crate::mailbox::Taken;
 /// its predecessor's lease may still serve, and ends by itself.
 const GREETING: Duration = Duration::from_millis(50);
 
-/// Says hello until the peer's run is known or [`GREETING`] is over.
+/// Says hello until the peer's run and this node's links are known, or [`GREETING`] is over.
 pub(super) fn greet(parts: &mut Parts, paths: &mut Paths, early: &mut Vec<Mail>) -> io::Result<()> {
     let end = clock::now() + GREETING;
     let mut hello_at = Moment::ZERO;
+    let mut unknown: Vec<String> = names(&parts.setup.pair);
     loop {
         let now = clock::now();
-        if now >= end || parts.session.knows_peer() {
+        if now >= end || (parts.session.knows_peer() && unknown.is_empty()) {
             return Ok(());
         }
         let mut fresh = false;
@@ -35,6 +38,10 @@ pub(super) fn greet(parts: &mut Parts, paths: &mut Paths, early: &mut Vec<Mail>)
                     Mail::Path(name, socket) => {
                         paths.set(name, socket);
                         fresh = true;
+                    }
+                    Mail::Link(name, up) => {
+                        unknown.retain(|known| known != name.as_str());
+                        early.push(Mail::Link(name, up));
                     }
                     other => early.push(other),
                 }
@@ -61,5 +68,35 @@ pub(super) fn greet(parts: &mut Parts, paths: &mut Paths, early: &mut Vec<Mail>)
         waiting.add(parts.mail.as_fd(), Source::Mail)?;
         paths.wait_for(&waiting)?;
         waiting.wait(hello_at.min(end).since(clock::now()))?;
+    }
+}
+
+/// The interfaces whose carrier counts.
+fn names(pair: &Pair) -> Vec<String> {
+    let watched = pair.interfaces.iter().map(|entry| entry.name.clone());
+    watched.chain([pair.ha_link.interface.clone()]).collect()
+}
+
+impl Beats {
+    /// The core's first words. They say which links there are: a peer that is told of none
+    /// would think itself the better node, and claim beside one that serves already.
+    pub(super) fn begin(&mut self, early: Vec<Mail>) {
+        let (mut ha, mut links) = (None, Vec::new());
+        let mut rest = Vec::with_capacity(early.len());
+        for mail in early {
+            match mail {
+                Mail::Link(name, up) => match self.place(name) {
+                    Some(Place::HaLink) => ha = Some(up),
+                    Some(Place::Interface(interface)) => links.push((interface, up)),
+                    None => {}
+                },
+                other => rest.push(other),
+            }
+        }
+        self.core.know_links(clock::now(), ha, &links);
+        self.carry_out();
+        for mail in rest {
+            self.open(mail);
+        }
     }
 }

@@ -185,10 +185,7 @@ impl Beats {
             stop: false,
             waiting: Waiting::new()?,
         };
-        beats.carry_out();
-        for mail in early {
-            beats.open(mail);
-        }
+        beats.begin(early);
         Ok(beats)
     }
 

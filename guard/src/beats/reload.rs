@@ -76,14 +76,27 @@ impl Beats {
     }
 
     pub(super) fn link(&mut self, name: InterfaceName, up: bool) {
-        let pair = &self.core.setup().pair;
-        if pair.ha_link.interface == name.as_str() {
-            return self.feed(Event::HaCarrier { up });
-        }
-        let position = pair.interfaces.iter().position(|entry| entry.name == name.as_str());
-        // One that a reload has just taken off the list: nobody's business any more.
-        if let Some(index) = position {
-            self.feed(Event::Link { interface: InterfaceId(index as u8), up });
+        match self.place(name) {
+            Some(Place::HaLink) => self.feed(Event::HaCarrier { up }),
+            Some(Place::Interface(interface)) => self.feed(Event::Link { interface, up }),
+            // One that a reload has just taken off the list: nobody's business any more.
+            None => {}
         }
     }
+
+    /// What an interface is to the core.
+    pub(super) fn place(&self, name: InterfaceName) -> Option<Place> {
+        let pair = &self.core.setup().pair;
+        if pair.ha_link.interface == name.as_str() {
+            return Some(Place::HaLink);
+        }
+        let position = pair.interfaces.iter().position(|entry| entry.name == name.as_str());
+        position.map(|index| Place::Interface(InterfaceId(index as u8)))
+    }
+}
+
+/// An interface with a carrier that counts.
+pub(super) enum Place {
+    HaLink,
+    Interface(InterfaceId),
 }
