@@ -126,7 +126,10 @@ fn with_everything(
 ) -> Result<Outcome> {
     let twinwall = beside(&wanted.guard)?;
     let mut lab = Lab::assemble(form(scenario, wanted, Some(twinwall.clone())))?;
-    lab.gateways.iter().try_for_each(furnish).doing("write what the gateways are to do")?;
+    for gateway in &lab.gateways {
+        let done = furnish(gateway, &MORE).and_then(|()| make_log(gateway));
+        done.doing("write what the gateways are to do")?;
+    }
     for gateway in &mut lab.gateways {
         gateway.boot()?;
     }
@@ -149,13 +152,18 @@ fn with_everything(
     Ok(outcome)
 }
 
-fn furnish(gateway: &Gateway) -> io::Result<()> {
-    for (path, text) in MORE {
+/// Adds to files of a gateway that has no power yet.
+pub(super) fn furnish(gateway: &Gateway, more: &[(&str, &str)]) -> io::Result<()> {
+    for (path, text) in more {
         OpenOptions::new()
             .append(true)
             .open(gateway.tree().join(path))?
             .write_all(text.as_bytes())?;
     }
+    Ok(())
+}
+
+fn make_log(gateway: &Gateway) -> io::Result<()> {
     fs::create_dir_all(gateway.tree().join("var/log"))?;
     fs::write(gateway.tree().join(LOG[0]), "")
 }

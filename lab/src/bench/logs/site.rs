@@ -9,25 +9,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::failover::furnish;
 use super::load::{Copy, lag, observe, write};
 use super::{Contender, Load, Wanted};
+use crate::console::account;
 use crate::error::{Doing, LabError, Result};
 use crate::lab::{Form, HaForm, Lab};
-use crate::mount;
 use crate::process::Running;
 use crate::product::{Duties, Flows, Product};
+use crate::run::beside;
 use crate::traffic::usage::Snapshot;
 
-/// Own addresses of the HA ports, which twinwall does not need and rsyslog does.
+/// Own addresses of the HA ports.
 const HA: [&str; 2] = ["10.255.0.1", "10.255.0.2"];
 /// Both programs have found the log and each other.
 const REST: Duration = Duration::from_secs(3);
 
-const PROFILE: &str = "format = 1\nname = \"bench\"\n[appliance]\n\
-    model = { file = \"/etc/model\" }\nserial = { file = \"/etc/serial\" }\n\
-    firmware = { file = \"/etc/firmware\" }\n\
-    [section.definitions]\npaths = [\"/etc/bench\"]\n\
-    [[logs.source]]\nname = \"bench\"\nfiles = [\"/srv/twinwall.log\"]\n";
+/// What is added to the settings of the pair and to the profile.
+const MORE: [(&str, &str); 2] = [
+    ("etc/twinwall/pair.toml", "\n[sync]\nlogs = true\n"),
+    (
+        "etc/twinwall/profile.toml",
+        "\n[[logs.source]]\nname = \"bench\"\nfiles = [\"/srv/twinwall.log\"]\n",
+    ),
+];
 
 /// What was seen of one load.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +51,8 @@ impl Site {
     pub(super) fn build(wanted: &Wanted) -> Result<Site> {
         let form = Form {
             product: Product::Twinwall,
-            twinwall: Some(wanted.guard.with_file_name("twinwall")),
-            consoles: None,
+            twinwall: None,
+            consoles: Some(beside(&wanted.guard)?),
             program: wanted.guard.clone(),
             interval: Duration::from_millis(100),
             ha: HaForm::Direct,
@@ -62,7 +67,8 @@ impl Site {
         for gateway in &mut site.lab.gateways {
             gateway.boot()?;
         }
-        site.lab.set_up(&["sync.logs=true".to_owned()], &mut |_| {})?;
+        account::introduce(&site.lab.gateways)?;
+        site.lab.settle()?;
         site.start_rsyslog()?;
         Ok(site)
     }
@@ -70,13 +76,9 @@ impl Site {
     /// What lies on both machines before they are started.
     fn prepare(&self) -> Result<()> {
         for gateway in &self.lab.gateways {
-            let srv = gateway.tree().join("srv");
-            fs::create_dir_all(srv.join("work")).doing("make the folder of the logs")?;
-            let done = gateway.machine.worker.run(move || {
-                mount::bind(&srv.display().to_string(), Path::new("/srv"))?;
-                fs::write("/etc/twinwall/profile.toml", PROFILE)
-            })?;
-            done.doing("prepare a machine")?;
+            let work = gateway.tree().join("srv/work");
+            fs::create_dir_all(work).doing("make the folder of the logs")?;
+            furnish(gateway, &MORE).doing("write what the gateways are to do")?;
         }
         Ok(())
     }
@@ -85,15 +87,15 @@ impl Site {
     fn start_rsyslog(&mut self) -> Result<()> {
         for (node, gateway) in self.lab.gateways.iter().enumerate() {
             let worker = &gateway.machine.worker;
-            let address = format!("{}/30", HA[node]);
-            worker.command("ip", &["address", "add", &address, "dev", "ha0"], String::new())?;
             let accept = "insert rule inet filter input iifname \"ha0\" accept\n".to_owned();
             worker.command("nft", &["-f", "-"], accept)?;
-            let text = configuration(HA[1 - node]);
+            let srv = gateway.tree().join("srv");
+            let text = configuration(&srv, HA[1 - node]);
             let started = worker.run(move || {
-                fs::write("/srv/rsyslog.conf", text)?;
+                let [settings, pid] = ["rsyslog.conf", "rsyslog.pid"].map(|name| srv.join(name));
+                fs::write(&settings, text)?;
                 let mut command = Command::new("/usr/sbin/rsyslogd");
-                command.args(["-n", "-f", "/srv/rsyslog.conf", "-i", "/srv/rsyslog.pid"]);
+                command.arg("-n").arg("-f").arg(settings).arg("-i").arg(pid);
                 command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
             })?;
             let child = started.doing("start rsyslogd; are rsyslog and rsyslog-relp installed?")?;
@@ -175,15 +177,16 @@ fn died(who: &str) -> LabError {
 }
 
 /// Both ways at once, as twinwall does it.
-fn configuration(other: &str) -> String {
+fn configuration(srv: &Path, other: &str) -> String {
+    let srv = srv.display();
     format!(
-        "global(workDirectory=\"/srv/work\")\n\
+        "global(workDirectory=\"{srv}/work\")\n\
          module(load=\"imfile\" mode=\"inotify\")\nmodule(load=\"omrelp\")\nmodule(load=\"imrelp\")\n\
          template(name=\"raw\" type=\"string\" string=\"%msg%\\n\")\n\
          ruleset(name=\"out\" queue.type=\"LinkedList\" queue.size=\"1000000\") {{\n\
          action(type=\"omrelp\" target=\"{other}\" port=\"2514\" action.resumeRetryCount=\"-1\")\n}}\n\
-         ruleset(name=\"in\") {{\n  action(type=\"omfile\" file=\"/srv/copy.log\" template=\"raw\")\n}}\n\
-         input(type=\"imfile\" File=\"/srv/rsyslog.log\" Tag=\"bench\" ruleset=\"out\")\n\
+         ruleset(name=\"in\") {{\n  action(type=\"omfile\" file=\"{srv}/copy.log\" template=\"raw\")\n}}\n\
+         input(type=\"imfile\" File=\"{srv}/rsyslog.log\" Tag=\"bench\" ruleset=\"out\")\n\
          input(type=\"imrelp\" port=\"2514\" ruleset=\"in\")\n"
     )
 }
