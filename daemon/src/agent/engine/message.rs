@@ -52,6 +52,9 @@ pub struct Report {
     /// Sections of the history that it has not taken yet.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub missing: BTreeSet<Section>,
+    /// High availability is off there: it takes nothing that nobody ordered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub off: bool,
 }
 
 /// Sections to take over.
@@ -229,6 +232,7 @@ mod tests {
                 sections: [(Section::Mail, Digest::of(b""))].into(),
                 problems: [(Section::Users, "no".to_owned())].into(),
                 missing: [Section::Ips].into(),
+                off: true,
             }),
             Message::Take(Take {
                 job: 1,

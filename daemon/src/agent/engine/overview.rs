@@ -249,6 +249,13 @@ impl State {
                 return (SectionState::Failed, format!("on {other}: {why}"));
             }
         }
+        let waits = matches!(standing, Standing::Never | Standing::Differs(Changed::Here));
+        if waits && self.is_off_there() {
+            let never = standing == Standing::Never;
+            let state =
+                if never { SectionState::NeverSynchronised } else { SectionState::OutOfSync };
+            return (state, format!("high availability is off on {other}, which takes nothing"));
+        }
         match standing {
             Standing::InSync => {
                 let remark = one.remark.as_ref().map(|remark| format!("on this node: {remark}"));

@@ -22,6 +22,7 @@ impl State {
         let gives = self.active == Some(true) || self.lacks_there(section);
         allowed
             && self.connected
+            && !self.is_off_there()
             && self.marks.has(section)
             && self.job.is_none()
             && automatic(self.standing(section), gives)
@@ -30,6 +31,12 @@ impl State {
     /// Whether the other node joined the history and has not taken this section yet.
     fn lacks_there(&self, section: Section) -> bool {
         self.peer.as_ref().is_some_and(|peer| peer.missing.contains(&section))
+    }
+
+    /// Whether high availability is off on the other node, which then refuses; it reports
+    /// at once when it is turned on.
+    pub(in crate::agent::engine) fn is_off_there(&self) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.off)
     }
 
     /// Gives what is due by itself.
@@ -110,6 +117,11 @@ impl State {
             return Err("the other node's agent cannot be reached; 'twinwall pair status' says \
                 why"
             .to_owned());
+        }
+        if direction == Direction::Push && self.is_off_there() {
+            return Err("high availability is off on the other node; turn it on there \
+                ('twinwall ha enable'), or give the order on that node"
+                .to_owned());
         }
         let (side, lineage) = match direction {
             Direction::Push => ("this", self.marks.lineage),

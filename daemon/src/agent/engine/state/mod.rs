@@ -373,9 +373,9 @@ impl State {
             sections: self.sections.iter().filter_map(known).collect(),
             problems: self.sections.iter().filter_map(problem).collect(),
             missing: self.marks.missing.clone(),
+            off: !self.rules.is_some_and(|rules| rules.enabled),
         };
-        if self.reported.as_ref() != Some(&report) {
-            self.reported = Some(report.clone());
+        if self.reported.replace(report.clone()).as_ref() != Some(&report) {
             outputs.push(Output::Say(Message::Report(report)));
         }
     }

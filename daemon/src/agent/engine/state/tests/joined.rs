@@ -54,3 +54,19 @@ fn a_history_begins_once() {
     assert_eq!(lineages, [Some(Lineage(1)), Some(Lineage(9))]);
     assert_eq!(two.nodes[1].remembered.lineage, Some(Lineage(9)), "durably");
 }
+
+#[test]
+fn a_node_on_which_high_availability_is_off_is_asked_when_it_is_turned_on() {
+    let mut two = Two::new(true);
+    let rules = two.nodes[1].state.rules.expect("settings");
+    two.put(1, Input::Rules(Rules { enabled: false, ..rules }));
+    two.join();
+    two.pass(DEBOUNCE);
+    assert_eq!(two.asked(), 0, "it would refuse");
+    let why = two.force(0, Direction::Push).expect_err("it would refuse");
+    assert!(why.contains("off on the other node"), "{why}");
+    assert!(two.nodes[0].state.sections.values().all(|one| one.failed.is_none()));
+    two.put(1, Input::Rules(rules));
+    two.run();
+    assert_eq!(two.nodes[1].disk[&Section::Firewall], "gw-a firewall", "and not minutes later");
+}
