@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Cursor, Read};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind_recursive, mount_change};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change,
+    unmount,
+};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use twinwall::agent::apply::{Journal, Outcome, Part, Plan, apply};
 use twinwall::agent::digest::Digest;
@@ -22,12 +25,22 @@ use twinwall::agent::tree::{Cache, Ground, Root, Scope, open_content, scan};
 
 /// One section of the copied machine.
 pub(crate) struct Machine {
+    base: PathBuf,
     journal: Journal,
     root: Root,
     scope: Scope,
     profile: Profile,
     section: Section,
     kept: HashMap<Digest, Vec<u8>>,
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        for place in [Path::new("/etc"), &self.base] {
+            let _ = unmount(place, UnmountFlags::DETACH);
+        }
+        let _ = fs::remove_dir(&self.base);
+    }
 }
 
 impl Machine {
@@ -48,6 +61,7 @@ impl Machine {
         let profile = parse_profile(REFERENCE_NAME, REFERENCE).expect("the profile is right");
         let scope = scopes(&profile).expect("its patterns are right").remove(&section).unwrap();
         Machine {
+            base: base.clone(),
             journal: Journal::open(&base.join("journal")).unwrap(),
             root: Root::open(Path::new("/")).unwrap(),
             scope,
