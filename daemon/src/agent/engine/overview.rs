@@ -249,6 +249,13 @@ impl State {
                 return (SectionState::Failed, format!("on {other}: {why}"));
             }
         }
+        self.standing_words(section, standing)
+    }
+
+    /// What is said of a section with which nothing is wrong.
+    fn standing_words(&self, section: Section, standing: Standing) -> (SectionState, String) {
+        let one = &self.sections[&section];
+        let other = self.peer.as_ref().map_or("the other node", |peer| peer.node.as_str());
         let waits = matches!(standing, Standing::Never | Standing::Differs(Changed::Here));
         if waits && self.is_off_there() {
             let never = standing == Standing::Never;
