@@ -15,6 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use twinwall_core::beat::RoleWord;
 use twinwall_core::config::Reach as Settings;
 use twinwall_core::event::Fact;
 use twinwall_core::snapshot::{GatewayView as Weighed, Snapshot};
@@ -31,6 +32,10 @@ use watched::{State, Watched};
 const LOOK: Duration = Duration::from_millis(500);
 /// How long a fact about a gateway holds: of an agent that is away nothing is known soon.
 const HOLDS: Duration = Duration::from_secs(60);
+
+/// A node that serves waits so long with the word that it lost a gateway which the other one
+/// reaches: that one may lose it as well, and be told of it up to two looks later.
+const OTHER_TOO: Duration = Duration::from_secs(2);
 
 /// What is known of the gateways.
 #[derive(Debug)]
@@ -117,13 +122,15 @@ impl Reach {
     /// the guard knows. An older guard would take a bad one for a failed check.
     pub(in crate::agent) fn facts(&self, snapshot: &Snapshot) -> Vec<Fact> {
         let Some(shared) = &self.shared else { return Vec::new() };
-        let inside = shared.inside();
+        let (now, inside) = (monotonic(), shared.inside());
         let all = inside.targets.iter().zip(&inside.watched);
         all.filter_map(|(target, watched)| {
-            let (place, _) = weighed(snapshot, target)?;
+            let (place, told) = weighed(snapshot, target)?;
+            let alone = snapshot.role.role == RoleWord::Active && told.there == Some(true);
             let (good, reason) = match watched.state() {
                 State::Unknown(_) => return None,
                 State::Reached => (true, String::new()),
+                State::Lost(_) if alone && watched.lasted(now) < OTHER_TOO => return None,
                 State::Lost(why) => (false, sentence(target, why)),
             };
             Some(Fact { name: format!("gateway.{}", place + 1), good, reason, holds: HOLDS })
@@ -265,7 +272,7 @@ mod tests {
         assert!(reach.read(pair.reach, plan(&pair, Designation::Primary)), "a thread is needed");
         assert!(!reach.read(pair.reach, plan(&pair, Designation::Primary)), "and one is enough");
         let old = snapshot(&[]);
-        let turned = snapshot(&["203.0.113.6", "203.0.113.1"]);
+        let mut turned = snapshot(&["203.0.113.6", "203.0.113.1"]);
         assert_eq!(reach.facts(&turned), [], "nothing is known yet");
         {
             let now = monotonic();
@@ -278,6 +285,13 @@ mod tests {
             }
         }
         assert_eq!(reach.facts(&old), [], "an older guard would take it for a failed check");
+        let mut serving = turned.clone();
+        serving.role.role = RoleWord::Active;
+        let told = reach.facts(&serving);
+        assert!(told.iter().all(|fact| fact.good), "the other one may lose it as well: {told:?}");
+        serving.gateways.iter_mut().for_each(|gateway| gateway.there = Some(false));
+        assert_eq!(reach.facts(&serving).len(), 2, "it did");
+        turned.role.role = RoleWord::Passive;
         let facts = reach.facts(&turned);
         let told: Vec<_> = facts.iter().map(|it| (it.name.as_str(), it.good)).collect();
         assert_eq!(told, [("gateway.2", true), ("gateway.1", false)]);
