@@ -3,19 +3,11 @@
 //! setup`), and guard and `twinwall` beside the lab's program. Figures are the scenarios' own to
 //! judge, on a machine that does nothing else.
 
-use std::process::Command;
+mod played;
 
 use serde_json::Value;
 
-fn played(scenario: &str) -> Value {
-    let output = Command::new(env!("CARGO_BIN_EXE_twinwall-lab"))
-        .args(["--scenario", scenario, "--json", "--reps", "1"])
-        .output()
-        .expect("the lab starts");
-    let line = String::from_utf8_lossy(&output.stdout);
-    let told = String::from_utf8_lossy(&output.stderr);
-    serde_json::from_str(&line).unwrap_or_else(|cause| panic!("{cause}: {line:?} {told}"))
-}
+use played::played;
 
 fn outage_ms(outcome: &Value) -> f64 {
     outcome["traffic"]["outage_ms"].as_f64().expect("a number")

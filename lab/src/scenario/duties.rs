@@ -6,9 +6,9 @@ use crate::fault::{Fault, Who};
 use crate::product::{Duties, Product};
 use crate::upstream::Silent;
 
-/// Three questions in vain, 0.2 s apart; then the agent tells its guard, once a second at the latest.
-/// Three of the seconds are the wait until the other node has not lost it as well.
-const SILENT: Must = Must { outage: Some(ms(4000)), ..NOTHING };
+/// Three questions in vain, 0.2 s apart, and half a second in which the other node says that it
+/// lost the gateway as well.
+const SILENT: Must = Must { outage: Some(ms(2500)), ..NOTHING };
 
 const fn asked(name: &'static str, shows: &'static str, silent: Silent, must: Must) -> Scenario {
     Scenario {

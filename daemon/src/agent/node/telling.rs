@@ -34,13 +34,15 @@ const HOLDS: Duration = Duration::from_secs(600);
 
 /// Tells the guard until the node is gone.
 pub(super) async fn tell(node: Weak<Node>) {
-    let watched = node.upgrade().map(|node| (node.guard(), node.flows().watch()));
-    let Some((mut guard, mut flows_complete)) = watched else { return };
+    let watched =
+        node.upgrade().map(|node| (node.guard(), node.flows().watch(), node.reach().news()));
+    let Some((mut guard, mut flows_complete, mut gateways)) = watched else { return };
     loop {
         let changed = async {
             tokio::select! {
                 changed = guard.changed() => changed,
                 changed = flows_complete.changed() => changed,
+                changed = gateways.changed() => changed,
             }
         };
         if let Ok(Err(_)) = timeout(LOOK, changed).await {

@@ -15,10 +15,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use twinwall_core::beat::RoleWord;
-use twinwall_core::config::Reach as Settings;
+use twinwall_core::config::{Pair, Reach as Settings};
 use twinwall_core::event::Fact;
 use twinwall_core::snapshot::{GatewayView as Weighed, Snapshot};
+use twinwall_core::time::Moment;
 use twinwall_netlink::wait::Wake;
 
 use super::conditions::ConditionId;
@@ -33,15 +35,16 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How long a fact about a gateway holds: of an agent that is away nothing is known soon.
 const HOLDS: Duration = Duration::from_secs(60);
 
-/// A node that serves waits so long with the word that it lost a gateway which the other one
-/// reaches: that one may lose it as well, and be told of it up to two looks later.
-const OTHER_TOO: Duration = Duration::from_secs(2);
+/// For a guard and a busy machine, beyond what follows from the settings.
+const MARGIN: Duration = Duration::from_millis(100);
 
 /// What is known of the gateways.
 #[derive(Debug)]
 pub struct Reach {
     /// None where the kernel gives no descriptor to be woken by.
     shared: Option<Arc<Shared>>,
+    /// Kept here too: whoever listens waits for as long as there is a node.
+    news: watch::Sender<()>,
 }
 
 /// What task and thread have in common.
@@ -49,11 +52,15 @@ pub struct Reach {
 struct Shared {
     inside: Mutex<Inside>,
     wake: Wake,
+    /// Something is to be told the guard.
+    news: watch::Sender<()>,
 }
 
 #[derive(Debug)]
 struct Inside {
     settings: Settings,
+    /// How much later the other node may say that it lost a gateway too.
+    patience: Duration,
     targets: Vec<Target>,
     /// One for each target.
     watched: Vec<Watched>,
@@ -73,6 +80,16 @@ impl Shared {
     fn heard(&self) {
         self.wake.clear();
     }
+
+    /// After each question: what was lost a moment ago is told at once, or when the time has
+    /// come for it.
+    fn tell_losses(&self, now: Moment, inside: &Inside) {
+        let fresh = inside.patience + inside.settings.interval;
+        let lost = |watched: &Watched| matches!(watched.state(), State::Lost(_));
+        if inside.watched.iter().any(|watched| lost(watched) && watched.lasted(now) <= fresh) {
+            self.news.send_replace(());
+        }
+    }
 }
 
 impl Default for Reach {
@@ -80,12 +97,14 @@ impl Default for Reach {
     fn default() -> Reach {
         let inside = Inside {
             settings: Settings::default(),
+            patience: Duration::ZERO,
             targets: Vec::new(),
             watched: Vec::new(),
             runs: false,
         };
-        let shared = Wake::new().map(|wake| Arc::new(Shared { inside: Mutex::new(inside), wake }));
-        Reach { shared: shared.ok() }
+        let (inside, news) = (Mutex::new(inside), watch::Sender::new(()));
+        let shared = Wake::new().map(|wake| Arc::new(Shared { inside, wake, news: news.clone() }));
+        Reach { shared: shared.ok(), news }
     }
 }
 
@@ -118,8 +137,15 @@ impl Reach {
         ReachView { node: node.to_owned(), gateways }
     }
 
+    /// Changes when facts are to be told before the next look at them.
+    pub(in crate::agent) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
     /// What the guard is told: a fact for each gateway of which something is known, and which
-    /// the guard knows. An older guard would take a bad one for a failed check.
+    /// the guard knows. An older guard would take a bad one for a failed check. A node that
+    /// serves waits with the word of a gateway that the other one reaches still: that one may
+    /// be about to lose it as well.
     pub(in crate::agent) fn facts(&self, snapshot: &Snapshot) -> Vec<Fact> {
         let Some(shared) = &self.shared else { return Vec::new() };
         let (now, inside) = (monotonic(), shared.inside());
@@ -130,7 +156,7 @@ impl Reach {
             let (good, reason) = match watched.state() {
                 State::Unknown(_) => return None,
                 State::Reached => (true, String::new()),
-                State::Lost(_) if alone && watched.lasted(now) < OTHER_TOO => return None,
+                State::Lost(_) if alone && watched.lasted(now) < inside.patience => return None,
                 State::Lost(why) => (false, sentence(target, why)),
             };
             Some(Fact { name: format!("gateway.{}", place + 1), good, reason, holds: HOLDS })
@@ -139,11 +165,11 @@ impl Reach {
     }
 
     /// Takes in the settings; says whether a thread has to be started.
-    fn read(&self, settings: Settings, targets: Vec<Target>) -> bool {
+    fn read(&self, settings: Settings, patience: Duration, targets: Vec<Target>) -> bool {
         let Some(shared) = &self.shared else { return false };
         let mut guard = shared.inside();
         let inside = &mut *guard;
-        inside.settings = settings;
+        (inside.settings, inside.patience) = (settings, patience);
         if inside.targets != targets {
             let now = monotonic();
             let before: Vec<(Target, Watched)> =
@@ -208,13 +234,20 @@ pub(super) async fn keep(node: Weak<Node>) {
             let pair = pair.filter(|_| node.machine().network);
             let targets = pair.zip(settings.designation()).map(|(pair, who)| plan(pair, who));
             let reach = pair.map(|pair| pair.reach).unwrap_or_default();
-            if node.reach().read(reach, targets.unwrap_or_default()) {
+            let patience = pair.map(patience).unwrap_or_default();
+            if node.reach().read(reach, patience, targets.unwrap_or_default()) {
                 start(&node);
             }
             reported = report(&node, &reported);
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Both ask in the same way, but not in the same moment: up to an interval apart. What the
+/// other node's guard is told goes out with its next beat.
+fn patience(pair: &Pair) -> Duration {
+    pair.reach.interval + 2 * pair.interval + MARGIN
 }
 
 fn start(node: &Node) {
@@ -269,8 +302,14 @@ mod tests {
     fn a_guard_is_told_only_of_the_gateways_that_it_knows_by_its_own_numbers() {
         let pair = parse_pair("pair.toml", PAIR).expect("right");
         let reach = Reach::default();
-        assert!(reach.read(pair.reach, plan(&pair, Designation::Primary)), "a thread is needed");
-        assert!(!reach.read(pair.reach, plan(&pair, Designation::Primary)), "and one is enough");
+        assert!(
+            reach.read(pair.reach, patience(&pair), plan(&pair, Designation::Primary)),
+            "a thread is needed"
+        );
+        assert!(
+            !reach.read(pair.reach, patience(&pair), plan(&pair, Designation::Primary)),
+            "and one is enough"
+        );
         let old = snapshot(&[]);
         let mut turned = snapshot(&["203.0.113.6", "203.0.113.1"]);
         assert_eq!(reach.facts(&turned), [], "nothing is known yet");
@@ -301,7 +340,7 @@ mod tests {
         // Other settings: what stays keeps what is known of it.
         let mut fewer = plan(&pair, Designation::Primary);
         fewer.remove(0);
-        reach.read(pair.reach, fewer);
+        reach.read(pair.reach, patience(&pair), fewer);
         assert_eq!(reach.view("gw-a", None).gateways[0].here, Some(false));
     }
 }

@@ -46,6 +46,7 @@ impl Asking {
             }
             self.due = now + inside.settings.interval;
             self.ask(now, &mut inside);
+            shared.tell_losses(now, &inside);
         }
         let left = self.due.since(monotonic()).min(TURN);
         let mut fds: Vec<libc::pollfd> = vec![readable(shared.wake())];

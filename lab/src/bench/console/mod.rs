@@ -13,9 +13,9 @@ use crate::console::{process, resident};
 use crate::error::{LabError, Result};
 use crate::fault;
 use crate::lab::{Form, Lab};
-use crate::product::{Duties, Flows, Product};
+use crate::product::Product;
 use crate::result::{Outcome, millis};
-use crate::run::{beside, play_once};
+use crate::run::{beside, form, play_once};
 use crate::scenario::{self, Scenario};
 
 /// The failover that is played with and without viewers.
@@ -87,7 +87,8 @@ impl Page {
 pub fn run(wanted: &Wanted) -> Result<Measured> {
     let failover = scenario::find(FAILOVER)
         .ok_or_else(|| LabError::Usage(format!("{FAILOVER} is no scenario; a bug in the lab")))?;
-    let mut lab = Lab::build(form(wanted, failover)?)?;
+    let form = form(failover, Product::Twinwall, &wanted.guard)?;
+    let mut lab = Lab::build(Form { consoles: Some(beside(&wanted.guard)?), ..form })?;
     let mut measured = pages(&mut lab, wanted)?;
     let scenario = Scenario { consoles: false, ..*failover };
     for rep in 1..=wanted.reps {
@@ -105,21 +106,6 @@ pub fn run(wanted: &Wanted) -> Result<Measured> {
         }
     }
     Ok(measured)
-}
-
-fn form(wanted: &Wanted, scenario: &Scenario) -> Result<Form> {
-    Ok(Form {
-        product: Product::Twinwall,
-        program: wanted.guard.clone(),
-        twinwall: None,
-        consoles: Some(beside(&wanted.guard)?),
-        interval: scenario.interval,
-        ha: scenario.ha,
-        further_vips: 0,
-        nat: false,
-        flows: Flows::Ignored,
-        duties: Duties::None,
-    })
 }
 
 fn note(measured: &mut Measured, outcome: &Outcome, with_viewers: bool) {

@@ -22,9 +22,9 @@ use crate::console::account;
 use crate::error::{Doing, LabError, Result};
 use crate::gateway::Gateway;
 use crate::lab::{Form, Lab};
-use crate::product::{Duties, Flows, Product};
+use crate::product::Product;
 use crate::result::{Outcome, millis};
-use crate::run::{beside, play_once};
+use crate::run::{beside, form, play_once};
 use crate::scenario::{self, Scenario};
 use crate::wait;
 
@@ -97,23 +97,8 @@ fn note(seen: &mut Failovers, outcome: &Outcome, with_all: bool) {
     }
 }
 
-fn form(scenario: &Scenario, wanted: &Wanted, consoles: Option<PathBuf>) -> Form {
-    Form {
-        product: Product::Twinwall,
-        program: wanted.guard.clone(),
-        twinwall: None,
-        consoles,
-        interval: scenario.interval,
-        ha: scenario.ha,
-        further_vips: 0,
-        nat: false,
-        flows: Flows::Ignored,
-        duties: Duties::None,
-    }
-}
-
 fn alone(scenario: &Scenario, wanted: &Wanted, rep: u32) -> Result<Outcome> {
-    let mut lab = Lab::build(form(scenario, wanted, None))?;
+    let mut lab = Lab::build(form(scenario, Product::Twinwall, &wanted.guard)?)?;
     let active = lab.settle()?;
     play_once(&mut lab, scenario, rep, active)
 }
@@ -125,7 +110,8 @@ fn with_everything(
     seen: &mut Failovers,
 ) -> Result<Outcome> {
     let twinwall = beside(&wanted.guard)?;
-    let mut lab = Lab::assemble(form(scenario, wanted, Some(twinwall.clone())))?;
+    let form = form(scenario, Product::Twinwall, &wanted.guard)?;
+    let mut lab = Lab::assemble(Form { consoles: Some(twinwall.clone()), ..form })?;
     for gateway in &lab.gateways {
         let done = furnish(gateway, &MORE).and_then(|()| make_log(gateway));
         done.doing("write what the gateways are to do")?;
