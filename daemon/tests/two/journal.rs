@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use twinwall::agent::logs::store::Origin;
 
-use crate::logs::{Random, wrong};
+use crate::logs::wrong;
+use crate::random::Random;
 use crate::support::{Node, Two, profile, wait, wait_telling};
 
 /// Faults unless the environment says otherwise.

@@ -13,10 +13,11 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use twinwall::agent::logs::store::{Origin, Reader};
 
+use crate::random::Random;
 use crate::support::{Node, Two, profile, wait_telling};
 
 /// Faults unless the environment says otherwise.
@@ -187,30 +188,6 @@ impl Writing {
     }
 }
 
-/// Random numbers, the same for the same seed (Knuth's multiplicative congruential generator).
-#[derive(Debug)]
-pub(crate) struct Random {
-    seed: u64,
-    state: u64,
-}
-
-impl Random {
-    /// Another one each time; its seed is told.
-    pub(crate) fn from_the_clock() -> Random {
-        let seed = std::env::var("TWINWALL_SEED").ok().and_then(|text| text.parse().ok());
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-        let seed = seed.unwrap_or(now);
-        println!("seed {seed}");
-        Random { seed, state: seed }
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        let next = self.state.wrapping_mul(6_364_136_223_846_793_005);
-        self.state = next.wrapping_add(1_442_695_040_888_963_407);
-        (self.state >> 33) % bound.max(1)
-    }
-}
-
 #[test]
 fn whatever_fails_each_node_has_each_line_of_both_once() {
     let wanted = std::env::var(WANTED).ok().and_then(|text| text.parse().ok());
@@ -248,7 +225,7 @@ fn whatever_fails_each_node_has_each_line_of_both_once() {
         }
         std::thread::sleep(pause / 4);
     }
-    writing.assert_all_once(&format!("seed {}: {course:?}", random.seed));
+    writing.assert_all_once(&format!("seed {}: {course:?}", random.seed()));
 }
 
 #[test]

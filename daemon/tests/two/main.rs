@@ -22,6 +22,7 @@ mod logview;
 mod owners;
 mod pairing;
 mod preflight;
+mod random;
 mod reach;
 mod reports;
 mod rotate;

@@ -9,10 +9,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::random::Random;
 use crate::support::{Node, SOON, Two, profile, wait};
 
 /// Instants unless the environment says otherwise.
@@ -121,18 +122,6 @@ fn at_rest(node: &Node) {
     });
 }
 
-/// Random numbers, the same for the same seed.
-struct Random(u64);
-
-impl Random {
-    /// Below a bound (Knuth's multiplicative congruential generator).
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound.max(1)
-    }
-}
-
 /// What differs between two trees, in a few lines.
 fn difference(one: &Tree, other: &Tree) -> String {
     let mut text = String::new();
@@ -161,9 +150,7 @@ fn at_any_instant_the_other_node_has_the_old_or_the_new_and_gets_the_new_in_the_
     at_rest(&two.a);
     converge(&two, 1);
     let mut longest = Duration::from_millis(100);
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    let mut random = Random(seed);
-    println!("seed {seed}");
+    let mut random = Random::from_the_clock();
     let (mut old, mut new) = (0, 0);
     for number in 2..2 + wanted.unwrap_or(INSTANTS) {
         write(&two.a, &version(number));
