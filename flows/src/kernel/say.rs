@@ -202,8 +202,8 @@ fn put_nat(w: &mut Writer<'_>, flow: &Flow) {
     let inverse = flow.original.inverse();
     let (reply_source, reply_destination) = match flow.reply.ends {
         Ends::Ports { source, destination } => (Some(source), Some(destination)),
-        // Both directions of an echo have one identifier.
-        Ends::Echo { id, .. } => (None, (flow.reply.ends != inverse.ends).then_some(id)),
+        // Both directions of an echo have one identifier: one way is enough to change it.
+        Ends::Echo { id, .. } => ((flow.reply.ends == inverse.ends).then_some(id), Some(id)),
         Ends::None => (None, None),
     };
     if flow.status.any(Status::SRC_NAT) {
@@ -353,6 +353,18 @@ mod tests {
         assert_eq!(range(CTA_NAT_DST), (Some(vec![10, 9, 0, 1]), Some(8080)));
         let reply = attributes.nested(CTA_TUPLE_REPLY).nested(CTA_TUPLE_IP);
         assert_eq!(reply.get(CTA_IP_V4_SRC), Some(&[192, 0, 2, 1][..]), "before NAT");
+    }
+
+    #[test]
+    fn an_identifier_that_nat_kept_is_named_so_that_the_kernel_takes_no_other() {
+        let mut flow = flow("10.0.0.9", "192.0.2.1", protocol::ICMP);
+        flow.status.0 |= Status::SRC_NAT;
+        flow.reply.destination = "203.0.113.1".parse().unwrap();
+        let mut out = Vec::new();
+        create(&mut out, &flow, true, 1);
+        let attributes = Messages(&out).next().expect("one message").attributes();
+        let named = attributes.nested(CTA_NAT_SRC).nested(CTA_NAT_PROTO);
+        assert_eq!(named.be16(CTA_PROTONAT_PORT_MIN), Some(77));
     }
 
     #[test]

@@ -127,6 +127,26 @@ fn every_kind_of_flow_is_created_and_read_back() {
     assert!(outcomes.iter().all(Result::is_ok), "what is not there is removed");
 }
 
+#[test]
+fn an_echo_whose_identifier_another_one_has_behind_nat_takes_its_place_and_no_other() {
+    let _turn = turn();
+    let space = Space::new();
+    let mut conntrack = space.inside(Conntrack::open).unwrap();
+    let behind_nat = |source| {
+        let mut flow = flow(source, "192.0.2.1", 1, Ends::Echo { id: 77, kind: 8, code: 0 });
+        flow.status.0 |= Status::SRC_NAT;
+        flow.reply.destination = "203.0.113.1".parse().unwrap();
+        flow
+    };
+    let (before, now) = (behind_nat("10.0.0.8"), behind_nat("10.0.0.9"));
+    for flow in [&before, &now] {
+        assert_eq!(conntrack.write(&[Write::Create(flow.clone())]).unwrap(), [Ok(())]);
+    }
+    let found = conntrack.get(&now.key()).unwrap().expect("it is there");
+    assert_eq!(comparable(&found), comparable(&now));
+    assert_eq!(conntrack.get(&before.key()).unwrap(), None, "both answers cannot be the same");
+}
+
 const LABELS: &str = "
 table inet labels {
   chain pre {
