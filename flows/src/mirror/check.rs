@@ -28,15 +28,18 @@ const REST: u32 = 10;
 pub(super) const NEIGHBOURS: Duration = Duration::from_secs(20);
 /// A check that failed is tried again after this.
 const AGAIN: Duration = Duration::from_secs(2);
-/// Flows that were removed during a check are remembered until its end, so many at the
-/// most: of others the check may find too much, which the next comparison removes again.
-const MOST_REMOVED: usize = 65_536;
+/// Flows that were removed during a check are remembered until its end, so many at the most.
+/// Beyond it what the check finds too much may have been removed since: nothing is made of it,
+/// and the next check comes soon.
+pub(crate) const MOST_REMOVED: usize = 65_536;
 
 /// A check under way.
 #[derive(Debug)]
 pub(super) struct Check {
     began: Instant,
     removed: HashSet<Key>,
+    /// More were removed than are remembered.
+    forgets: bool,
     /// Buckets in which something was not as the ledger says.
     wrong: BucketSet,
     extras_missing: bool,
@@ -59,6 +62,7 @@ impl Mirror {
         self.check = Some(Check {
             began: now,
             removed: HashSet::new(),
+            forgets: false,
             wrong: BucketSet::none(),
             extras_missing: false,
         });
@@ -74,28 +78,30 @@ impl Mirror {
         if check.removed.contains(&key) || self.doomed.has(&key) {
             return;
         }
-        // What was written since the check began is newer than what the dump says.
-        if !self.ledger.is_touched(&key) {
-            let state = State::of(&key, flow);
-            match self.ledger.get(&key) {
-                // The comparison that follows tells whether the source has it too.
-                None => {
-                    self.ledger.put(key, state);
-                }
-                Some(held) if held == state => {
-                    self.ledger.touch(&key);
-                }
-                Some(held) if held.same_but_extras(state) && self.extras != Extras::Kept => {
-                    check.extras_missing = true;
-                    self.ledger.touch(&key);
-                }
-                Some(held) => {
-                    check.extras_missing |= held.same_but_extras(state);
-                    check.wrong.add(bucket(&key));
-                    // As if it were not there: then it is written anew.
-                    self.ledger.remove(&key);
-                    return;
-                }
+        // What was written since the check began is newer than what the dump says, and lives.
+        if self.ledger.is_touched(&key) {
+            return;
+        }
+        let state = State::of(&key, flow);
+        match self.ledger.get(&key) {
+            None if check.forgets && self.known => return,
+            // The comparison that follows tells whether the source has it too.
+            None => {
+                self.ledger.put(key, state);
+            }
+            Some(held) if held == state => {
+                self.ledger.touch(&key);
+            }
+            Some(held) if held.same_but_extras(state) && self.extras != Extras::Kept => {
+                check.extras_missing = true;
+                self.ledger.touch(&key);
+            }
+            Some(held) => {
+                check.extras_missing |= held.same_but_extras(state);
+                check.wrong.add(bucket(&key));
+                // As if it were not there: then it is written anew.
+                self.ledger.remove(&key);
+                return;
             }
         }
         self.prolong(&key, flow);
@@ -118,7 +124,8 @@ impl Mirror {
         self.known = true;
         self.check_took = now.saturating_duration_since(check.began);
         self.checked_at = now;
-        self.check_at = now + (self.check_took * SHARE).clamp(PERIOD.0, PERIOD.1);
+        let rest = if check.forgets { PERIOD.0 } else { self.check_took * SHARE };
+        self.check_at = now + rest.clamp(PERIOD.0, PERIOD.1);
         if !check.wrong.is_empty() {
             self.lose_place(now);
         }
@@ -157,9 +164,11 @@ impl Mirror {
 
     /// A flow was removed; what a check still says of it is old.
     pub(super) fn note_removal(&mut self, key: Key) {
-        if let Some(check) = self.check.as_mut().filter(|check| check.removed.len() < MOST_REMOVED)
-        {
+        let Some(check) = &mut self.check else { return };
+        if check.removed.len() < MOST_REMOVED {
             check.removed.insert(key);
+        } else {
+            check.forgets = true;
         }
     }
 

@@ -31,6 +31,8 @@ use crate::tuple::{Key, Tuple};
 use crate::work::{About, Outcome, Work, Write};
 
 #[cfg(test)]
+pub(crate) use check::MOST_REMOVED;
+#[cfg(test)]
 pub(crate) use take::held;
 
 use check::Check;

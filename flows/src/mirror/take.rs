@@ -10,7 +10,7 @@ use crate::flow::{Flow, Protocol, Tcp, tcp_flag, tcp_state};
 use crate::ledger::{Bucket, Put};
 use crate::message::{Expected, Message, MessageError, Record, decode_message};
 use crate::neighbour::{Neighbour, Neighbours};
-use crate::tuple::protocol;
+use crate::tuple::{Key, ZoneSide, protocol};
 use crate::work::{About, Work, Write};
 
 impl Mirror {
@@ -87,22 +87,41 @@ impl Mirror {
             return Ok(None);
         }
         let spared = self.doomed.spare(&key);
+        let outlived = self.outlived(&key, &flow);
         Ok(match self.ledger.put(key, state) {
             // The ledger does not hold adjustments of sequence numbers.
             Put::Same if flow.adjustments.is_some() => Some(Write::Update(held(flow, false))),
             Put::Same => None,
             Put::Changed(old) if old.same_route(state) => Some(Write::Update(held(flow, false))),
             Put::Changed(_) => Some(Write::Replace(held(flow, true))),
-            // The kernel holds it as it was.
-            Put::New if spared => Some(Write::Replace(held(flow, true))),
+            // The kernel holds it as it was, or the one in its way.
+            Put::New if spared || outlived.is_some() => Some(Write::Replace(held(flow, true))),
             Put::New => Some(Write::Create(held(flow, true))),
             Put::Full => {
-                if spared {
-                    self.doomed.add(key);
+                for gone in spared.then_some(key).into_iter().chain(outlived) {
+                    self.doomed.add(gone);
                 }
                 return Err(Full);
             }
         })
+    }
+
+    /// The flow that went the way of this one's answers, if it is held or waits to be removed: a
+    /// kernel finds a flow by either way, so that it has no two of them. Removed later, by its
+    /// own way, this one would go.
+    fn outlived(&mut self, key: &Key, flow: &Flow) -> Option<Key> {
+        let back = Key::new(&flow.reply, flow.zone);
+        if back == *key || flow.zone.side != ZoneSide::Both {
+            return None;
+        }
+        let waited = self.doomed.spare(&back);
+        let was_held = self.ledger.remove(&back).is_some();
+        if !waited && !was_held {
+            return None;
+        }
+        // What a check still says of it is old.
+        self.note_removal(back);
+        Some(back)
     }
 
     /// Whether the flow is one that this node must never write, whatever the source says:

@@ -1,6 +1,7 @@
 //! A source and a mirror with a made-up kernel each, on a clock of their own: whatever
 //! happens, in the end the mirror's kernel holds what the source's does.
 
+mod ends;
 mod pair;
 mod restarts;
 

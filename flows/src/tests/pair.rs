@@ -335,9 +335,11 @@ pub(super) fn apply(
                     outcomes.push(Err(libc::ENOMEM));
                     continue;
                 }
+                // What stands in the way of it is gone.
+                kernel.remove(&Key::new(&flow.reply, flow.zone));
                 kernel.insert(flow.key(), flow.clone());
             }
-            Write::Remove(key) => drop(kernel.remove(key)),
+            Write::Remove(key) => remove(kernel, key),
             Write::Timeout(key, seconds) => {
                 if let Some(flow) = kernel.get_mut(key) {
                     flow.timeout = Some(*seconds);
@@ -348,6 +350,17 @@ pub(super) fn apply(
         outcomes.push(Ok(()));
     }
     outcomes
+}
+
+/// A kernel finds a flow by the way of its answers as well.
+fn remove(kernel: &mut HashMap<Key, Flow>, key: &Key) {
+    if kernel.remove(key).is_some() {
+        return;
+    }
+    let back = Key::new(&key.tuple().inverse(), key.zone());
+    if kernel.get(&back).is_some_and(|flow| flow.reply == key.tuple()) {
+        kernel.remove(&back);
+    }
 }
 
 /// Chance from a seed (SplitMix64).

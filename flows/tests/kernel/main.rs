@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![allow(unreachable_pub, reason = "a test's modules have no users outside")]
 
+mod ends;
 mod entries;
 mod events;
 mod ftp;
