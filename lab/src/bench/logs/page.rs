@@ -23,7 +23,7 @@ pub(super) fn page(machine: &Machine, wanted: &Wanted, measured: &Measured) -> S
          omrelp, and writes with omfile, in clear text and not packed, with queues in memory; twinwall \
          encrypts, packs, makes durable before it confirms, and writes a copy on both nodes.\n\n",
         machine.rows(),
-        first_line("rsyslogd", &["-v"]),
+        first_line("rsyslogd", &["-v"]).trim_end_matches(" compiled with:"),
         wanted.reps,
         if wanted.quick { ", a tenth of each load" } else { "" },
         if wanted.disk.is_some() { "all files on a disk (ext4)" } else { "all files in memory" },
