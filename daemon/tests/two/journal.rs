@@ -10,7 +10,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,8 +24,12 @@ use crate::support::{Node, Two, profile, wait, wait_telling};
 const FAULTS: u32 = 8;
 /// Between two lines.
 const BETWEEN_LINES: Duration = Duration::from_millis(1);
-/// Where journald listens.
+/// Where journald listens, and where journalctl and whoever says something find it: its program
+/// has that place and no other.
 const SOCKETS: &str = "/run/systemd/journal";
+/// All tests of this program share the place, so that there is one journald at a time. A second
+/// one would take it from the first, and get its lines and its orders.
+static PLACE: Mutex<()> = Mutex::new(());
 
 const PROFILE: &str = profile!(
     "journal",
@@ -170,11 +174,14 @@ fn say(number: u64) {
 struct Journalling {
     two: Two,
     journald: Journald,
+    /// Let go last, when journald has ended.
+    _place: MutexGuard<'static, ()>,
 }
 
 impl Journalling {
     fn start() -> Journalling {
         assert_eq!(std::process::id(), 1, "journald believes process 1 only");
+        let place = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
         let mut two = Two::cabled();
         for node in [&mut two.a, &mut two.b] {
             node.with_guard(PROFILE, PAIR);
@@ -182,7 +189,7 @@ impl Journalling {
         }
         let journald = Journald::start(&two.a.root);
         two.pair_by_files(true);
-        Journalling { two, journald }
+        Journalling { two, journald, _place: place }
     }
 
     /// Both nodes have each line that was said once, within a bound.
