@@ -6,6 +6,10 @@ use std::process::Command;
 
 use crate::support::{Two, ip};
 
+/// The machine's hardware address. Without one of its own a bridge has that of one of its ports,
+/// and another one when that port leaves it: whoever talks to it would know the wrong one for 8 s.
+const HARDWARE: &str = "02:00:00:00:00:77";
+
 /// The machine; its namespace ends with this value.
 pub(crate) struct Lan(String);
 
@@ -15,7 +19,7 @@ impl Lan {
         let lan = Lan(format!("{}lan", two.a.namespace()));
         let name = lan.0.as_str();
         ip(&["netns", "add", name]);
-        ip(&["-n", name, "link", "add", "bridge0", "type", "bridge"]);
+        ip(&["-n", name, "link", "add", "bridge0", "address", HARDWARE, "type", "bridge"]);
         ip(&["-n", two.a.namespace(), "link", "del", "lan"]);
         for (node, port, own) in
             [(&two.a, "port0", "10.1.0.2/24"), (&two.b, "port1", "10.1.0.3/24")]

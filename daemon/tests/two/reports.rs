@@ -121,10 +121,10 @@ fn a_failover_is_measured_by_the_probe_and_counts_in_the_availability_of_its_mon
     wait(&two, "the other serves", || role(&two.b) == "active");
     wait(&two, "the probe told", || {
         let report = newest(&two.b);
-        report["kind"] == "failover" && report["probed"][0]["to_us"].is_u64()
+        report["kind"] == "failover" && over_the_move(&report).is_some()
     });
     let report = newest(&two.b);
-    let probed = &report["probed"][0];
+    let probed = &over_the_move(&report).expect("it stays");
     // The passive's own kernel, which has the address by then, does not count as an answer.
     assert_eq!(
         (&probed["node"], &probed["asked"]),
@@ -135,7 +135,7 @@ fn a_failover_is_measured_by_the_probe_and_counts_in_the_availability_of_its_mon
     let silent = (us(&probed["to_us"]) - us(&probed["from_us"])) as f64 / 1000.0;
     // It is what the pair recorded, give or take what the network and two pings are late.
     let recorded = report["outage"]["ms"].as_f64().expect("measured");
-    assert!(silent > 20.0 && (silent - recorded).abs() < 2_000.0, "{silent} {recorded}");
+    assert!(silent > 20.0 && (silent - recorded).abs() < 2_000.0, "{silent} {recorded} {report}");
     let steps = report["steps"].as_array().expect("a list");
     let kinds: Vec<&str> = steps.iter().filter_map(|step| step["kind"].as_str()).collect();
     assert!(kinds.first() == Some(&"began") && kinds.contains(&"decided"), "{kinds:?}");
@@ -146,6 +146,17 @@ fn a_failover_is_measured_by_the_probe_and_counts_in_the_availability_of_its_mon
     two.a.start();
     wait(&two, "the report is complete", || newest(&two.b)["complete"] == true);
     stands_alone(&two, &newest(&two.b));
+}
+
+/// The silence that was there when the role moved, once it is over. On a busy machine shorter ones
+/// stand before and behind it.
+fn over_the_move(report: &Value) -> Option<Value> {
+    let moved = report["ended_ms"].as_u64()? * 1000;
+    let is_it = |it: &&Value| {
+        let (from, to) = (it["from_us"].as_u64(), it["to_us"].as_u64());
+        from.is_some_and(|from| from < moved) && to.is_some_and(|to| to > moved)
+    };
+    report["probed"].as_array()?.iter().find(is_it).cloned()
 }
 
 /// The report as one file, and in the month's report of both nodes.

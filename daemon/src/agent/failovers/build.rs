@@ -1,6 +1,8 @@
 //! Puts reports together from the events of both nodes: pure, so that every case has a row
 //! in a table of tests. A move is whatever ends with a node that becomes active.
 
+use std::cmp::Reverse;
+
 use twinwall_core::beat::RoleWord;
 use twinwall_core::ids::Epoch;
 use twinwall_core::note::{Reason, What};
@@ -18,7 +20,7 @@ const AFTER: i64 = 5_000_000;
 const SETTLED: i64 = AFTER + 1_000_000;
 /// A silence of a probe that goes on is waited for so long, in microseconds.
 const PROBES: i64 = 60_000_000;
-/// Silences of probes in one report: one or two of each node, and some that flicker.
+/// Silences of probes in one report, the longest: one or two of each node, and some that flicker.
 const MAX_PROBED: usize = 6;
 /// How much later a former active may say that it stopped: it was hung, and woke.
 const WAKES: i64 = 60_000_000;
@@ -251,14 +253,22 @@ fn report(scene: &Scene<'_>, one: &Move<'_>) -> Report {
     }
 }
 
-/// What the probes of both nodes found silent while the role moved.
+/// What the probes of both nodes found silent while the role moved. A busy machine flickers; that
+/// must not leave the silence out which it is about.
 fn probed(scene: &Scene<'_>, one: &Move<'_>, began: i64) -> Vec<Silence> {
     let from = (began - BEFORE).max(one.since.saturating_add(1));
     let to = (one.taken.us + AFTER).min(one.until);
     let us = |us: u64| i64::try_from(us).unwrap_or(i64::MAX);
     let touches =
         |it: &&Silence| us(it.from_us) <= to && it.to_us.is_none_or(|end| us(end) >= from);
-    scene.probed.iter().filter(touches).take(MAX_PROBED).cloned().collect()
+    let mut found: Vec<(usize, &Silence)> =
+        scene.probed.iter().filter(touches).enumerate().collect();
+    // One that goes on is longer than any that has ended.
+    let length = |it: &Silence| it.to_us.map_or(u64::MAX, |end| end.saturating_sub(it.from_us));
+    found.sort_by_key(|(_, silence)| Reverse(length(silence)));
+    found.truncate(MAX_PROBED);
+    found.sort_by_key(|(place, _)| *place);
+    found.into_iter().map(|(_, silence)| silence.clone()).collect()
 }
 
 /// The first sign of it.

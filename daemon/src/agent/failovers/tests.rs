@@ -306,6 +306,13 @@ fn what_a_probe_found_silent_stands_in_the_report_of_its_time_only() {
     assert_eq!(all[1].probed, [probed[1].clone()]);
     assert!(all[1].explained.iter().any(|it| it.contains("for 31 ms")), "{:?}", all[1].explained);
     assert!(all[1].complete);
+    // A busy machine flickers, before it and after it.
+    let flicker = |from: u64| silence(from, Some(from + 26_000));
+    let flickers = |begun: u64| (0..9).map(move |at| flicker(begun + at * 50_000));
+    let mut many: Vec<Silence> = flickers(18_500_000).collect();
+    many.extend([probed[1].clone()].into_iter().chain(flickers(20_100_000)));
+    let kept = &told_with(&events, Some(LATER), Some(clock()), &many)[1].probed;
+    assert!(kept.contains(&probed[1]) && kept.is_sorted_by_key(|it| it.from_us), "{kept:?}");
     // One that goes on is waited for, but not for ever.
     let open = [silence(19_999_000, None)];
     assert!(told_with(&events, Some(LATER), Some(clock()), &open)[1].complete);
