@@ -17,7 +17,7 @@ pub(crate) const FEATURE: &str = "twinwall-lab/machines";
 const RELEASE: &str = "bookworm";
 /// What they have beside Debian's smallest system: what a gateway's configuration is
 /// made of, and what the tests look with.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "systemd",
     "systemd-sysv",
     "dbus",
@@ -27,9 +27,10 @@ const PACKAGES: [&str; 9] = [
     "dnsmasq",
     "chrony",
     "openssh-server",
+    "snmpd",
 ];
 /// Services that wait for their configuration, as nobody has written any yet.
-const DISABLED: &str = "dnsmasq.service chrony.service ssh.service";
+const DISABLED: &str = "dnsmasq.service chrony.service ssh.service snmpd.service";
 const ENABLED: &str = "systemd-networkd.service nftables.service";
 
 /// What the tests are given in their environment.

@@ -13,6 +13,7 @@ mod keys;
 mod reboot;
 mod remove;
 mod services;
+mod snmp;
 mod support;
 mod sync;
 mod upgrade;

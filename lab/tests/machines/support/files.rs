@@ -9,12 +9,14 @@ use twinwall_core::config::Cable;
 /// A file: path, text, mode.
 type File = (String, String, u32);
 
-/// The own addresses in systemd-networkd's files, the packet filter, forwarding.
+/// The own name, the own addresses in systemd-networkd's files, the packet filter, forwarding.
 pub(crate) fn of_debian(node: usize) -> Vec<File> {
     // The agents talk on the HA link, as docs/install.md says; heartbeats need no rule.
     let ruleset = ruleset::administrator(Product::Twinwall, false)
         .replace("    tcp dport 22 accept\n", "    tcp dport 22 accept\n    iifname \"ha0\" meta l4proto { tcp, udp } th dport { 8856, 8857 } accept\n");
+    let name = [plan::GATEWAY_A, plan::GATEWAY_B][node];
     let mut files = vec![
+        ("etc/hostname".to_owned(), format!("{name}\n"), 0o644),
         ("etc/nftables.conf".to_owned(), ruleset, 0o644),
         (
             "etc/sysctl.d/50-gateway.conf".to_owned(),

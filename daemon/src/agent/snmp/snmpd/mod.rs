@@ -7,10 +7,10 @@ mod lines;
 mod listens;
 mod text;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ const AGENTX: &str = "/var/agentx/master";
 const PID: &str = "run/snmpd.pid";
 /// Its owner and its group may read it: the community of twinwall is in it.
 const MODE: u32 = 0o640;
+/// As Debian has the directory.
+const FOLDER_MODE: u32 = 0o755;
 /// A restart of snmpd takes well under a second.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -140,18 +142,24 @@ fn failed(note: String) -> Outcome {
     Outcome { notes: vec![note], ..Outcome::default() }
 }
 
-/// Whole or not at all, for those who may read snmpd.conf.
+/// Whole or not at all, for those who may read snmpd.conf: snmpd has given up root's rights when it
+/// is told to read again. The agent's umask leaves nothing to others, so that no mode at the
+/// making of a file or directory would do.
 fn write(root: &Path, path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(root);
-    fs::create_dir_all(folder)?;
+    if !folder.exists() {
+        fs::create_dir_all(folder)?;
+        fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE))?;
+    }
     let draft = path.with_extension("new");
     match fs::remove_file(&draft) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&draft)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     let own = fs::metadata(root.join(MAIN))?;
-    chown(&draft, Some(own.uid()), Some(own.gid()))?;
+    fchown(&file, Some(own.uid()), Some(own.gid()))?;
+    file.set_permissions(Permissions::from_mode(MODE))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&draft, path)?;
@@ -190,4 +198,35 @@ fn may_reload(root: &Path) -> bool {
     let readable = fs::metadata(root.join(MAIN)).is_ok_and(|it| it.mode() & GROUP_READS != 0);
     let found = lines::read(root, &root.join(FILE)).unwrap_or_default();
     readable && text::has_agentx(&found.lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::Mode;
+    use rustix::process::umask;
+    use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+    use super::*;
+
+    /// As the agent's unit has it, whose umask leaves nothing to others.
+    #[test]
+    fn snmpds_own_user_may_read_the_file_whatever_the_umask_is() {
+        let root = std::env::temp_dir().join(format!("twinwall-snmpd-{}", std::process::id()));
+        fs::create_dir_all(root.join("etc/snmp")).expect("made");
+        fs::write(root.join(MAIN), "master agentx\n").expect("written");
+        let (below, path) = (root.clone(), root.join(FILE));
+        let work = move || {
+            // SAFETY: of what threads share only the umask and the working directory are this
+            // thread's own from here on.
+            unsafe { unshare_unsafe(UnshareFlags::FS) }.expect("apart");
+            umask(Mode::from_raw_mode(0o077));
+            write(&below, &path, "text\n")
+        };
+        std::thread::spawn(work).join().expect("no panic").expect("written");
+        let mode = |path: &Path| fs::metadata(path).expect("there").mode() & 0o7777;
+        let path = root.join(FILE);
+        let folder = path.parent().expect("a directory");
+        assert_eq!((mode(&path), mode(folder)), (0o640, 0o755));
+        fs::remove_dir_all(&root).expect("removed");
+    }
 }
