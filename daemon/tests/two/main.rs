@@ -6,6 +6,7 @@ mod alerts;
 mod api;
 mod attack;
 mod big;
+mod board;
 mod console;
 mod failing;
 mod failovers;
