@@ -197,7 +197,8 @@ fn whatever_fails_each_node_has_each_line_of_both_once() {
     for _ in 0..wanted.unwrap_or(FAULTS) {
         let (what, second) = (random.below(8), random.below(2) == 1);
         let pause = Duration::from_millis(random.below(400));
-        course.push((what, second, pause));
+        let said = writing.programs[usize::from(second)].said.load(Ordering::Acquire);
+        course.push((what, second, pause, said));
         match what {
             // Agent and guard: the active role moves where it was the active node.
             0 | 1 => {
@@ -216,7 +217,7 @@ fn whatever_fails_each_node_has_each_line_of_both_once() {
             }
             3 => {
                 // Planned; refused while the other node is not ready, which is as good here.
-                let _ = writing.node(second).run(&["switchover", "--yes"]);
+                let _ = writing.node(second).run(&["switchover"]);
             }
             rotation => {
                 let program = &writing.programs[usize::from(second)];
