@@ -50,6 +50,9 @@ pub enum Request {
         /// Which.
         fact: Fact,
     },
+    /// The one who asks is this node's agent, and will be there as long as this connection:
+    /// nobody copies connections after it. Answered by `Done`.
+    Attend {},
     /// Read the configuration again and apply it if it is right.
     Reload {},
 }
@@ -187,6 +190,7 @@ mod tests {
             r#"{"request":"order","order":"clear_damping"}"#,
             r#"{"request":"order","order":{"leave":"shutdown"}}"#,
             r#"{"request":"fact","fact":{"name":"dns","good":true,"reason":"","holds":{"secs":5,"nanos":0}}}"#,
+            r#"{"request":"attend"}"#,
             r#"{"request":"reload"}"#,
         ];
         for line in requests {

@@ -87,6 +87,9 @@ pub enum Event {
     },
     /// A readiness fact from the agent or a check.
     Fact(Fact),
+    /// A connection over which an agent was there has ended. What is so only while an agent
+    /// runs has to be said anew, by it or by the next one.
+    AgentLeft,
     /// An order of the operator.
     Order(Order),
 }
@@ -150,7 +153,8 @@ pub enum Applied {
 #[serde(deny_unknown_fields)]
 pub struct Fact {
     /// Name of the check, at most 32 bytes of `[a-z0-9._-]`. `synchronised` and `flows` are
-    /// the agent's; `flows` holds up planned moves only.
+    /// the agent's; `flows` holds up planned moves only, and outlives the agent by a moment
+    /// ([`Event::AgentLeft`]).
     pub name: String,
     /// Whether the check is content.
     pub good: bool,

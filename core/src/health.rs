@@ -16,6 +16,7 @@ use crate::note::What;
 use crate::objection;
 use crate::own::Own;
 use crate::time::Moment;
+use crate::tuning::AGENT_GRACE;
 
 /// Readiness facts kept; one more is refused until one expires.
 pub(crate) const MAX_FACTS: usize = 64;
@@ -24,6 +25,9 @@ pub(crate) const SYNCHRONISED: &str = "synchronised";
 /// The agent's fact that says whether the connections of the active are all here. A node
 /// that says no is as able as before: only planned moves to it wait, for a time.
 pub(crate) const FLOWS: &str = "flows";
+/// Why they are not, where no agent runs.
+const NO_AGENT: &str = "this node's agent does not run, so no connection is copied here (see \
+                        'systemctl status twinwall-agent')";
 /// Before the number (from 1) of a gateway in the name of the agent's fact about it. A node
 /// that says no is as able as before: it counts only where the peer reaches more.
 pub(crate) const GATEWAY: &str = "gateway.";
@@ -86,6 +90,9 @@ pub(crate) struct Health {
     /// Gateways in the settings.
     #[serde(default)]
     gateways: Vec<Gateway>,
+    /// An agent left: by then another one has said how it is with the connections.
+    #[serde(default)]
+    flows_due: Option<Moment>,
 }
 
 /// Whether a fact says no to the node itself, and not only to planned moves or a comparison.
@@ -113,6 +120,7 @@ impl Health {
             required: pair.required_checks.clone(),
             damping: pair.damping,
             gateways: pair.gateways.clone(),
+            flows_due: None,
         }
     }
 
@@ -170,6 +178,9 @@ impl Health {
         if self.facts.len() >= MAX_FACTS && !self.facts.contains_key(&fact.name) {
             return Err(Refusal::TooManyFacts);
         }
+        if fact.name == FLOWS {
+            self.flows_due = None;
+        }
         let held = Held { good: fact.good, reason: fact.reason.clone(), until: now + fact.holds };
         let before = self.facts.insert(fact.name.clone(), held);
         let same = before.is_some_and(|old| old.good == fact.good && old.reason == fact.reason);
@@ -177,6 +188,32 @@ impl Health {
         let told = !same && fact.name != FLOWS;
         let what = What::Check { name: fact.name, good: fact.good, reason: fact.reason };
         Ok(told.then_some(what))
+    }
+
+    /// An agent left. What it said of connections holds for a moment more, in which the next
+    /// one sees that it has to say it again.
+    pub(crate) fn agent_left(&mut self, now: Moment) {
+        let due = *self.flows_due.get_or_insert(now + AGENT_GRACE);
+        if let Some(fact) = self.facts.get_mut(FLOWS) {
+            fact.until = fact.until.min(due);
+        }
+    }
+
+    /// Whether an agent left and nobody has said in time how it is with the connections: they
+    /// are not here until somebody says so, one fact more than others may state.
+    pub(crate) fn lacks_agent(&mut self, now: Moment) -> bool {
+        let lacks = self.flows_due.take_if(|due| *due <= now).is_some();
+        if lacks {
+            let reason = NO_AGENT.to_owned();
+            self.facts.insert(FLOWS.to_owned(), Held { good: false, reason, until: Moment::NEVER });
+        }
+        lacks
+    }
+
+    /// Connections are not replicated any more: nobody need say how it is with them.
+    pub(crate) fn forget_flows(&mut self) {
+        self.flows_due = None;
+        self.facts.remove(FLOWS);
     }
 
     /// Lets run out what has run out.
@@ -334,6 +371,7 @@ impl Health {
         held.chain(facts)
             .chain(self.maintenance)
             .chain(self.apply_failed)
+            .chain(self.flows_due)
             .min()
             .unwrap_or(Moment::NEVER)
     }

@@ -28,6 +28,9 @@ pub(crate) const HANDOVER_PAUSE: Duration = Duration::from_secs(5);
 /// How long a planned move waits for the peer's connections. What takes longer than this
 /// has a cause that waiting does not mend.
 pub const CONNECTIONS_LIMIT: Duration = Duration::from_secs(30);
+/// How long what an agent said of connections holds after it has left: one that is started
+/// again has said it anew by then.
+pub(crate) const AGENT_GRACE: Duration = Duration::from_secs(5);
 /// How long a node that could not apply its addresses holds itself unfit.
 pub(crate) const APPLY_PAUSE: Duration = Duration::from_secs(10);
 /// Fastest repetition of a gate opening that was refused.

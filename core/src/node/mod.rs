@@ -238,6 +238,7 @@ impl Core {
             Event::GateAnswered { order, took } => self.gate_answered(now, order, took),
             Event::GateWorks { works } => self.gate = works,
             Event::Fact(fact) => self.fact(now, fact),
+            Event::AgentLeft => self.agent_left(now),
             Event::OwnAddresses { troubles } => self.own_addresses(now, troubles),
             Event::Order(order) => self.order(now, order),
         }
@@ -252,9 +253,7 @@ impl Core {
     fn settle(&mut self, now: Moment) {
         self.settled_at = now;
         self.end_old_detection(now);
-        for what in self.health.expire(now) {
-            self.note(now, what);
-        }
+        self.expire(now);
         self.tell_peer(now);
         self.advance_evidence(now);
         self.advance_lease(now);

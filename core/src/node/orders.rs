@@ -55,6 +55,24 @@ impl Core {
         self.tell_ready(now);
     }
 
+    /// Without an agent nobody copies connections, where any are copied.
+    pub(super) fn agent_left(&mut self, now: Moment) {
+        if self.setup.pair.flows.replicate {
+            self.health.agent_left(now);
+        }
+    }
+
+    /// Lets run out what has run out of this node's health, and tells it.
+    pub(super) fn expire(&mut self, now: Moment) {
+        for what in self.health.expire(now) {
+            self.note(now, what);
+        }
+        if self.health.lacks_agent(now) {
+            self.urgent = true;
+            self.tell_ready(now);
+        }
+    }
+
     fn order_switchover(&mut self, now: Moment) -> Result<(), Refusal> {
         if self.role != RoleWord::Active {
             return Err(Refusal::NotActive);

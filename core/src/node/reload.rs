@@ -86,6 +86,9 @@ impl Core {
         let keep: Vec<Option<usize>> =
             pair.interfaces.iter().map(|interface| position(&interface.name)).collect();
         self.health.reload(now, pair, &keep);
+        if !pair.flows.replicate {
+            self.health.forget_flows();
+        }
         self.peer.relist(pair);
         for (path, interface) in pair.path_interfaces().into_iter().enumerate() {
             let known = interface.filter(|interface| self.health.is_up(*interface));

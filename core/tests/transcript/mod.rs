@@ -119,7 +119,7 @@ fn command(world: &mut World, words: &[&str]) -> Result<(), String> {
                 (*word != "silent").then_some(*word == "yes"),
             )]
         }
-        [what @ ("check" | "own-addresses" | "flows" | "targets"), side, word] => {
+        [what @ ("agent" | "check" | "own-addresses" | "flows" | "targets"), side, word] => {
             said(what, side, word)?
         }
         ["gateway", side, which, word] => vec![gateway(self::side(side)?, which, word)?],
@@ -140,6 +140,7 @@ fn command(world: &mut World, words: &[&str]) -> Result<(), String> {
 fn said(what: &str, side: &str, word: &str) -> Result<Vec<Fault>, String> {
     let side = self::side(side)?;
     Ok(vec![match what {
+        "agent" => Fault::Agent(side, word == "back"),
         "check" => Fault::Check(side, word == "yes"),
         "flows" => Fault::Flows(side, Some(word == "complete")),
         "own-addresses" => Fault::OwnAddresses(side, word == "usable"),

@@ -48,6 +48,8 @@ pub(crate) enum Fault {
     /// Whether the agent has all connections of the other node; `None`: it says nothing any
     /// more, and what it said expires.
     Flows(Side, Option<bool>),
+    /// The agent is killed, or is there again.
+    Agent(Side, bool),
     /// Whether a gateway, by its place in the settings, answers; `None`: not known.
     Gateway(Side, usize, Option<bool>),
     /// Whether ping targets answer.
@@ -93,6 +95,7 @@ impl Fault {
             Fault::Synchronised(..) => "fault: synchronised",
             Fault::Check(..) => "fault: check",
             Fault::Flows(..) => "fault: flows",
+            Fault::Agent(..) => "fault: agent",
             Fault::Gateway(..) => "fault: gateway",
             Fault::Targets(..) => "fault: targets",
             Fault::OwnAddresses(..) => "fault: own addresses",
@@ -153,6 +156,7 @@ impl fmt::Display for Fault {
                 write!(f, "the check of {} says {}", letter(*side), on(good, "yes", "no"))
             }
             Fault::Flows(side, complete) => flows(f, *side, *complete),
+            Fault::Agent(side, here) => agent(f, *side, *here),
             Fault::Gateway(side, which, answers) => gateway(f, *side, *which, *answers),
             Fault::Targets(side, answer) => targets(f, *side, *answer),
             Fault::OwnAddresses(side, usable) => own_addresses(f, *side, *usable),
@@ -170,6 +174,11 @@ fn flows(f: &mut fmt::Formatter<'_>, side: Side, complete: Option<bool>) -> fmt:
         Some(false) => write!(f, "{} lacks all connections", letter(side)),
         None => write!(f, "the agent of {} says nothing of connections any more", letter(side)),
     }
+}
+
+fn agent(f: &mut fmt::Formatter<'_>, side: Side, here: bool) -> fmt::Result {
+    let how = if here { "there again" } else { "killed" };
+    write!(f, "the agent of {} is {how}", letter(side))
 }
 
 fn gateway(

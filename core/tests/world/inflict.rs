@@ -50,6 +50,7 @@ impl World {
                 self.state_once(side);
             }
             Fault::Flows(side, complete) => self.flows(side, complete),
+            Fault::Agent(side, here) => self.agent(side, here),
             Fault::Gateway(side, which, answers) => self.gateway(side, which, answers),
             Fault::Targets(side, answer) => self.machines[side].targets = answer,
             Fault::OwnAddresses(side, usable) => self.own_addresses(side, usable),
@@ -62,6 +63,16 @@ impl World {
     fn flows(&mut self, side: Side, complete: Option<bool>) {
         self.machines[side].flows = complete;
         self.state_once(side);
+    }
+
+    /// Its guard sees the connection end.
+    fn agent(&mut self, side: Side, here: bool) {
+        self.machines[side].agent = here;
+        if here {
+            self.state_once(side);
+        } else {
+            self.event(side, Event::AgentLeft);
+        }
     }
 
     fn gateway(&mut self, side: Side, which: usize, answers: Option<bool>) {

@@ -106,6 +106,8 @@ pub(crate) struct Machine {
     pub(crate) stalled: Option<Stalled>,
     /// Ping targets answer this machine.
     pub(crate) targets: bool,
+    /// The agent runs.
+    pub(crate) agent: bool,
     /// The readiness facts that the agent states.
     pub(crate) synchronised: Option<bool>,
     pub(crate) check: bool,
@@ -165,6 +167,7 @@ impl Machine {
             stall_next: false,
             stalled: None,
             targets: true,
+            agent: true,
             synchronised: Some(true),
             check: true,
             flows: None,

@@ -318,9 +318,12 @@ impl World {
         }
     }
 
-    /// The agent states what it knows.
+    /// The agent states what it knows, if it runs.
     fn state_once(&mut self, side: Side) {
         let machine = &self.machines[side];
+        if !machine.agent {
+            return;
+        }
         let run = machine.runs;
         let fact = |name: &str, good: bool| {
             let reason = if good { String::new() } else { format!("{name} says no") };

@@ -71,6 +71,7 @@ fn healed(world: &mut World, reach: &mut Prng, flows: Option<&mut Prng>) {
     for side in 0..2 {
         mend(world, side);
         if flows.is_some() {
+            world.apply(Fault::Agent(side, true));
             world.apply(Fault::Flows(side, Some(true)));
         }
     }

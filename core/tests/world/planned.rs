@@ -37,12 +37,16 @@ pub(crate) fn drawn(seed: u64) -> Option<Prng> {
     Prng::new(seed ^ FLOWS).chance(300).then(|| Prng::new(!seed ^ FLOWS))
 }
 
-/// An agent says that all connections are there, that some are missing, or nothing any more.
+/// An agent says that all connections are there, that some are missing, or nothing any more;
+/// or it is killed, or there again.
 pub(crate) fn come_and_go(world: &mut World, prng: &mut Prng) {
     for side in 0..2 {
         let said = *prng.pick(&[None, Some(true), Some(false), Some(false)]);
         let wait = prng.below(ms(2_000));
         world.plan(wait, Fault::Flows(side, said));
+        let here = !prng.chance(200);
+        let wait = prng.below(ms(2_000));
+        world.plan(wait, Fault::Agent(side, here));
     }
 }
 
