@@ -32,6 +32,9 @@ const MAX_UNREAD: u64 = 1 << 20;
 const MAX_NAME: usize = 32;
 /// Longest time that a fact may hold.
 const MAX_HOLDS: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The beat thread's box is tried again so often, at this distance, when it is full.
+const TRIES: u32 = 50;
+const TRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Tells one client too many why it is not served.
 pub(super) fn turn_away(mut stream: UnixStream) {
@@ -45,19 +48,38 @@ pub(super) fn serve(stream: UnixStream, context: &Context) {
     let _ = stream.set_write_timeout(Some(PATIENCE));
     let Ok(mut out) = stream.try_clone() else { return };
     let mut lines = BufReader::new(stream);
+    let mut presence = Presence { context, of_agent: false };
     while let Some(line) = read_line(&mut lines) {
         if line.len() > MAX_LINE {
             refuse_long_line(&mut lines, &mut out);
             return;
         }
         let answered = match serde_json::from_slice::<Request>(&line) {
-            Ok(request) => answer(context, request, &mut out),
+            Ok(request) => answer(&mut presence, request, &mut out),
             Err(error) => {
                 write(&mut out, &Answer::Error { message: format!("not a request: {error}") })
             }
         };
         if answered.is_err() {
             return;
+        }
+    }
+}
+
+/// A client that is there. When an agent goes, however that happens, the core hears it.
+struct Presence<'a> {
+    context: &'a Context,
+    of_agent: bool,
+}
+
+impl Drop for Presence<'_> {
+    fn drop(&mut self) {
+        let told = || self.context.mail.send(Mail::Event(Event::AgentLeft));
+        for _ in 0..TRIES {
+            if !self.of_agent || told() {
+                return;
+            }
+            std::thread::sleep(TRY_PAUSE);
         }
     }
 }
@@ -87,7 +109,12 @@ fn write(out: &mut UnixStream, answer: &Answer) -> std::io::Result<()> {
     out.write_all(&line)
 }
 
-fn answer(context: &Context, request: Request, out: &mut UnixStream) -> std::io::Result<()> {
+fn answer(
+    presence: &mut Presence<'_>,
+    request: Request,
+    out: &mut UnixStream,
+) -> std::io::Result<()> {
+    let context = presence.context;
     match request {
         Request::Status {} => write(out, &status(context)),
         Request::Watch {} => watch(context, out),
@@ -96,6 +123,10 @@ fn answer(context: &Context, request: Request, out: &mut UnixStream) -> std::io:
         Request::Record {} => record(context, out),
         Request::Order { order } => write(out, &give_order(context, order)),
         Request::Fact { fact } => write(out, &take_fact(context, fact)),
+        Request::Attend {} => {
+            presence.of_agent = true;
+            write(out, &Answer::Done)
+        }
         Request::Reload {} => {
             let answer = match (context.reload)(context) {
                 Ok(()) => Answer::Done,

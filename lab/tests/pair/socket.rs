@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinwall_core::api::{Answer, MAX_CLIENTS, MAX_LINE, Request};
+use twinwall_core::api::{Answer, MAX_CLIENTS, MAX_LINE, Request, Status};
 use twinwall_core::beat::RoleWord;
 use twinwall_core::event::{Fact, Refusal};
 use twinwall_core::time::Moment;
@@ -81,6 +81,33 @@ fn one_fact_too_many_is_refused_and_an_old_one_can_still_be_renewed() {
         }
         assert_eq!(state("one-more".to_owned()), refused);
         assert_eq!(state("check-0".to_owned()), Answer::Done);
+        is_unharmed(&pair, active, since);
+    });
+}
+
+#[test]
+fn what_an_agent_said_of_connections_is_not_believed_for_long_after_it_has_gone() {
+    in_lab(|| {
+        let (pair, active, since) = served();
+        let passive = 1 - active;
+        let long = Duration::from_secs(600);
+        let behind = |status: &Status| status.snapshot.peer.fitness.is_some_and(|it| it.behind);
+        let mut agent = pair.connect(passive);
+        agent.say(r#"{"request":"attend"}"#);
+        assert_eq!(agent.hear(), Some(Answer::Done));
+        pair.fact(passive, "flows", true, long);
+        pair.fact(passive, "dns", true, long);
+        assert!(pair.status(passive).snapshot.own.waits_for.is_empty());
+        drop(agent);
+        let status = pair.await_status(passive, "the guard misses the agent", |status| {
+            status.snapshot.own.waits_for.iter().any(|why| why.contains("agent does not run"))
+        });
+        let dns = status.snapshot.own.checks.iter().find(|check| check.name == "dns");
+        assert!(dns.is_some_and(|check| check.good), "all else holds its time");
+        pair.await_status(active, "the active knows it too", behind);
+        pair.fact(passive, "flows", true, long);
+        pair.await_status(active, "and that another agent is there", |status| !behind(status));
+        assert!(pair.status(passive).snapshot.own.waits_for.is_empty());
         is_unharmed(&pair, active, since);
     });
 }
