@@ -45,17 +45,24 @@ impl Client {
     /// Connects to the guard below `root` and asks.
     pub fn ask(root: &Path, request: &Request) -> Result<Client, Failure> {
         let socket = root.join(files::SOCKET);
-        let mut stream = connect(&socket)?;
+        let stream = connect(&socket)?;
+        let mut client = Client { stream: BufReader::new(stream), socket, line: Vec::new() };
+        client.say(request)?;
+        Ok(client)
+    }
+
+    /// Asks something more over the same connection.
+    pub fn say(&mut self, request: &Request) -> Result<(), Failure> {
         let mut line = serde_json::to_vec(request)
             .map_err(|error| Failure::problem(format!("the request cannot be written: {error}")))?;
         line.push(b'\n');
+        let stream = self.stream.get_mut();
         let sent = stream.set_write_timeout(Some(PATIENCE)).and_then(|()| stream.write_all(&line));
         match sent {
             // Turned away before it was asked: why stands in what is to be read.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            sent => sent.map_err(|error| broken(&socket, &error))?,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            sent => sent.map_err(|error| broken(&self.socket, &error)),
         }
-        Ok(Client { stream: BufReader::new(stream), socket, line: Vec::new() })
     }
 
     /// Waits for the next answer until `deadline`, for ever without one.

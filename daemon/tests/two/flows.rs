@@ -179,10 +179,12 @@ fn flows(node: &Node) -> Value {
     serde_json::from_str(&node.run(&["flows", "--json"]).out).unwrap_or_default()
 }
 
+fn status(node: &Node) -> Value {
+    serde_json::from_str(&node.run(&["status", "--json"]).out).unwrap_or_default()
+}
+
 fn role(node: &Node) -> String {
-    let status = node.run(&["status", "--json"]).out;
-    let status: Value = serde_json::from_str(&status).unwrap_or_default();
-    status["role"]["role"].as_str().unwrap_or_default().to_owned()
+    status(node)["role"]["role"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Says something and hears it back.

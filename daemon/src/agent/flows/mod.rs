@@ -29,6 +29,9 @@ use table::Keeper;
 use thread::{Input, Worker};
 use view::FlowsView;
 
+/// Name of the fact about connections: it holds up planned moves, and nothing else. The guard
+/// believes it for some seconds after this agent has gone, and no longer.
+pub const FACT: &str = "flows";
 /// Where a mirror keeps where it stands, relative to the root: not beyond the machine's run.
 const PLACE: &str = "run/twinwall/flows.place";
 /// Between two looks when nothing changes.
@@ -67,6 +70,8 @@ struct Inside {
     /// Since when something is wrong.
     trouble_since: Option<Instant>,
     table_trouble: Option<String>,
+    /// Nothing is to be replicated, as the settings say.
+    rests: bool,
 }
 
 impl Default for Flows {
@@ -79,6 +84,7 @@ impl Default for Flows {
             lacks_since: now,
             trouble_since: None,
             table_trouble: None,
+            rests: false,
         };
         Flows { inside: Arc::new(Mutex::new(inside)), complete: watch::Sender::new(false) }
     }
@@ -100,14 +106,25 @@ impl Flows {
         now.trouble.filter(|_| since.is_some_and(|since| since.elapsed() >= LASTING))
     }
 
-    /// Why planned moves to this node should wait; `Some(None)`: they need not. None where
-    /// nothing is replicated to it: a kernel that takes none is not mended by waiting.
+    /// Why planned moves to this node should wait; `Some(None)`: they need not. None while that
+    /// is not known, and where nothing is replicated.
     pub fn objection(&self) -> Option<Option<String>> {
         let inside = lock(&self.inside);
-        let is_mirror = inside.view.part == Part::Mirror;
-        let long = !inside.was_complete || inside.lacks_since.elapsed() >= GRACE;
-        let lacks = !*self.complete.borrow() && long;
-        is_mirror.then(|| lacks.then(|| LACKS.to_owned()))
+        match inside.view.part {
+            Part::Mirror => {
+                let long = !inside.was_complete || inside.lacks_since.elapsed() >= GRACE;
+                let lacks = !*self.complete.borrow() && long;
+                Some(lacks.then(|| LACKS.to_owned()))
+            }
+            Part::Source => Some(None),
+            // A kernel that takes none is not mended by waiting.
+            Part::Off => inside.view.trouble.is_some().then_some(None),
+        }
+    }
+
+    /// Whether nothing is to be replicated.
+    pub fn rests(&self) -> bool {
+        lock(&self.inside).rests
     }
 
     /// Changes when the passive has got everything, or lacks something again.
@@ -139,7 +156,10 @@ impl Flows {
 
     /// Nothing is replicated any more.
     fn rest(&self) {
-        lock(&self.inside).table_trouble = None;
+        {
+            let mut inside = lock(&self.inside);
+            (inside.table_trouble, inside.rests) = (None, true);
+        }
         (self.teller())(View::default(), false);
     }
 }
@@ -180,6 +200,7 @@ struct Running {
 
 impl Running {
     fn start(flows: &Flows, scope: Scope, root: &Path) -> std::io::Result<Running> {
+        lock(&flows.inside).rests = false;
         let worker = Worker::start(scope.clone(), root.join(PLACE), flows.teller())?;
         let keeper = Keeper::start(flows.table_teller())?;
         Ok(Running { scope, part: Part::Off, worker, _keeper: keeper, carried: None })

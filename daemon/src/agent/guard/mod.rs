@@ -127,11 +127,16 @@ impl Following {
         }
     }
 
+    /// The guard takes the end of this connection for the end of this agent.
     fn follow(&self) -> Result<(), Failure> {
-        let mut client = Client::ask(&self.root, &Request::Watch {})?;
-        let mut last = Instant::now();
+        let mut client = Client::ask(&self.root, &Request::Attend {})?;
+        let (mut last, mut watches) = (Instant::now(), false);
         while !self.ends() {
             match client.wait(Some(Instant::now() + TURN))? {
+                Waited::Answer(answer) if !watches && is_greeting(&answer) => {
+                    client.say(&Request::Watch {})?;
+                    watches = true;
+                }
                 Waited::Answer(Answer::Status(status)) => {
                     last = Instant::now();
                     self.say(GuardState::Says(status.into()));
@@ -159,6 +164,16 @@ impl Following {
 
     fn ends(&self) -> bool {
         self.ending.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether the guard has taken notice of this agent, or is of an older release, for which what
+/// the agent says holds its time whatever becomes of the agent.
+fn is_greeting(answer: &Answer) -> bool {
+    match answer {
+        Answer::Done => true,
+        Answer::Error { message } => message.starts_with("not a request"),
+        Answer::Status(_) | Answer::Event(_) | Answer::Input(_) | Answer::Refused { .. } => false,
     }
 }
 

@@ -17,14 +17,13 @@ use twinwall_core::snapshot::{CheckView, Snapshot};
 
 use super::Node;
 use crate::agent::engine::overview::Overview;
+use crate::agent::flows;
 use crate::agent::section::Section;
 
 /// Name of the fact that the core keeps for this: a node that says no never serves.
 const SYNCHRONISED: &str = "synchronised";
 /// Name of the fact about the services bound to the role and the health checks.
 const SERVICES: &str = "services";
-/// Name of the fact about connections: it holds up planned moves, and nothing else.
-const FLOWS: &str = "flows";
 /// Between two looks when the guard says nothing.
 const LOOK: Duration = Duration::from_secs(1);
 /// By then both nodes have told their guards what follows from a move.
@@ -97,17 +96,18 @@ fn services(node: &Node, snapshot: &Snapshot) -> Option<Fact> {
     })
 }
 
-/// Whether the connections of the active are all here. A node that has nothing to say, as the
-/// active one, takes back what it said before.
+/// Whether the connections of the active are all here, as they are on the active itself. Where
+/// none are replicated, what was said before is taken back.
 fn flows(node: &Node, snapshot: &Snapshot) -> Option<Fact> {
-    let said_no = || snapshot.own.checks.iter().any(|check| check.name == FLOWS && !check.good);
+    let said_no =
+        || snapshot.own.checks.iter().any(|check| check.name == flows::FACT && !check.good);
     let lacks = match node.flows().objection() {
         Some(lacks) => lacks,
-        None if said_no() => None,
+        None if node.flows().rests() && said_no() => None,
         None => return None,
     };
     Some(Fact {
-        name: FLOWS.to_owned(),
+        name: flows::FACT.to_owned(),
         good: lacks.is_none(),
         reason: lacks.unwrap_or_default(),
         holds: HOLDS,

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use twinwall_core::beat::RoleWord;
 use twinwall_core::explain::{Alarm, AlarmId, named_alarms, span};
+use twinwall_core::snapshot::CheckView;
 
 use super::{Readiness, Reason, ReasonId, Severity};
 use crate::agent::channel::LinkState;
 use crate::agent::conditions::catalogue::{of_alarm, of_reason};
 use crate::agent::engine::overview::{Overview, SectionState};
+use crate::agent::flows;
 use crate::agent::guard::GuardState;
 use crate::agent::pairing::rotate::Step;
 use crate::agent::preflight::CLOCK;
@@ -60,7 +62,7 @@ pub fn judge(views: &Views<'_>) -> Readiness {
         against.extend(views.other_keys_in_file.then(other_keys));
         against.extend(services(views.services));
         against.extend(checks(views.services));
-        against.extend(views.connections.map(connections));
+        against.extend(connections(views));
         against.extend(agents(views));
     }
     against.sort_by_key(|reason| reason.severity);
@@ -85,9 +87,29 @@ fn warns(id: ReasonId, text: impl Into<String>) -> Reason {
     Reason { severity: Severity::Warns, ..blocks(id, text) }
 }
 
-fn connections(trouble: &str) -> Reason {
+/// Where the agents are apart, it is told with that.
+fn connections(views: &Views<'_>) -> Option<Reason> {
+    let lacking = || lacking(views.guard).filter(|_| views.link.is_some_and(LinkState::is_up));
+    let trouble = views.connections.map(str::to_owned).or_else(lacking)?;
     let text = format!("Connections would not survive a failover: {trouble}.");
-    warns(ReasonId::Connections, text)
+    Some(warns(ReasonId::Connections, text))
+}
+
+/// What the guards know of connections that the node which would take over lacks.
+fn lacking(guard: &GuardState) -> Option<String> {
+    let snapshot = &guard.status()?.snapshot;
+    let (own, peer) = (&snapshot.own, &snapshot.peer);
+    match snapshot.role.role {
+        RoleWord::Active => {
+            let behind = peer.is_heard() && peer.fitness.is_some_and(|fitness| fitness.behind);
+            behind.then(|| "the other node does not have all of them".to_owned())
+        }
+        RoleWord::Passive => {
+            let said_no = |check: &&CheckView| check.name == flows::FACT && !check.good;
+            own.checks.iter().find(said_no).map(|check| check.reason.clone())
+        }
+        RoleWord::Starting | RoleWord::Claiming | RoleWord::Releasing => None,
+    }
 }
 
 /// Without this nothing else is worth a word.
@@ -189,7 +211,12 @@ fn agents(views: &Views<'_>) -> Vec<Reason> {
         Some(link) if link.is_up() => reasons.extend(views.sync.map(sections).unwrap_or_default()),
         link => {
             let why = link.and_then(|link| link.trouble.as_ref()).map(|it| format!(": {it}"));
-            let text = format!("The two agents are not connected{}.", why.unwrap_or_default());
+            let lost = match lacking(views.guard) {
+                Some(_) => " Connections would not survive a failover.",
+                None => "",
+            };
+            let why = why.unwrap_or_default();
+            let text = format!("The two agents are not connected{why}.{lost}");
             reasons.push(warns(ReasonId::AgentsApart, text));
         }
     }

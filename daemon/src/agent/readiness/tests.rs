@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use twinwall_core::api::{RefusedCause, Status};
 use twinwall_core::beat::{Fitness, RoleWord};
+use twinwall_core::snapshot::CheckView;
 
 use super::*;
+use crate::agent::channel::{LinkState, Stream, StreamState};
 use crate::agent::guard::GuardState;
 use crate::agent::pairing::rotate::Step;
 use crate::agent::section::Section;
@@ -64,6 +66,45 @@ fn connections_that_would_be_lost_are_a_warning() {
     let readiness = judge(&Views { connections: Some("no module"), ..views(&guard) });
     assert!(readiness.ready);
     assert_eq!(ids(&readiness), [(ReasonId::Connections, Severity::Warns), APART]);
+}
+
+/// What is known where the agents talk.
+fn up() -> LinkState {
+    let mut link = LinkState::default();
+    link.streams[Stream::Control.index()] = StreamState::Up;
+    link
+}
+
+#[test]
+fn connections_that_the_guards_know_to_be_missing_are_told_on_both_nodes() {
+    let behind = Fitness { behind: true, ..Fitness::default() };
+    let check = CheckView {
+        name: "flows".to_owned(),
+        good: false,
+        reason: "no agent".to_owned(),
+        left: Duration::MAX / 4,
+    };
+    for (role, fitness, checks, words) in [
+        (RoleWord::Active, behind, Vec::new(), Some("the other node does not have all of them")),
+        (RoleWord::Active, Fitness::default(), vec![check.clone()], None),
+        (RoleWord::Passive, Fitness::default(), vec![check.clone()], Some("no agent")),
+        (RoleWord::Passive, behind, Vec::new(), None),
+    ] {
+        let mut status = healthy();
+        status.snapshot.role.role = role;
+        status.snapshot.peer.fitness = Some(fitness);
+        status.snapshot.own.checks = checks;
+        let guard = GuardState::Says(Arc::new(status));
+        let apart = judge(&views(&guard));
+        let link = up();
+        let together = judge(&Views { link: Some(&link), ..views(&guard) });
+        let told = format!("{role:?}: {together:?}, {apart:?}");
+        assert_eq!(ids(&apart), [APART], "one reason is enough: {told}");
+        assert_eq!(apart.against[0].text.contains("would not survive"), words.is_some(), "{told}");
+        let text = together.against.first().map(|reason| reason.text.as_str());
+        assert_eq!(text.is_some(), words.is_some(), "{told}");
+        assert!(words.is_none_or(|words| text.is_some_and(|it| it.contains(words))), "{told}");
+    }
 }
 
 #[test]
