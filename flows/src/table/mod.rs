@@ -27,12 +27,6 @@ use found::Found;
 
 /// Name of the table.
 pub const TABLE: &str = "twinwall_flows";
-/// Kernel settings that the replication needs on both nodes while high availability is on,
-/// each with its value: events of every flow, also of those that began while nobody
-/// listened; and no flow out of the middle of a connection, which would hide that it is
-/// not known (and let the node reset it).
-pub const SYSCTLS: [(&str, &str); 2] =
-    [("net.netfilter.nf_conntrack_events", "1"), ("net.netfilter.nf_conntrack_tcp_loose", "0")];
 
 /// Behind connection tracking (-200), before what administrators usually do (-150 and later).
 const EVENTS_PRIORITY: i32 = -180;

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+use twinwall_flows::kernel::Conntrack;
 use twinwall_flows::view::{Part, View};
 use twinwall_netlink::wait::Wake;
 
@@ -299,6 +300,18 @@ pub(in crate::agent) async fn keep(node: Weak<Node>) {
     keeping.end().await;
 }
 
+/// An entry of which the kernel does not tell when it is written is silent for its whole life:
+/// the settings for that come first. Asking loads the module that has them.
+async fn prepare(node: &Arc<Node>) {
+    let node = Arc::clone(node);
+    let prepared = tokio::task::spawn_blocking(move || {
+        // What cannot be done is told by whoever looks after it all the time.
+        let _ = Conntrack::open().and_then(|mut conntrack| conntrack.count());
+        let _ = node.set_kernel();
+    });
+    let _ = prepared.await;
+}
+
 /// What the task remembers.
 #[derive(Default)]
 struct Keeping {
@@ -322,6 +335,7 @@ impl Keeping {
             node.flows().rest();
         } else if wanted.as_ref() != is {
             self.end().await;
+            prepare(node).await;
             self.start(node, wanted);
         }
         let Some(running) = &mut self.running else { return };
