@@ -32,13 +32,13 @@ pub(super) fn is_unreadable(name: &[u8]) -> bool {
     OTHERS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// What is in the file from this place on.
+/// What is in the file that was seen at this path from this place on.
 ///
 /// # Errors
-/// The disk's, or that it cannot be unpacked.
-pub(super) fn open_at(path: &Path, offset: u64) -> io::Result<Box<dyn Read + Send>> {
+/// The disk's, or that it cannot be unpacked; as [`open_seen`].
+pub(super) fn open_at(path: &Path, id: FileId, offset: u64) -> io::Result<Box<dyn Read + Send>> {
     let name = path.as_os_str().as_encoded_bytes();
-    let mut file = File::open(path)?;
+    let mut file = open_seen(path, id)?;
     if !is_packed(name) {
         io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
         return Ok(Box::new(file));
@@ -246,9 +246,10 @@ mod tests {
             assert!(holds(&path, other, &wanted[0].0).is_err());
             assert_eq!(first_bytes(&path, id).expect("read"), text[..HEAD]);
             let mut rest = Vec::new();
-            let mut opened = open_at(&path, 9000).expect("opened");
+            let mut opened = open_at(&path, id, 9000).expect("opened");
             opened.read_to_end(&mut rest).expect("read");
             assert!(rest == text[9000..], "{name}");
+            assert!(open_at(&path, other, 9000).is_err());
         }
         std::fs::remove_dir_all(root).expect("removed");
     }

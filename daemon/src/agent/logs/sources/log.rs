@@ -213,7 +213,7 @@ impl Log {
     }
 
     /// Each generation is where it was found; what was not read before becomes one.
-    fn settle(&mut self, located: &Located, members: &[Member], learned: &mut Learned) {
+    pub(super) fn settle(&mut self, located: &Located, members: &[Member], learned: &mut Learned) {
         let marked = self.generations.iter().filter(|one| one.is_marked());
         let written_us = marked.map(|one| one.how_far.written_us).max();
         let old = std::mem::take(&mut self.generations);
@@ -280,7 +280,7 @@ impl Log {
             one.how_far.done = true;
             return;
         }
-        match Rest::open(&from.path, &one.how_far) {
+        match Rest::open(&from.path, from.id, &one.how_far) {
             Ok(rest) => one.rest = Some(rest),
             Err(error) => self.put_off(&error, learned),
         }

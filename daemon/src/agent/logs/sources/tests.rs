@@ -7,6 +7,9 @@ mod scene;
 use std::fs;
 use std::io::Write;
 
+use super::family::family;
+use super::locate::locate;
+use super::log::Learned;
 use super::tracked::BUFFER;
 use scene::{Scene, WAYS, Way, append, pack};
 
@@ -318,4 +321,29 @@ fn a_packed_rest_that_could_not_be_opened_is_not_taken_for_read() {
     scene.source.read(&mut scene.buffer, &mut scene.writer);
     scene.writer.write().expect("written");
     scene.assert_all_once("unopened");
+}
+
+#[test]
+fn a_packed_rest_whose_name_another_file_has_by_now_is_not_read_in_that_one() {
+    let mut scene = Scene::new("taken", "\"/var/log/app.log\"");
+    scene.say(5);
+    scene.turn();
+    scene.say(4);
+    scene.rotate(Way::RenameAndPack, 0);
+    // What is open would give it.
+    scene.crash(false);
+    let base = scene.log("");
+    let members = family(&base).expect("listed");
+    let log = &scene.source.logs[&base];
+    let located = locate(&log.generations, &members, &base).expect("found");
+    // Right behind the decision which file is which; the next one is longer.
+    scene.say(12);
+    scene.rotate(Way::RenameAndPack, 0);
+    let mut learned = Learned { next: 1000, ..Learned::default() };
+    let log = scene.source.logs.get_mut(&base).expect("there");
+    log.stale = false;
+    log.settle(&located, &members, &mut learned);
+    scene.source.read(&mut scene.buffer, &mut scene.writer);
+    scene.writer.write().expect("written");
+    scene.assert_all_once("taken");
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::content::{Holds, is_held, is_packed_path, open_at, open_seen};
-use super::print::{ENDLESS, HowFar, PRINT, about};
+use super::print::{ENDLESS, FileId, HowFar, PRINT, about};
 use crate::agent::clock::unix_us;
 use crate::agent::logs::store::{MAX_RAW, Writer, encode_mark};
 
@@ -59,12 +59,20 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    /// Opens what follows this place.
-    pub(super) fn open(path: &Path, how_far: &HowFar) -> io::Result<Rest> {
-        let mut from = open_at(path, how_far.tail_at())?;
+    /// Opens what follows this place in the file that was seen at this path. Names change at any
+    /// time: what another file has there would be taken for what is in this one, which would
+    /// never be read then.
+    ///
+    /// # Errors
+    /// The disk's; as [`open_at`]. Not found, too, where the bytes before the place are others.
+    pub(super) fn open(path: &Path, id: FileId, how_far: &HowFar) -> io::Result<Rest> {
+        let mut from = open_at(path, id, how_far.tail_at())?;
         let mut held = vec![0; how_far.tail.length()];
         from.read_exact(&mut held)?;
-        Ok(Rest { from, before: held.len(), held })
+        match how_far.tail.is_of(&held) {
+            true => Ok(Rest { from, before: held.len(), held }),
+            false => Err(io::Error::new(io::ErrorKind::NotFound, "it is another file by now")),
+        }
     }
 }
 
