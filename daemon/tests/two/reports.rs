@@ -39,7 +39,8 @@ fn wait(two: &Two, what: &str, mut good: impl FnMut() -> bool) {
     while !good() {
         let told = || {
             let of = |node: &Node| {
-                let ran = ["reports", "probe", "failovers"].map(|word| node.run(&[word]).out);
+                let ran = ["reports", "probe", "failovers", "availability"]
+                    .map(|word| node.run(&[word]).out);
                 format!("{ran:?}\n{}", node.text("agent.log"))
             };
             format!("{}\n{}", of(&two.a), of(&two.b))
