@@ -72,8 +72,11 @@ fn look(node: &Node) -> Look {
     let Some(snapshot) = guard.status().map(|status| &status.snapshot) else {
         return Look::Unknown;
     };
-    let there = snapshot.peer.role.filter(|_| snapshot.peer.is_heard());
-    let Some(served) = served(snapshot.role.role, there) else { return Look::Unknown };
+    let serves = |role: RoleWord| match role {
+        RoleWord::Active | RoleWord::Releasing => true,
+        RoleWord::Starting | RoleWord::Passive | RoleWord::Claiming => false,
+    };
+    let there = snapshot.peer.is_heard() && snapshot.peer.role.is_some_and(serves);
     let Ok(engine) = node.engine() else {
         // The settings are being read again: for a moment, which says nothing new.
         return Look::Unknown;
@@ -83,33 +86,5 @@ fn look(node: &Node) -> Look {
         SectionState::InSync | SectionState::Synchronising | SectionState::Unknown => false,
     };
     let out_of_sync = engine.overview().sections.iter().any(|section| differs(section.state));
-    Look::On { served, out_of_sync }
-}
-
-/// Whether somebody serves, by the roles of both; none where that is not known: a node that has
-/// just started and has not heard the other one yet, which may have served all the time.
-fn served(here: RoleWord, there: Option<RoleWord>) -> Option<bool> {
-    let serves = |role: RoleWord| match role {
-        RoleWord::Active | RoleWord::Releasing => true,
-        RoleWord::Starting | RoleWord::Passive | RoleWord::Claiming => false,
-    };
-    match (here, there) {
-        (RoleWord::Starting, None) => None,
-        (here, there) => Some(serves(here) || there.is_some_and(serves)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use RoleWord::{Active, Claiming, Passive, Starting};
-
-    #[test]
-    fn a_node_that_has_just_started_claims_no_outage_before_it_has_heard_the_other_one() {
-        assert_eq!(served(Starting, None), None);
-        assert_eq!(served(Starting, Some(Active)), Some(true));
-        assert_eq!(served(Starting, Some(Starting)), Some(false));
-        assert_eq!((served(Passive, None), served(Claiming, None)), (Some(false), Some(false)));
-        assert_eq!((served(Active, None), served(Passive, Some(Active))), (Some(true), Some(true)));
-    }
+    Look::On { served: serves(snapshot.role.role) || there, out_of_sync }
 }
