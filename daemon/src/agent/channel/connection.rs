@@ -25,6 +25,8 @@ pub enum End {
     Replaced,
     /// This node closed it.
     Here,
+    /// The HA link has no carrier at this end: nothing sent from now on arrives.
+    NoCarrier,
 }
 
 impl fmt::Display for End {
@@ -38,6 +40,7 @@ impl fmt::Display for End {
             End::Garbage(error) => error.fmt(out),
             End::Replaced => out.write_str("replaced by a newer connection of the peer"),
             End::Here => out.write_str("closed here"),
+            End::NoCarrier => out.write_str("the HA link has no carrier here"),
         }
     }
 }

@@ -133,6 +133,17 @@ impl Link {
         self.inside.connection(stream).await
     }
 
+    /// Ends all connections: the HA link lost its carrier. What is true of the other node from here
+    /// on nobody knows, which silence would tell [`super::DEAD_AFTER`] later. They are dialled
+    /// again as after any loss. Waits for a lock; not for a task of the runtime.
+    pub fn cut(&self) {
+        for slot in &self.inside.slots {
+            if let Some(running) = &*slot.running.blocking_lock() {
+                running.send_replace(Some(End::NoCarrier));
+            }
+        }
+    }
+
     /// Where the connections of a stream arrive, for whoever must not keep the link up.
     pub fn arrivals(&self, stream: Stream) -> Arrivals {
         Arrivals { inside: Arc::clone(&self.inside), stream }

@@ -1,6 +1,7 @@
 //! Two links on the loopback interface, and everybody who must not get in.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
@@ -246,4 +247,20 @@ fn a_cloned_disk_is_noticed() {
         addresses,
     });
     assert!(matches!(opened, Err(LinkError::Myself)));
+}
+
+#[tokio::test]
+async fn a_lost_carrier_ends_all_connections_at_once_and_they_are_dialled_again() {
+    let ((primary, secondary), port) = (two(), port());
+    let b = link(&secondary, &primary, false, port);
+    let a = Arc::new(link(&primary, &secondary, true, port));
+    let mut flows = next(&a, Stream::Flows).await;
+    let (_of_b, _control) = (next(&b, Stream::Flows).await, next(&a, Stream::Control).await);
+    let cutting = Arc::clone(&a);
+    tokio::task::spawn_blocking(move || cutting.cut()).await.expect("no panic");
+    assert_eq!(timeout(SOON, flows.recv()).await.expect("in time"), None);
+    assert!(matches!(flows.send(vec![1]), Err(SendError::Ended(End::NoCarrier))));
+    for stream in [Stream::Flows, Stream::Control] {
+        next(&a, stream).await.send(vec![2]).expect("queued");
+    }
 }

@@ -61,6 +61,11 @@ impl GuardState {
             }
         })
     }
+
+    /// Whether the HA link has carrier at this end; none where that is not known.
+    pub fn ha_carrier(&self) -> Option<bool> {
+        self.status()?.snapshot.paths.first().map(|path| path.carrier)
+    }
 }
 
 /// The thread that follows the guard; it ends with this value.

@@ -95,6 +95,11 @@ impl Inside {
         self.running.engine()
     }
 
+    /// The link to the other agent, on a paired node.
+    pub(super) fn link(&self) -> Option<&Arc<Link>> {
+        self.link.as_ref()
+    }
+
     pub(super) fn link_state(&self) -> Option<LinkState> {
         let mut state = self.link.as_ref()?.state().borrow().clone();
         if !state.is_up() {

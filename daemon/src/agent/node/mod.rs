@@ -19,6 +19,7 @@ mod telling;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -346,13 +347,21 @@ impl Node {
     }
 }
 
-/// The engine hears of the role before anybody else.
+/// The engine hears of the role before anybody else, and the link of a carrier that is gone.
 fn follow(root: &Path, node: Weak<Node>) -> io::Result<Follower> {
+    let carrier = Cell::new(None);
     Follower::start(root, move |state| {
         let Some(node) = node.upgrade() else { return };
-        let engine = node.inside().as_ref().map(|inside| inside.engine().clone());
-        if let Some(engine) = engine {
-            engine.tell(Event::Input(Input::Active(state.is_active())));
+        let known = carrier.replace(state.ha_carrier());
+        let lost = (known, carrier.get()) == (Some(true), Some(false));
+        let parts = node.inside().as_ref().map(|inside| {
+            let link = inside.link().filter(|_| lost).cloned();
+            (inside.engine().clone(), link)
+        });
+        let Some((engine, link)) = parts else { return };
+        engine.tell(Event::Input(Input::Active(state.is_active())));
+        if let Some(link) = link {
+            link.cut();
         }
     })
 }
