@@ -96,6 +96,23 @@ impl PeerView {
     }
 }
 
+impl Snapshot {
+    /// Whether what the peer said last of its role still holds: it is heard, and was heard since
+    /// this node became active. What an active node said before it was taken over from is no role.
+    pub fn peer_role_holds(&self) -> bool {
+        let peer = &self.peer;
+        let active = |role: Option<RoleWord>| role == Some(RoleWord::Active);
+        let before = peer.silence.is_none_or(|silence| silence >= self.role.since);
+        let was = active(Some(self.role.role)) && active(peer.role) && before;
+        peer.is_heard() && !was
+    }
+
+    /// Whether the peer is active.
+    pub fn peer_serves(&self) -> bool {
+        self.peer.role == Some(RoleWord::Active) && self.peer_role_holds()
+    }
+}
+
 /// What is known about this node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -81,8 +81,7 @@ pub fn alarms(status: &Status) -> Vec<String> {
 pub fn named_alarms(status: &Status) -> Vec<Alarm> {
     let snapshot = &status.snapshot;
     let mut alarms = Vec::new();
-    let peer_serves = snapshot.peer.is_heard() && snapshot.peer.role == Some(RoleWord::Active);
-    if snapshot.role.role == RoleWord::Active && peer_serves {
+    if snapshot.role.role == RoleWord::Active && snapshot.peer_serves() {
         alarms.push(alarm(AlarmId::BothActive, "Both nodes are active."));
     }
     if snapshot.election.should_serve == "nobody" {

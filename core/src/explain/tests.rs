@@ -167,7 +167,13 @@ fn a_peer_that_left_and_two_actives_are_told_apart() {
     let mut status = healthy();
     status.snapshot.peer.role = Some(RoleWord::Active);
     assert_eq!(alarms(&status), ["Both nodes are active."]);
-    // Taken over from a dead active: what it said last is no alarm.
+    // Taken over from a dead active on evidence, before its silence counts: what it said last is
+    // no alarm.
+    status.snapshot.peer.silence = Some(ms(90));
+    status.snapshot.role.since = ms(80);
+    assert!(!alarms(&status).contains(&"Both nodes are active.".to_owned()));
+    status.snapshot.peer.silence = Some(ms(70));
+    assert_eq!(alarms(&status), ["Both nodes are active."]);
     status.snapshot.peer.state = "silent".into();
     assert!(!alarms(&status).contains(&"Both nodes are active.".to_owned()));
 }

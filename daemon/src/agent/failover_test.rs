@@ -222,8 +222,7 @@ async fn reported(node: &Arc<Node>, before: Option<&str>, taker: &str) -> Option
 fn server(state: &GuardState) -> Option<Side> {
     let snapshot = &state.status()?.snapshot;
     let here = snapshot.role.role == RoleWord::Active;
-    let there = snapshot.peer.is_heard() && snapshot.peer.role == Some(RoleWord::Active);
-    match (here, there) {
+    match (here, snapshot.peer_serves()) {
         (true, false) => Some(Side::Here),
         (false, true) => Some(Side::There),
         (true, true) | (false, false) => None,

@@ -99,7 +99,7 @@ fn peer_serves(root: &Path, deadline: Instant) -> Result<Option<bool>, Failure> 
         if snapshot.role.role == RoleWord::Active {
             return Ok(Some(false));
         }
-        if snapshot.peer.is_heard() && snapshot.peer.role == Some(RoleWord::Active) {
+        if snapshot.peer_serves() {
             return Ok(Some(true));
         }
         if Instant::now() >= deadline {

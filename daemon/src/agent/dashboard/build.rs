@@ -203,7 +203,7 @@ fn there(views: &Views<'_>) -> NodeView {
         return node;
     };
     let peer = &snapshot.peer;
-    if !peer.is_heard() {
+    if !snapshot.peer_role_holds() {
         (node.status, node.reasons) = not_heard(peer);
         let silence = peer.silence.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX));
         node.away_since_ms = silence.map(|silence| views.now_ms.saturating_sub(silence));

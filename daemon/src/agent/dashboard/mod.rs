@@ -12,6 +12,7 @@ mod tests;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use twinwall_core::api::Numbered;
+use twinwall_core::beat::RoleWord;
 use twinwall_core::config::Cable;
 use twinwall_core::ids::Designation;
 
@@ -92,6 +93,13 @@ pub struct NodeView {
     pub release: Option<String>,
     /// Its firmware, as the appliance profile says.
     pub firmware: Option<String>,
+}
+
+impl NodeView {
+    /// Whether it holds the active role; one that hands it over does not any more.
+    pub fn is_active(&self) -> bool {
+        self.role.as_deref() == Some(RoleWord::Active.word())
+    }
 }
 
 /// A node's status in one word. A node that was shut down, or is in maintenance, is never

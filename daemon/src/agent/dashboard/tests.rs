@@ -146,6 +146,20 @@ fn the_other_node_in_one_word_and_since_when_it_is_away() {
 }
 
 #[test]
+fn a_node_that_was_just_taken_over_from_is_not_shown_as_active() {
+    let guard = says(|status| {
+        status.snapshot.role.since = Duration::from_millis(50);
+        let peer = &mut status.snapshot.peer;
+        (peer.role, peer.silence) = (Some(RoleWord::Active), Some(Duration::from_millis(60)));
+    });
+    let view = dashboard(&guard, &sync(&[]), None);
+    let there = view.there.expect("paired");
+    assert_eq!((there.status, there.is_active()), (StatusWord::Fault, false));
+    assert_eq!(there.reasons, ["silent on every path"]);
+    assert!(view.here.is_active());
+}
+
+#[test]
 fn what_the_other_agent_said_of_another_role_is_not_shown() {
     let guard = says(|status| status.snapshot.peer.role = Some(RoleWord::Passive));
     let other = Other { at_ms: NOW - 1_000, about: about() };

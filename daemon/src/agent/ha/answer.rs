@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use twinwall_core::api::Request;
-use twinwall_core::beat::RoleWord;
 use twinwall_core::event::Fact;
 
 use super::take::{self, Draft};
@@ -89,10 +88,8 @@ async fn stand_back(node: &Arc<Node>) -> Result<(), String> {
     let node = Arc::clone(node);
     node.runtime().clone().spawn(async move {
         let mut guard = node.guard();
-        let served = guard.wait_for(|state| {
-            let peer = state.status().map(|status| &status.snapshot.peer);
-            peer.is_some_and(|peer| peer.is_heard() && peer.role == Some(RoleWord::Active))
-        });
+        let served = guard
+            .wait_for(|state| state.status().is_some_and(|status| status.snapshot.peer_serves()));
         let served = timeout(STANDS_BACK, served).await.is_ok_and(|it| it.is_ok());
         if served {
             // Else it ends by itself.

@@ -165,8 +165,7 @@ fn server(state: &GuardState) -> Option<Server> {
     if snapshot.role.role == RoleWord::Active {
         return Some(Server::Here);
     }
-    let there = snapshot.peer.is_heard() && snapshot.peer.role == Some(RoleWord::Active);
-    there.then_some(Server::There)
+    snapshot.peer_serves().then_some(Server::There)
 }
 
 /// From the active node to the passive one (SPEC R13), unless one of them is blank, or has

@@ -82,10 +82,6 @@ fn seconds(unix_ms: u64) -> f64 {
 }
 
 /// Whether a node carries the traffic, whatever else is the matter with it.
-fn is_active(node: &NodeView) -> bool {
-    node.status == StatusWord::Active || node.role.as_deref() == Some("active")
-}
-
 fn nodes(values: &mut Values, pair: &Dashboard) {
     for (name, node) in both(pair) {
         let designation = node.designation.map(Designation::word).unwrap_or_default();
@@ -96,14 +92,14 @@ fn nodes(values: &mut Values, pair: &Dashboard) {
             let word = status.words().replace(' ', "_");
             values.flag(&t::STATUS, &[name, &word], node.status == status);
         }
-        values.flag(&t::NODE_ACTIVE, &[name], is_active(node));
+        values.flag(&t::NODE_ACTIVE, &[name], node.is_active());
         values.known(&t::ROLE_SINCE, &[name], node.since_ms.map(seconds));
         values.flag(&t::HEARD, &[name], node.away_since_ms.is_none());
         let age = node.away_since_ms.map_or(0, |since| pair.at_ms.saturating_sub(since));
         values.add(&t::AGE, &[name], seconds(age));
     }
     if pair.enabled {
-        let active = both(pair).filter(|(_, node)| is_active(node)).count();
+        let active = both(pair).filter(|(_, node)| node.is_active()).count();
         values.add(&t::ACTIVE, &[], active as f64);
     }
 }

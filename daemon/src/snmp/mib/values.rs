@@ -107,7 +107,7 @@ fn pair(view: &SnmpView) -> Vec<Value> {
     let dashboard = &view.dashboard;
     let (here, there) = (&dashboard.here, dashboard.there.as_ref());
     let nodes = || [Some(here), there].into_iter().flatten();
-    let active = nodes().filter(|node| is_active(node)).count();
+    let active = nodes().filter(|node| node.is_active()).count();
     let link = dashboard.ha_link.as_ref();
     let cable = link.map_or(1, |link| match link.cable {
         Cable::Direct => 2,
@@ -123,7 +123,7 @@ fn pair(view: &SnmpView) -> Vec<Value> {
         Value::Integer(state(dashboard)),
         Value::text(here.name.as_deref().unwrap_or_default()),
         role(here),
-        Value::text(nodes().find(|node| is_active(node)).map_or("", name)),
+        Value::text(nodes().find(|node| node.is_active()).map_or("", name)),
         Value::Gauge(active as u32),
         Value::text(link.map_or("", |link| &link.interface)),
         Value::Integer(cable),
@@ -243,7 +243,7 @@ fn interfaces(fill: &mut Fill, dashboard: &Dashboard) {
     let owner_names: Vec<&str> = [Some(&dashboard.here), dashboard.there.as_ref()]
         .into_iter()
         .flatten()
-        .filter(|node| is_active(node))
+        .filter(|node| node.is_active())
         .map(name)
         .collect();
     for (place, interface) in (1..).zip(&dashboard.interfaces) {
@@ -282,17 +282,13 @@ fn interfaces(fill: &mut Fill, dashboard: &Dashboard) {
 /// Who answers for the virtual IPs: the sum of the nodes' numbers.
 fn owners(dashboard: &Dashboard) -> u32 {
     let own = number(dashboard);
-    let here = if is_active(&dashboard.here) { own } else { 0 };
-    let there = dashboard.there.as_ref().is_some_and(is_active);
+    let here = if dashboard.here.is_active() { own } else { 0 };
+    let there = dashboard.there.as_ref().is_some_and(NodeView::is_active);
     here + if there { 3 - own } else { 0 }
 }
 
 fn name(node: &NodeView) -> &str {
     node.name.as_deref().unwrap_or_default()
-}
-
-fn is_active(node: &NodeView) -> bool {
-    node.role.as_deref() == Some("active")
 }
 
 fn role(node: &NodeView) -> Value {
