@@ -111,7 +111,7 @@ fn what_is_true(snapshot: &Snapshot) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let paths: Vec<String> = snapshot.paths.iter().map(path).collect();
+    let paths: Vec<String> = snapshot.paths.iter().map(|it| path(it, "here", "the peer")).collect();
     sentences.push(format!(
         "Heartbeats every {}, by path: {}.",
         span(snapshot.interval),
@@ -225,13 +225,14 @@ fn objections(fitness: Fitness) -> Vec<&'static str> {
     reasons.into_iter().filter(|(holds, _)| *holds).map(|(_, reason)| reason).collect()
 }
 
-fn path(path: &PathView) -> String {
+/// `here` says where this node is, `peer` names the other one.
+fn path(path: &PathView, here: &str, peer: &str) -> String {
     let carrier = match (path.carrier, path.alive) {
-        (false, _) => ", no carrier here",
+        (false, _) => format!(", no carrier {here}"),
         (true, false) if !path.peer_carrier && path.heard > 0 => {
-            ", no carrier at the peer when it last spoke"
+            format!(", no carrier at {peer} when it last spoke")
         }
-        (true, _) => "",
+        (true, _) => String::new(),
     };
     match path.silence {
         Some(silence) if path.alive => {

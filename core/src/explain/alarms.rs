@@ -6,7 +6,7 @@ use crate::api::Status;
 use crate::beat::RoleWord;
 use crate::config::Cable;
 use crate::objection;
-use crate::snapshot::{CheckView, PathView, PeerView, Snapshot};
+use crate::snapshot::{CheckView, PathView, Snapshot};
 
 use super::{bare, capital, leaving, objections, path, span};
 
@@ -74,23 +74,26 @@ fn alarm_of(id: AlarmId, subject: &str, text: String) -> Alarm {
 
 /// The texts of all alarms, the worst first; empty when all is well.
 pub fn alarms(status: &Status) -> Vec<String> {
-    named_alarms(status).into_iter().map(|alarm| alarm.text).collect()
+    named_alarms(status, None).into_iter().map(|alarm| alarm.text).collect()
 }
 
-/// All alarms, the worst first; empty when all is well.
-pub fn named_alarms(status: &Status) -> Vec<Alarm> {
+/// All alarms, the worst first; empty when all is well. They are read on the other node and
+/// in mails, too, so they call each node by its name; without `peer`, its name, it is 'the
+/// peer'.
+pub fn named_alarms(status: &Status, peer: Option<&str>) -> Vec<Alarm> {
     let snapshot = &status.snapshot;
+    let name = &snapshot.name;
     let mut alarms = Vec::new();
     if snapshot.role.role == RoleWord::Active && snapshot.peer_serves() {
         alarms.push(alarm(AlarmId::BothActive, "Both nodes are active."));
     }
     if snapshot.election.should_serve == "nobody" {
-        let text = format!("Nobody serves: {}.", snapshot.election.reason);
+        let text = format!("Nobody serves, as {name} sees it: {}.", snapshot.election.reason);
         alarms.push(alarm(AlarmId::NobodyServes, text));
     }
     alarms.extend(snapshot.own.unfit.iter().map(|why| unfit(snapshot, why)));
-    alarms.extend(peer_alarm(&snapshot.peer));
-    alarms.extend(path_alarms(snapshot));
+    alarms.extend(peer_alarm(snapshot, peer));
+    alarms.extend(path_alarms(snapshot, peer));
     if !snapshot.peer.same_settings {
         let text = "The two nodes work with different pair.toml; make them the same.";
         alarms.push(alarm(AlarmId::SettingsDiffer, text));
@@ -120,7 +123,7 @@ pub fn named_alarms(status: &Status) -> Vec<Alarm> {
 
 /// Why this node is not fit, and what it is about.
 fn unfit(snapshot: &Snapshot, why: &str) -> Alarm {
-    let text = format!("This node is not fit: {}.", bare(why));
+    let text = format!("{} is not fit: {}.", snapshot.name, bare(why));
     let of = |words: fn(&str) -> String| {
         snapshot.interfaces.iter().find(|interface| words(&interface.name) == why)
     };
@@ -138,35 +141,41 @@ fn unfit(snapshot: &Snapshot, why: &str) -> Alarm {
     alarm(id, text)
 }
 
-fn peer_alarm(peer: &PeerView) -> Option<Alarm> {
-    let without = "nobody could take over from this node";
+fn peer_alarm(snapshot: &Snapshot, name: Option<&str>) -> Option<Alarm> {
+    let peer = &snapshot.peer;
+    let without = format!("nobody could take over from {}", snapshot.name);
+    let name = name.unwrap_or("The peer");
     let silence = peer.silence.map_or(String::new(), |silence| format!(" for {}", span(silence)));
     let away = |text: String| Some(alarm(AlarmId::PeerAway, text));
     match (peer.state.as_str(), peer.left) {
         ("alive" | "doubted", _) => {
             let reasons = peer.fitness.map_or(Vec::new(), objections);
-            let text = format!("The peer is not fit ({}): {without}.", reasons.join(", "));
+            let text = format!("{name} is not fit ({}): {without}.", reasons.join(", "));
             (!reasons.is_empty()).then(|| alarm(AlarmId::PeerNotFit, text))
         }
-        ("never_heard", _) => away(format!("The peer was never heard: {without}.")),
-        (_, Some(why)) => away(format!("The peer left ({}): {without}.", leaving(why))),
+        ("never_heard", _) => away(format!("{name} was never heard: {without}.")),
+        (_, Some(why)) => away(format!("{name} left ({}): {without}.", leaving(why))),
         (_, None) => {
-            let text = format!("The peer has been silent{silence}: {without}.");
+            let text = format!("{name} has been silent{silence}: {without}.");
             Some(alarm(AlarmId::PeerSilent, text))
         }
     }
 }
 
 /// Silent paths, as long as the peer is heard on another one.
-fn path_alarms(snapshot: &Snapshot) -> Vec<Alarm> {
+fn path_alarms(snapshot: &Snapshot, peer: Option<&str>) -> Vec<Alarm> {
     if !snapshot.paths.iter().any(|path| path.alive) {
         return Vec::new();
     }
     let silent = snapshot.paths.iter().enumerate().filter(|(_, path)| !path.alive);
+    let (here, there) = (format!("at {}", snapshot.name), peer.unwrap_or("the peer"));
     let told = |(index, silent): (usize, &PathView)| match index {
-        0 => alarm(AlarmId::HaLinkLost, format!("HA link lost: {}.", path(silent))),
+        0 => {
+            let text = format!("HA link lost: {}.", path(silent, &here, there));
+            alarm(AlarmId::HaLinkLost, text)
+        }
         _ => {
-            let text = format!("Heartbeats are lost on a path: {}.", path(silent));
+            let text = format!("Heartbeats are lost on a path: {}.", path(silent, &here, there));
             alarm_of(AlarmId::PathSilent, &silent.interface, text)
         }
     };

@@ -125,10 +125,10 @@ What must the kernel look like?
     assert_eq!(text(&status), expected);
     let alarms = alarms(&status);
     let expected = [
-        "Nobody serves: no path has carrier.",
-        "This node is not fit: watched interface wan is down.",
-        "This node is not fit: in maintenance.",
-        "The peer has been silent for 3.2 s: nobody could take over from this node.",
+        "Nobody serves, as gw-a sees it: no path has carrier.",
+        "gw-a is not fit: watched interface wan is down.",
+        "gw-a is not fit: in maintenance.",
+        "The peer has been silent for 3.2 s: nobody could take over from gw-a.",
         "The two nodes work with different pair.toml; make them the same.",
         "The kernel does not look as wanted yet.",
     ];
@@ -145,7 +145,7 @@ fn a_lost_ha_link_and_missing_protections_are_alarms() {
     status.guard.missing =
         vec![Missing { name: "persist".into(), remedy: "needs Linux 6.9 or newer.".into() }];
     let expected = [
-        "The peer is not fit (a check failed): nobody could take over from this node.",
+        "The peer is not fit (a check failed): nobody could take over from gw-a.",
         "HA link lost: ha0 silent for 1 min 1 s.",
         "The HA cable is declared direct, and a third station or a lasting carrier without the peer's speaks against it: lost carrier is not believed. Join the two ports by one cable, or write cable = \"switched\" in pair.toml.",
         "Only 2 of 3 virtual IPs are on the interfaces.",
@@ -162,7 +162,7 @@ fn a_peer_that_left_and_two_actives_are_told_apart() {
     status.snapshot.peer.role = Some(RoleWord::Passive);
     assert_eq!(
         alarms(&status),
-        ["The peer left (it shuts down or reboots): nobody could take over from this node."]
+        ["The peer left (it shuts down or reboots): nobody could take over from gw-a."]
     );
     let mut status = healthy();
     status.snapshot.peer.role = Some(RoleWord::Active);

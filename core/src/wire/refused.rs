@@ -113,7 +113,7 @@ impl fmt::Display for Refused {
             Refused::Kind(kind) => write!(f, "unknown kind of frame {kind}"),
             Refused::Header => f.write_str("the header names an unknown sender or path"),
             Refused::OwnDesignation => f.write_str(
-                "the sender has this node's designation: look for a network loop, or for the same designation in both node.toml",
+                "the sender has the same designation as the node that hears it: look for a network loop, or for the same designation in both node.toml",
             ),
             Refused::NoSession => f.write_str(
                 "heartbeats come, and no session with their sender comes about; if this goes on, compare the key files of both nodes, and look whether frames get through both ways",

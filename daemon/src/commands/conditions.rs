@@ -42,8 +42,10 @@ fn text(view: &ConditionsView) -> String {
 fn standing(one: &Standing) -> String {
     let subject = one.subject.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
     let known = if one.known { "" } else { "; it may be better by now" };
+    let ends = one.good_for_ms.map(|good| span(Duration::from_millis(good)));
+    let ends = ends.map(|good| format!("; ending, good for {good}")).unwrap_or_default();
     format!(
-        "{:<8}  {} on {}{subject}, since {}{known}\n          {}\n          What now: {}.\n",
+        "{:<8}  {} on {}{subject}, since {}{ends}{known}\n          {}\n          What now: {}.\n",
         one.severity.word(),
         one.condition,
         one.node,
@@ -182,6 +184,7 @@ mod tests {
             severity: Severity::Major,
             since_ms: 0,
             known: false,
+            good_for_ms: None,
             text: "It is full.".to_owned(),
             what_now: "make room".to_owned(),
         };

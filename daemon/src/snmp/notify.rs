@@ -60,6 +60,7 @@ mod tests {
         Notice {
             id,
             at_ms: 1,
+            since_ms: None,
             node: "gw-b".to_owned(),
             condition,
             subject: None,

@@ -81,7 +81,7 @@ fn alarms_come_before_everything_else_and_in_words() {
     let expected = "\
 gw-a, the primary: fault (passive) for 3 min 5 s, epoch 7
   because: the other node serves
-ALARM  This node is not fit: watched interface wan is down.
+ALARM  gw-a is not fit: watched interface wan is down.
 ALARM  HA link lost: ha0 silent for 1 min 30 s.
 ALARM  Heartbeats are refused: the frame is not authentic; compare the key files.
 ALARM  Protection missing, realtime: give it CAP_SYS_NICE.

@@ -136,8 +136,9 @@ fn settled_elsewhere(node: &Arc<Node>, target: &AlertTarget) -> u64 {
 /// is the one that has to.
 fn report(node: &Arc<Node>, target: &AlertTarget) {
     let lacks = needs_secret(target) && !secret::is_set(node.root(), &target.name);
-    let none = "it has no secret on this node; set it with 'twinwall alerts secret'";
-    let why = lacks.then(|| none.to_owned()).or_else(|| node.alerts().failing(&target.name));
+    let name = &node.settings().name;
+    let none = || format!("it has no secret on {name}; set it there with 'twinwall alerts secret'");
+    let why = lacks.then(none).or_else(|| node.alerts().failing(&target.name));
     let text = why.filter(|_| target.enabled);
     let text = text.map(|why| format!("The alert target {} is not told: {why}.", target.name));
     node.conditions().report(ConditionId::AlertFailing, Some(&target.name), text);

@@ -130,12 +130,6 @@ impl Message {
         format!("[twinwall {}] {severity}: {what}{subject} ({})", self.pair_id, self.node)
     }
 
-    /// In one sentence or two.
-    pub fn sentence(&self) -> String {
-        let over = if self.kind == Word::Cleared { "Over: " } else { "" };
-        format!("{over}{}", self.text)
-    }
-
     /// What was left out before it, in words.
     pub fn left_out_words(&self) -> Option<String> {
         match self.left_out {
@@ -162,6 +156,7 @@ pub(super) mod tests {
         let notice = Notice {
             id: 7,
             at_ms: 1_709_164_799_999,
+            since_ms: None,
             node: "gw-a".to_owned(),
             condition: ConditionId::PeerSilent,
             subject: None,
@@ -182,7 +177,6 @@ pub(super) mod tests {
         assert_eq!(message.headline(), "[twinwall 42] critical: peer-silent (gw-a)");
         let over = Message { kind: Word::Cleared, subject: Some("lan".to_owned()), ..message };
         assert_eq!(over.headline(), "[twinwall 42] critical: over: peer-silent lan (gw-a)");
-        assert_eq!(over.sentence(), "Over: gw-b is silent on every path.");
     }
 
     #[test]

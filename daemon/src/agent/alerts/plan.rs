@@ -178,6 +178,7 @@ mod tests {
         Notice {
             id,
             at_ms: 1_000_000,
+            since_ms: None,
             node: "gw-a".to_owned(),
             condition,
             subject: None,

@@ -50,7 +50,7 @@ fn judge(path: &str, validity: Validity, now_ms: u64) -> [Option<String>; 2] {
     }
     if now_ms < from_ms {
         let text = format!(
-            "The console's certificate {path} is not valid before {}; is this node's clock right?",
+            "The console's certificate {path} is not valid before {}; is the node's clock right?",
             at(from_ms)
         );
         return [None, Some(text)];

@@ -1,6 +1,10 @@
 //! What the other node does not have in time, or this one: logs, reports and DHCP leases, as
 //! their own views say. Looked at once a second by the task that keeps the conditions.
 
+use std::time::Duration;
+
+use twinwall_core::explain::span;
+
 use super::catalogue::ConditionId;
 use crate::agent::logs::view::LogsView;
 use crate::agent::node::Node;
@@ -21,9 +25,9 @@ impl Copies {
     /// Reports what is the matter now.
     pub(super) fn look(&mut self, node: &Node) {
         let (conditions, settings) = (node.conditions(), node.settings());
-        let logs = node.logs().view();
-        conditions.report(ConditionId::LogsBehind, None, behind(&logs));
-        conditions.report(ConditionId::LogsGap, None, self.gap(&logs));
+        let (logs, here, there) = (node.logs().view(), &settings.name, conditions.there());
+        conditions.report(ConditionId::LogsBehind, None, behind(&logs, here, &there));
+        conditions.report(ConditionId::LogsGap, None, self.gap(&logs, here, &there));
         conditions.report(ConditionId::ReportsBehind, None, node.reports().trouble());
         let files = node.leases().view(&settings.name, &settings.profile.leases).files;
         let lame: Vec<(String, String)> =
@@ -38,25 +42,24 @@ impl Copies {
     }
 
     /// Lines that were dropped since the last look; the catalogue holds it up for a time.
-    fn gap(&mut self, logs: &LogsView) -> Option<String> {
+    fn gap(&mut self, logs: &LogsView, here: &str, there: &str) -> Option<String> {
         let before = std::mem::replace(&mut self.missing, logs.here.missing);
         let fresh = logs.here.missing.checked_sub(before).filter(|fresh| *fresh > 0)?;
-        Some(format!(
-            "{fresh} lines of this node's logs were dropped before the other node had them"
-        ))
+        Some(format!("{fresh} lines of {here}'s logs were dropped before {there} had them."))
     }
 }
 
 /// Why lines do not get to the other node.
-fn behind(logs: &LogsView) -> Option<String> {
+fn behind(logs: &LogsView, here: &str, there: &str) -> Option<String> {
     if !logs.on {
         return None;
     }
     if !logs.connected {
-        return Some("the other node is not connected for logs".to_owned());
+        return Some(format!("{there} is not connected to {here} for logs."));
     }
     let late = logs.here.lag_ms.filter(|lag| *lag >= LATE_MS)?;
-    Some(format!("the other node has this node's logs as they were {} s ago", late / 1000))
+    let late = span(Duration::from_millis(late));
+    Some(format!("{there} has {here}'s logs as they were {late} ago."))
 }
 
 #[cfg(test)]
@@ -66,20 +69,23 @@ mod tests {
     #[test]
     fn lines_that_do_not_get_there_are_told_and_those_that_were_dropped_once() {
         let mut logs = LogsView::default();
+        let behind = |logs: &LogsView| behind(logs, "gw-a", "gw-b");
         assert_eq!(behind(&logs), None, "logs are not exchanged");
         logs.on = true;
-        assert!(behind(&logs).is_some_and(|why| why.contains("not connected")));
+        assert!(behind(&logs).is_some_and(|why| why.contains("gw-b is not connected to gw-a")));
         logs.connected = true;
         logs.here.lag_ms = Some(LATE_MS - 1);
         assert_eq!(behind(&logs), None);
         logs.here.lag_ms = Some(90_500);
-        assert!(behind(&logs).is_some_and(|why| why.contains("90 s ago")));
+        assert!(behind(&logs).is_some_and(|why| why.contains("gw-b has gw-a's logs as they were 1 min 30 s ago")));
         let mut copies = Copies::default();
-        assert_eq!(copies.gap(&logs), None);
+        let mut gap = |logs: &LogsView| copies.gap(logs, "gw-a", "gw-b");
+        assert_eq!(gap(&logs), None);
         logs.here.missing = 7;
-        assert!(copies.gap(&logs).is_some_and(|told| told.starts_with("7 lines")));
-        assert_eq!(copies.gap(&logs), None, "it is told once");
+        let told = "7 lines of gw-a's logs were dropped before gw-b had them.";
+        assert_eq!(gap(&logs).as_deref(), Some(told));
+        assert_eq!(gap(&logs), None, "it is told once");
         logs.here.missing = 0;
-        assert_eq!(copies.gap(&logs), None, "the exchange began anew");
+        assert_eq!(gap(&logs), None, "the exchange began anew");
     }
 }

@@ -2,7 +2,9 @@
 //! it was not so for another. No clock and no I/O; `now` is an argument.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use twinwall_core::explain::span;
 use twinwall_core::time::Moment;
 
 use super::catalogue::{About, ConditionId, Course, PAIR};
@@ -49,7 +51,16 @@ pub(super) struct Observed {
     pub(super) key: Key,
     pub(super) text: String,
     /// It has lasted elsewhere already: the other node told it.
-    pub(super) held: bool,
+    pub(super) held: Option<Held>,
+}
+
+/// What the other node says of a condition that it holds up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    /// Since when, on its clock.
+    pub(super) since_ms: Option<u64>,
+    /// For how long it is not so any more.
+    pub(super) good_for: Option<Duration>,
 }
 
 /// What is to be told.
@@ -57,6 +68,8 @@ pub(super) struct Observed {
 pub(super) struct Change {
     pub(super) key: Key,
     pub(super) kind: Kind,
+    /// Since when it is or was so; none where it happened.
+    pub(super) since_ms: Option<u64>,
     pub(super) text: String,
 }
 
@@ -67,6 +80,8 @@ pub(super) struct Raised<'a> {
     pub(super) text: &'a str,
     pub(super) since_ms: u64,
     pub(super) known: bool,
+    /// Since when it is not so; none while it is.
+    pub(super) gone: Option<Moment>,
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +92,8 @@ struct Known {
     raised: bool,
     /// Since when it is not so; none while it is.
     gone: Option<Moment>,
+    /// The same, as the other node says of one that it holds up.
+    gone_there: Option<Moment>,
     /// Whether anybody can say how it is.
     known: bool,
 }
@@ -102,9 +119,10 @@ impl Holder {
                 let known = Known {
                     text: notice.text.clone(),
                     since: Moment::ZERO,
-                    since_ms: notice.at_ms,
+                    since_ms: notice.since_ms.unwrap_or(notice.at_ms),
                     raised: true,
                     gone: None,
+                    gone_there: None,
                     known: false,
                 };
                 self.known.insert(key, known);
@@ -147,7 +165,7 @@ impl Holder {
                 known.gone = None;
                 return known.raised;
             }
-            known.stays(now, key, &mut changes)
+            known.stays(now, now_ms, key, &mut changes)
         });
         changes
     }
@@ -158,7 +176,7 @@ impl Holder {
         now_ms: u64,
         key: &Key,
         text: &str,
-        held: bool,
+        held: Option<Held>,
     ) -> Option<Change> {
         let Course::Lasts { raise, .. } = key.condition.row().course else { return None };
         if self.known.len() >= MAX_KNOWN && !self.known.contains_key(key) {
@@ -168,19 +186,23 @@ impl Holder {
         let known = self.known.entry(key.clone()).or_insert_with(|| Known {
             text: String::new(),
             since: now,
-            since_ms: now_ms,
+            // A clock that is ahead does not make it begin in the future.
+            since_ms: held.and_then(|it| it.since_ms).map_or(now_ms, |it| it.min(now_ms)),
             raised: false,
             gone: None,
+            gone_there: None,
             known: true,
         });
         known.gone = None;
+        known.gone_there = held.and_then(|it| it.good_for).map(|good| now.before(good));
         known.text = super::cut(text.to_owned());
-        let due = held || now.since(known.since) >= raise;
+        let due = held.is_some() || now.since(known.since) >= raise;
         if known.raised || !due {
             return None;
         }
         known.raised = true;
-        Some(Change { key: key.clone(), kind: Kind::Raised, text: known.text.clone() })
+        let since_ms = Some(known.since_ms);
+        Some(Change { key: key.clone(), kind: Kind::Raised, since_ms, text: known.text.clone() })
     }
 
     /// What is raised.
@@ -191,6 +213,7 @@ impl Holder {
             text: &known.text,
             since_ms: known.since_ms,
             known: known.known,
+            gone: known.gone.or(known.gone_there),
         })
     }
 
@@ -202,7 +225,7 @@ impl Holder {
 
 impl Known {
     /// It is not so now: whether it is kept in mind for a while still.
-    fn stays(&mut self, now: Moment, key: &Key, changes: &mut Vec<Change>) -> bool {
+    fn stays(&mut self, now: Moment, now_ms: u64, key: &Key, changes: &mut Vec<Change>) -> bool {
         let Course::Lasts { clear, .. } = key.condition.row().course else { return false };
         if !self.raised {
             return false;
@@ -210,8 +233,12 @@ impl Known {
         let gone = *self.gone.get_or_insert(now);
         let over = now.since(gone) >= clear;
         if over {
-            let (key, text) = (key.clone(), self.text.clone());
-            changes.push(Change { key, kind: Kind::Cleared, text });
+            let lasted = now_ms.saturating_sub(self.since_ms);
+            let lasted = Duration::from_millis(lasted).saturating_sub(now.since(gone));
+            // What it said last would read as if it were so still.
+            let text = format!("No longer so, after {}: {}", span(lasted), self.text);
+            let (key, text, since_ms) = (key.clone(), super::cut(text), Some(self.since_ms));
+            changes.push(Change { key, kind: Kind::Cleared, since_ms, text });
         }
         !over
     }
@@ -227,7 +254,7 @@ mod tests {
 
     fn down(interface: &str) -> Observed {
         let key = Key::of(ConditionId::HaLinkLost, Some(interface.to_owned()));
-        Observed { key, text: format!("{interface} is silent."), held: false }
+        Observed { key, text: format!("{interface} is silent."), held: None }
     }
 
     fn kinds(changes: &[Change]) -> Vec<Kind> {
@@ -257,6 +284,36 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_says_for_how_long_it_is_good_and_what_is_cleared_reads_as_cleared() {
+        let mut holder = Holder::default();
+        look(&mut holder, 10, &[down("ha0")]);
+        look(&mut holder, 11, &[down("ha0")]);
+        assert_eq!(holder.raised().map(|it| it.gone).collect::<Vec<_>>(), [None]);
+        look(&mut holder, 13, &[]);
+        assert_eq!(holder.raised().map(|it| it.gone).collect::<Vec<_>>(), [Some(at(13))]);
+        let cleared = holder.look(at(18), 18_000, Vec::new(), &|_| true);
+        assert_eq!(cleared[0].text, "No longer so, after 3 s: ha0 is silent.");
+        assert_eq!(cleared[0].since_ms, Some(10_000));
+    }
+
+    #[test]
+    fn what_the_other_node_told_began_when_it_says_and_ends_as_it_says() {
+        let mut holder = Holder::default();
+        let held = Held { since_ms: Some(7_000), good_for: Some(Duration::from_secs(2)) };
+        let so = [Observed { held: Some(held), ..down("ha0") }];
+        assert_eq!(look(&mut holder, 10, &so), [Kind::Raised]);
+        let raised: Vec<_> = holder.raised().map(|it| (it.since_ms, it.gone)).collect();
+        assert_eq!(raised, [(7_000, Some(at(8)))]);
+        let again = Observed { held: Some(Held { good_for: None, ..held }), ..down("ha0") };
+        look(&mut holder, 11, &[again]);
+        assert_eq!(holder.raised().map(|it| it.gone).collect::<Vec<_>>(), [None]);
+        let early = Held { since_ms: Some(u64::MAX), good_for: None };
+        let so = [Observed { held: Some(early), ..down("lan") }];
+        holder.look(at(12), 12_000, so.to_vec(), &|_| true);
+        assert!(holder.raised().any(|it| it.since_ms == 12_000), "not in the future");
+    }
+
+    #[test]
     fn a_blink_shorter_than_its_span_is_never_told() {
         let mut holder = Holder::default();
         for second in 0..20 {
@@ -283,7 +340,7 @@ mod tests {
     #[test]
     fn what_the_other_node_told_is_raised_at_once() {
         let mut holder = Holder::default();
-        let so = [Observed { held: true, ..down("ha0") }];
+        let so = [Observed { held: Some(Held::default()), ..down("ha0") }];
         assert_eq!(look(&mut holder, 0, &so), [Kind::Raised]);
     }
 
@@ -312,6 +369,7 @@ mod tests {
         let notice = |id, node: &str, kind| Notice {
             id,
             at_ms: 5,
+            since_ms: (id == 1).then_some(3),
             node: node.to_owned(),
             condition: ConditionId::DiskFull,
             subject: Some("/".to_owned()),
@@ -329,9 +387,9 @@ mod tests {
             holder.remember(&notice, "gw-a");
         }
         let raised: Vec<_> = holder.raised().map(|it| (it.key.whose, it.since_ms)).collect();
-        assert_eq!(raised, [(Whose::Here, 5)]);
+        assert_eq!(raised, [(Whose::Here, 3)], "when it began, not when it was told");
         let key = Key::of(ConditionId::DiskFull, Some("/".to_owned()));
-        let so = vec![Observed { key, text: "It is full.".to_owned(), held: false }];
+        let so = vec![Observed { key, text: "It is full.".to_owned(), held: None }];
         assert_eq!(holder.look(at(9), 9, so, &|_| true), [], "it is not told twice");
     }
 }

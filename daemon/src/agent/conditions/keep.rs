@@ -183,7 +183,7 @@ impl Keeping {
         if self.other.name.is_some() {
             inside.there.clone_from(&self.other.name);
         }
-        let reported = inside.reported.clone();
+        let (reported, there) = (inside.reported.clone(), inside.there.clone());
         let views = observe::Views {
             enabled: settings.is_enabled(),
             guard: &guard,
@@ -192,6 +192,7 @@ impl Keeping {
             reported: &reported,
             all_reported: self.began.elapsed() >= REPORTED,
             told: self.other.told.as_deref(),
+            there: there.as_deref(),
         };
         let mut changes = self.moves.moves(now_ms, &reports);
         changes.extend(self.moves.events(now_ms, &events));
@@ -245,7 +246,7 @@ async fn other(node: &Arc<Node>) -> Option<Other> {
 impl Conditions {
     /// What this node tells the other one of itself.
     pub(in crate::agent) fn told(&self) -> Vec<Told> {
-        let inside = self.inside();
+        let (inside, now) = (self.inside(), monotonic());
         let own = inside.holder.raised().filter(|raised| {
             raised.key.whose == Whose::Here && raised.key.condition.row().about == About::Node
         });
@@ -253,6 +254,8 @@ impl Conditions {
             condition: raised.key.condition.name().to_owned(),
             subject: raised.key.subject.clone(),
             text: raised.text.to_owned(),
+            since_ms: Some(raised.since_ms),
+            good_for_ms: raised.gone.map(|gone| now.since(gone).as_millis() as u64),
         });
         told.take(MAX_TOLD).collect()
     }

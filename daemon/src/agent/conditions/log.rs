@@ -73,6 +73,7 @@ mod tests {
         Notice {
             id,
             at_ms: id,
+            since_ms: None,
             node: "gw-a".to_owned(),
             condition: ConditionId::DiskFull,
             subject: Some("/".to_owned()),

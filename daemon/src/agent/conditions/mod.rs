@@ -24,6 +24,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use twinwall_core::time::Moment;
 
 pub use catalogue::{ConditionId, Severity};
 pub(in crate::agent) use certificate::keep as keep_certificate;
@@ -31,6 +32,8 @@ use hold::{Change, Holder, Whose};
 pub(in crate::agent) use keep::keep;
 use log::Log;
 pub use observe::Told;
+
+use crate::agent::failovers::monotonic;
 
 /// Notices that are kept.
 pub const MAX_NOTICES: usize = 1000;
@@ -70,6 +73,9 @@ pub struct Notice {
     pub id: u64,
     /// When: milliseconds since 1970 (UTC) on this node's clock.
     pub at_ms: u64,
+    /// Since when it is or was so, as [`Standing::since_ms`]; none where it happened.
+    #[serde(default)]
+    pub since_ms: Option<u64>,
     /// Which node it is about; `pair` where it is about both.
     pub node: String,
     /// Which condition.
@@ -98,10 +104,14 @@ pub struct Standing {
     pub subject: Option<String>,
     /// How bad it is.
     pub severity: Severity,
-    /// Since when: milliseconds since 1970 (UTC) on this node's clock.
+    /// Since when: milliseconds since 1970 (UTC) on the clock of the node that says so.
     pub since_ms: u64,
     /// Whether that is still known: a node that cannot be asked may be better by now.
     pub known: bool,
+    /// It ends: it has not been so for that many milliseconds. It is cleared once that has
+    /// lasted; none while it is so.
+    #[serde(default)]
+    pub good_for_ms: Option<u64>,
     /// In a sentence.
     pub text: String,
     /// What to do.
@@ -152,9 +162,13 @@ impl Conditions {
 
     /// What is so now, the worst first.
     pub fn present(&self) -> Vec<Standing> {
+        self.present_at(monotonic())
+    }
+
+    fn present_at(&self, now: Moment) -> Vec<Standing> {
         let inside = self.inside();
         let mut all: Vec<Standing> =
-            inside.holder.raised().map(|raised| inside.standing(raised)).collect();
+            inside.holder.raised().map(|raised| inside.standing(now, raised)).collect();
         all.sort_by_key(|it| (it.severity, it.since_ms));
         all
     }
@@ -204,6 +218,16 @@ impl Conditions {
         self.refused.load(Ordering::Relaxed) + self.inside().holder.refused()
     }
 
+    /// The other node as it is called in what is told.
+    pub(in crate::agent) fn there(&self) -> String {
+        self.inside().name(Whose::There)
+    }
+
+    /// The other node's name, once it was told.
+    pub(in crate::agent) fn peer_name(&self) -> Option<String> {
+        self.inside().there.clone()
+    }
+
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -218,7 +242,7 @@ impl Inside {
         }
     }
 
-    fn standing(&self, raised: hold::Raised<'_>) -> Standing {
+    fn standing(&self, now: Moment, raised: hold::Raised<'_>) -> Standing {
         let id = raised.key.condition;
         Standing {
             condition: id,
@@ -227,6 +251,7 @@ impl Inside {
             severity: id.severity(),
             since_ms: raised.since_ms,
             known: raised.known,
+            good_for_ms: raised.gone.map(|gone| now.since(gone).as_millis() as u64),
             text: raised.text.to_owned(),
             what_now: id.what_now().to_owned(),
         }
@@ -241,11 +266,12 @@ impl Inside {
         told
     }
 
-    fn notice(&mut self, at_ms: u64, Change { key, kind, text }: Change) -> Notice {
+    fn notice(&mut self, at_ms: u64, Change { key, kind, since_ms, text }: Change) -> Notice {
         self.last += 1;
         Notice {
             id: self.last,
             at_ms,
+            since_ms,
             node: self.name(key.whose),
             severity: key.condition.severity(),
             what_now: key.condition.what_now().to_owned(),

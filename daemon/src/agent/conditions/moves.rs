@@ -58,7 +58,8 @@ impl Moves {
             self.told.insert(summary.id.clone());
             if !old {
                 let key = Key::of(id, Some(summary.id.clone()));
-                changes.push(Change { key, kind: Kind::Happened, text: text(summary) });
+                let (kind, text) = (Kind::Happened, text(summary));
+                changes.push(Change { key, kind, since_ms: None, text });
             }
         }
         // Numbers of reports that are not kept any more are of no use.
@@ -139,7 +140,7 @@ fn happened(what: &What) -> Option<Change> {
         | What::Protection { .. }
         | What::Reloaded => return None,
     };
-    Some(Change { key: Key::of(id, None), kind: Kind::Happened, text })
+    Some(Change { key: Key::of(id, None), kind: Kind::Happened, since_ms: None, text })
 }
 
 fn text(summary: &Summary) -> String {

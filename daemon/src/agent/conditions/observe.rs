@@ -2,6 +2,7 @@
 //! say: pure, so that every source has its row in a table of tests.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use twinwall_core::beat::{Fitness, RoleWord};
 use twinwall_core::explain::{AlarmId, named_alarms};
 
 use super::catalogue::{About, ConditionId, of_alarm, of_reason};
-use super::hold::{Key, Observed, Whose};
+use super::hold::{Held, Key, Observed, Whose};
 use crate::agent::guard::GuardState;
 use crate::agent::readiness::{Reason, ReasonId};
 use crate::agent::services::view::{Phase, ServicesView};
@@ -31,6 +32,12 @@ pub struct Told {
     pub subject: Option<String>,
     /// In a sentence.
     pub text: String,
+    /// Since when: milliseconds since 1970 (UTC) on the clock of the node that tells it.
+    #[serde(default)]
+    pub since_ms: Option<u64>,
+    /// For how many milliseconds it is not so any more, while it is held up; none while it is.
+    #[serde(default)]
+    pub good_for_ms: Option<u64>,
 }
 
 /// What is known.
@@ -46,6 +53,8 @@ pub(super) struct Views<'a> {
     pub(super) all_reported: bool,
     /// What the other node told last; none until it did, and while it cannot be asked.
     pub(super) told: Option<&'a [Told]>,
+    /// The other node's name, where it is known.
+    pub(super) there: Option<&'a str>,
 }
 
 /// Who says how a condition is.
@@ -93,7 +102,7 @@ pub(super) const fn source(id: ConditionId) -> Source {
 pub(super) fn observe(views: &Views<'_>) -> Vec<Observed> {
     let mut all = Vec::new();
     if views.enabled {
-        all.extend(guard(views.guard));
+        all.extend(guard(views.guard, views.there));
     }
     all.extend(views.against.unwrap_or_default().iter().filter_map(reason));
     all.extend(services(views.services));
@@ -119,10 +128,10 @@ pub(super) fn can_say(views: &Views<'_>, key: &Key) -> bool {
 }
 
 fn so(id: ConditionId, subject: Option<String>, text: String) -> Observed {
-    Observed { key: Key::of(id, subject), text, held: false }
+    Observed { key: Key::of(id, subject), text, held: None }
 }
 
-fn guard(guard: &GuardState) -> Vec<Observed> {
+fn guard(guard: &GuardState, there: Option<&str>) -> Vec<Observed> {
     let status: &Status = match guard {
         GuardState::Away(why) => {
             let text = format!("The guard cannot be asked: {}.", why.trim_end_matches('.'));
@@ -136,7 +145,7 @@ fn guard(guard: &GuardState) -> Vec<Observed> {
         .peer
         .fitness
         .is_some_and(|it| it.maintenance && Fitness { maintenance: false, ..it }.eligible());
-    let alarms = named_alarms(status).into_iter();
+    let alarms = named_alarms(status, there).into_iter();
     let alarms = alarms.filter(|alarm| alarm.id != AlarmId::PeerNotFit || !rests);
     let mut all: Vec<Observed> =
         alarms.map(|alarm| so(of_alarm(alarm.id), alarm.subject, alarm.text)).collect();
@@ -181,5 +190,7 @@ fn told(told: &Told) -> Option<Observed> {
     let subject = told.subject.clone().map(super::cut);
     let key = Key { condition, whose: Whose::There, subject };
     let own = condition.row().about == About::Node && fits;
-    own.then(|| Observed { key, text: told.text.clone(), held: true })
+    let good_for = told.good_for_ms.map(Duration::from_millis);
+    let held = Some(Held { since_ms: told.since_ms, good_for });
+    own.then(|| Observed { key, text: told.text.clone(), held })
 }

@@ -33,6 +33,7 @@ fn views(guard: &GuardState) -> Views<'_> {
         reported: &NOTHING_REPORTED,
         all_reported: true,
         told: Some(&[]),
+        there: Some("gw-b"),
     }
 }
 
@@ -160,6 +161,8 @@ fn the_other_node_speaks_of_itself_only_and_within_bounds() {
         condition: condition.to_owned(),
         subject,
         text: "It is so.\u{1b}[2J".to_owned(),
+        since_ms: Some(7),
+        good_for_ms: None,
     };
     let all = [
         told("disk-full", Some("/var".to_owned())),
@@ -172,6 +175,7 @@ fn the_other_node_speaks_of_itself_only_and_within_bounds() {
     let observed = observe(&Views { told: Some(&all), ..views(&guard) });
     assert_eq!(seen(&observed), [(ConditionId::DiskFull, Some("/var"))]);
     assert_eq!(observed[0].key.whose, Whose::There);
+    assert_eq!(observed[0].held.and_then(|it| it.since_ms), Some(7), "when it began there");
     let mut holder = hold::Holder::default();
     let changes = holder.look(Moment::ZERO, 0, observed, &|_| true);
     assert_eq!(changes[0].text, "It is so. [2J", "no terminal is moved by it");
@@ -179,6 +183,31 @@ fn the_other_node_speaks_of_itself_only_and_within_bounds() {
         (0..500).map(|number| told("disk-full", Some(number.to_string()))).collect();
     let observed = observe(&Views { told: Some(&flood), ..views(&guard) });
     assert_eq!(observed.len(), observe::MAX_TOLD);
+}
+
+#[test]
+fn what_travels_calls_both_nodes_by_their_names() {
+    let guard = says(|status| {
+        status.snapshot.own.unfit = vec!["check dns: it does not answer".to_owned()];
+        status.snapshot.peer.fitness = Some(Fitness { check_failed: true, ..Fitness::default() });
+        status.snapshot.paths[0].silence = Some(Duration::from_secs(11));
+        (status.snapshot.paths[0].alive, status.snapshot.paths[0].carrier) = (false, false);
+    });
+    let texts: Vec<String> = observe(&views(&guard)).into_iter().map(|it| it.text).collect();
+    assert_eq!(
+        texts,
+        [
+            "gw-a is not fit: check dns: it does not answer.",
+            "gw-b is not fit (a check failed): nobody could take over from gw-a.",
+            "HA link lost: ha0 silent for 11 s, no carrier at gw-a.",
+        ]
+    );
+    for id in ConditionId::ALL {
+        let row = id.row();
+        for text in [row.meaning, row.what_now] {
+            assert!(!text.to_lowercase().contains("this node"), "{id}: {text}");
+        }
+    }
 }
 
 #[test]

@@ -85,6 +85,7 @@ fn standing(condition: ConditionId, node: &str, subject: &str) -> Standing {
         severity: condition.severity(),
         since_ms: 1,
         known: true,
+        good_for_ms: None,
         text: String::new(),
         what_now: String::new(),
     }

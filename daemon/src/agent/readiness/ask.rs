@@ -13,7 +13,7 @@ use crate::agent::clock::{difference, unix_ms};
 use crate::agent::guard::GuardState;
 use crate::agent::node::Node;
 use crate::agent::pairing::rotate;
-use crate::agent::preflight;
+use crate::agent::preflight::{self, Compared};
 
 /// How long the other agent may take. It answers from memory.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,7 +28,10 @@ pub async fn of(node: &Arc<Node>) -> Readiness {
     // Agents that are apart are told as that.
     let link_is_up = node.link().is_some_and(|link| link.is_up());
     let connections = node.flows().lasting_trouble().filter(|_| link_is_up);
+    let there = node.conditions().peer_name();
     judge(&Views {
+        here: &settings.name,
+        there: there.as_deref(),
         paired: settings.pair.is_some() && settings.node.is_some() && settings.peer.is_some(),
         enabled: settings.is_enabled(),
         problems: settings.problems.len(),
@@ -53,7 +56,12 @@ async fn unmet(node: &Arc<Node>, enabled: bool) -> Vec<String> {
     let Ok(compared) = timeout(PATIENCE, preflight::look(node)).await else { return Vec::new() };
     let told = [Prerequisite::Clock, Prerequisite::Release];
     let unmet = compared.prerequisites.iter().filter(|it| it.blocks() && !told.contains(&it.name));
-    unmet.map(|it| format!("{} ({} here, {} there)", it.name.name(), it.here, it.there)).collect()
+    let there = compared.there.as_deref().unwrap_or("the other node");
+    let here = &compared.here;
+    let told = |it: &Compared| {
+        format!("{} ({} on {here}, {} on {there})", it.name.name(), it.here, it.there)
+    };
+    unmet.map(told).collect()
 }
 
 /// Where either is not known, nothing is said.

@@ -18,6 +18,10 @@ use crate::agent::services::view::{Phase, ServiceView, ServicesView};
 
 /// What is known.
 pub struct Views<'a> {
+    /// This node's name.
+    pub here: &'a str,
+    /// The other node's, where it is known.
+    pub there: Option<&'a str>,
     /// Whether the node has a peer.
     pub paired: bool,
     /// Whether high availability is on.
@@ -58,7 +62,7 @@ pub fn judge(views: &Views<'_>) -> Readiness {
     if let Some(reason) = not_on(views) {
         against.push(reason);
     } else {
-        against.extend(guard(views.guard));
+        against.extend(guard(views));
         against.extend(views.other_keys_in_file.then(other_keys));
         against.extend(services(views.services));
         against.extend(checks(views.services));
@@ -115,7 +119,7 @@ fn lacking(guard: &GuardState) -> Option<String> {
 /// Without this nothing else is worth a word.
 fn not_on(views: &Views<'_>) -> Option<Reason> {
     if views.problems > 0 {
-        let text = format!("The settings of this node have {} mistakes.", views.problems);
+        let text = format!("The settings of {} have {} mistakes.", views.here, views.problems);
         return Some(blocks(ReasonId::SettingsWrong, text));
     }
     if !views.paired {
@@ -124,8 +128,8 @@ fn not_on(views: &Views<'_>) -> Option<Reason> {
     (!views.enabled).then(|| blocks(ReasonId::Off, "High availability is off."))
 }
 
-fn guard(guard: &GuardState) -> Vec<Reason> {
-    let status = match guard {
+fn guard(views: &Views<'_>) -> Vec<Reason> {
+    let status = match views.guard {
         GuardState::Away(why) => {
             let text = format!("The guard cannot be asked: {why}.");
             return vec![blocks(ReasonId::GuardAway, text)];
@@ -141,7 +145,7 @@ fn guard(guard: &GuardState) -> Vec<Reason> {
         RoleWord::Releasing => Some("This node is handing over."),
     };
     reasons.extend(moving.map(|text| blocks(ReasonId::OnTheMove, text)));
-    reasons.extend(named_alarms(status).into_iter().map(|alarm| weighed(alarm, role)));
+    reasons.extend(named_alarms(status, views.there).into_iter().map(|alarm| weighed(alarm, role)));
     reasons
 }
 
@@ -232,7 +236,8 @@ fn agents(views: &Views<'_>) -> Vec<Reason> {
     }
     if other.release != env!("CARGO_PKG_VERSION") {
         let own = env!("CARGO_PKG_VERSION");
-        let text = format!("This node runs twinwall {own}, the other one {}.", other.release);
+        let (here, there) = (views.here, views.there.unwrap_or("the other one"));
+        let text = format!("{here} runs twinwall {own}, {there} {}.", other.release);
         reasons.push(warns(ReasonId::Release, text));
     }
     reasons

@@ -27,6 +27,8 @@ static NO_SERVICES: ServicesView =
 /// What is known where high availability is on and nothing but the guard says anything.
 fn views(guard: &GuardState) -> Views<'_> {
     Views {
+        here: "gw-a",
+        there: Some("gw-b"),
         paired: true,
         enabled: true,
         problems: 0,

@@ -60,6 +60,7 @@ fn standing() -> Standing {
         severity: condition.severity(),
         since_ms: 0,
         known: true,
+        good_for_ms: None,
         text: "so it is".to_owned(),
         what_now: "mend it".to_owned(),
     }

@@ -39,6 +39,8 @@ struct Present<'a> {
 }
 
 struct Row<'a> {
+    /// It ends, and for how long it has been good.
+    ends: Option<String>,
     class: &'static str,
     icon: &'static str,
     since: Moment,
@@ -53,7 +55,8 @@ pub(super) fn draw(pair: &Dashboard) -> String {
 
 fn row(one: &Standing) -> Row<'_> {
     let (class, icon) = look(one.severity);
-    Row { class, icon, since: Moment::of(one.since_ms), one }
+    let ends = one.good_for_ms.map(|good| span(Duration::from_millis(good)));
+    Row { ends, class, icon, since: Moment::of(one.since_ms), one }
 }
 
 fn look(severity: Severity) -> (&'static str, &'static str) {
@@ -74,16 +77,12 @@ pub(super) fn urgent(pair: &Dashboard) -> Vec<String> {
     let text = |one: &Standing| {
         let other = pair.there.as_ref().and_then(|there| there.name.as_deref());
         match other.filter(|other| one.node == *other && one.node != here) {
-            // What the other node says of itself begins with its name.
-            Some(other) if !is_about_the_peer(one.condition) => format!("{other}: {}", one.text),
+            // Whose fault it is stands before it, where it does not say so itself.
+            Some(other) if !one.text.contains(other) => format!("{other}: {}", one.text),
             Some(_) | None => one.text.clone(),
         }
     };
     pair.conditions.iter().filter(is_urgent).map(text).collect()
-}
-
-fn is_about_the_peer(id: ConditionId) -> bool {
-    id.row().about == crate::agent::conditions::catalogue::About::Peer
 }
 
 #[derive(Template)]
@@ -183,6 +182,7 @@ mod tests {
             severity: condition.severity(),
             since_ms: 0,
             known: true,
+            good_for_ms: None,
             text: text.to_owned(),
             what_now: condition.what_now().to_owned(),
         }
@@ -195,6 +195,9 @@ mod tests {
         assert!(html.contains("service-failed") && html.contains("class=\"bad\""), "{html}");
         assert!(html.contains("&#60;b&#62;1") && !html.contains("<b>1"), "{html}");
         assert!(html.contains("their last words") || html.contains("its last words"), "{html}");
+        let ending = Standing { good_for_ms: Some(2_000), ..standing };
+        let html = render(&Present { rows: vec![row(&ending)] });
+        assert!(html.contains("ending, good for 2 s"), "{html}");
         let none = render(&Present { rows: Vec::new() });
         assert!(none.contains("Nothing is the matter"), "{none}");
     }

@@ -37,7 +37,7 @@ pub(super) fn text(letter: &Letter<'_>) -> String {
 
 fn body(letter: &Letter<'_>) -> String {
     let message = letter.message;
-    let mut body = format!("{}\n\n", message.sentence());
+    let mut body = format!("{}\n\n", message.text);
     if message.kind != Word::Cleared && message.kind != Word::Test {
         body += &format!("What now: {}.\n\n", message.what_now);
     }

@@ -88,7 +88,7 @@ pub(super) fn line(facility: u8, message: &Message) -> String {
         fields += &format!(" leftOut=\"{}\"", message.left_out);
     }
     // The mark says that the text is UTF-8 (section 6.4).
-    let text = plain(&message.sentence());
+    let text = plain(&message.text);
     let what_now = plain(&message.what_now);
     let mut line = format!(
         "<{priority}>1 {moment} {host} twinwall - {id} {fields}] \u{feff}{text} What now: {what_now}."

@@ -97,7 +97,7 @@ conditions! {
         "Nobody should serve.",
         "'twinwall explain' on both nodes says why";
     26 GuardAway "guard-away" Critical Node lasts(3, 3),
-        "The guard cannot be asked: nobody holds the role on this node.",
+        "The node's guard cannot be asked: nobody holds the role there.",
         "start it, or read its log";
     27 Maintenance "maintenance" Info Node lasts(0, 0),
         "The node is in maintenance and does not serve.",
@@ -124,7 +124,7 @@ conditions! {
         "look at its cable and the port of its switch; 'twinwall clear-damping' counts it at once";
     34 OwnAddress "own-address" Major Node lasts(0, 5),
         "An own address of the node cannot be used.",
-        "a planned move to this node is refused until this is mended";
+        "a planned move to the node is refused until this is mended";
     35 AddressesMissing "addresses-missing" Critical Node lasts(3, 3),
         "Virtual IPs lack on the active node.",
         "see 'twinwall events' for what the kernel refused";
@@ -192,7 +192,7 @@ conditions! {
         "A health check of the profile fails.",
         "'twinwall services' shows its last words";
     82 GatewayUnreachable "gateway-unreachable" Major Node lasts(0, 0),
-        "A gateway does not answer this node.",
+        "A gateway does not answer the node.",
         "look at the line and the router behind it; 'twinwall reach' shows what both nodes see";
 
     // Resources.
@@ -214,10 +214,10 @@ conditions! {
         "Lines of the log were dropped before the other node had them.",
         "'twinwall logs' marks the gap; give [logs] more room, or mend the link";
     121 LogsBehind "logs-behind" Warning Node lasts(60, 10),
-        "The other node does not get this node's log lines in time.",
+        "The other node does not get the node's log lines in time.",
         "see the link between the agents; what waits is kept within [logs]' limits";
     122 ReportsBehind "reports-behind" Warning Node lasts(60, 10),
-        "This node does not get the other node's reports.",
+        "The node does not get the other node's reports.",
         "see the link between the agents, and the limits of [reports]";
     123 LeasesBehind "leases-behind" Warning Pair lasts(30, 10),
         "The passive node does not have the active node's DHCP leases.",
@@ -227,7 +227,7 @@ conditions! {
         "test it with 'twinwall alerts test'; what is wrong is told there";
     131 SnmpAway "snmp-away" Warning Node lasts(30, 10),
         "SNMP is on, and snmpd does not answer for twinwall.",
-        "look at snmpd and twinwall-snmp in the system's log";
+        "'twinwall snmp status' on that node says what is missing";
 
     // The console.
     140 CertificateEnds "certificate-ends" Warning Node lasts(0, 0),
