@@ -63,6 +63,7 @@ export async function look(page, name) {
     if (size !== wanted) await page.setViewportSize(size = wanted);
     await page.screenshot({ path: join(folder, `${name}-${form}.png`), fullPage: true });
     await fits(page, `${name}, ${form}`);
+    if (wanted === DESKTOP) await whole(page, `${name}, ${form}`);
     if (checked) await accessible(page, `${name}, ${form}`);
   }
   await page.emulateMedia({ colorScheme: "light" });
@@ -77,6 +78,33 @@ export async function look(page, name) {
 async function fits(page, what) {
   const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(over <= 0, `${what}: ${over} px wider than the screen`);
+}
+
+// Heads of tables, and names of nodes, sources and services are never split inside a word; in a
+// head a hyphen may end a line.
+async function whole(page, what) {
+  const split = await page.evaluate(() => {
+    const lines = (text, at, end) => {
+      const range = document.createRange();
+      range.setStart(text, at);
+      range.setEnd(text, end);
+      return new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size;
+    };
+    const found = [];
+    for (const cell of document.querySelectorAll("thead th, td.node, td.source, tbody th:not(.free)")) {
+      const words = cell.tagName === "TD" ? /\S+/g : /[^\s-]+/g;
+      const walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+      while (walk.nextNode()) {
+        const text = walk.currentNode;
+        if (text.parentElement.closest(".path, .sr")) continue;
+        for (const { 0: word, index } of text.data.matchAll(words)) {
+          if (word.length <= 20 && lines(text, index, index + word.length) > 1) found.push(word);
+        }
+      }
+    }
+    return found;
+  });
+  expect(split.length === 0, `${what}: split inside a word: ${split.join(", ")}`);
 }
 
 async function accessible(page, what) {
