@@ -12,7 +12,7 @@ use twinwall::percent::encoded;
 
 use crate::api_client::Api;
 use crate::cli::LogsArgs;
-use crate::show::{print, print_json};
+use crate::show::{print, print_json, print_raw};
 use crate::system;
 
 /// Lines that are shown at a time at the most: they are kept in memory, to be turned round.
@@ -124,7 +124,7 @@ fn sources(view: &LogsView) -> String {
 }
 
 fn show(line: &LogLine, args: &LogsArgs) -> Result<(), Failure> {
-    if args.json { print_json(line) } else { print(&text(line)) }
+    if args.json { print_json(line) } else { print_raw(&text(line)) }
 }
 
 fn text(line: &LogLine) -> String {

@@ -90,7 +90,7 @@ pub(crate) fn perform(cli: &Cli) -> Result<(), Failure> {
         Command::Keygen(args) => keygen::keygen(root, args),
         Command::Record(args) => record::record(root, args),
         Command::Lab(args) => start::lab(args),
-        Command::Completions(args) => show::print(&pages::completions(args.shell)),
+        Command::Completions(args) => show::print_raw(&pages::completions(args.shell)),
         Command::Man(args) => write_pages(&args.directory, &pages::man()?),
         Command::Docs(args) => write_pages(&args.directory, &pages::reference()),
     }

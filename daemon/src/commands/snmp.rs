@@ -9,12 +9,12 @@ use twinwall::snmp::{self, ServeError, mib};
 
 use crate::api_client::Api;
 use crate::cli::{SnmpArgs, SnmpOrder};
-use crate::show::{print, print_json};
+use crate::show::{print, print_json, print_raw};
 
 pub(super) fn snmp(root: &Path, args: &SnmpArgs) -> Result<(), Failure> {
     match args.order {
         None => serve(root),
-        Some(SnmpOrder::Mib) => print(&mib::module()),
+        Some(SnmpOrder::Mib) => print_raw(&mib::module()),
         Some(SnmpOrder::Status { json }) => {
             let state: SnmpState = Api::of(root).get(STATE)?;
             if json { print_json(&state) } else { print(&text(&state)) }

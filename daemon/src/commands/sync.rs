@@ -17,7 +17,7 @@ use twinwall::failure::{Exit, Failure};
 
 use crate::api_client::Api;
 use crate::cli::{DiffArgs, ForceArgs, HistoryArgs, RestoreArgs, SyncArgs, SyncOrder};
-use crate::show::{print, print_json};
+use crate::show::{print, print_json, print_raw};
 use crate::system;
 
 /// Between two looks at a synchronisation that runs.
@@ -113,7 +113,7 @@ fn force(api: &Api, direction: Direction, args: &ForceArgs) -> Result<(), Failur
 fn preview(api: &Api, direction: Direction, sections: &[Section]) -> Result<(), Failure> {
     for section in sections {
         let diff: SectionDiff = api.get(&diff_path(*section, direction))?;
-        print(&format!("== {}\n{}\n", section.title(), shown(&diff)))?;
+        print_raw(&format!("== {}\n{}\n", section.title(), shown(&diff)))?;
     }
     Ok(())
 }
@@ -186,7 +186,7 @@ fn cancel(api: &Api) -> Result<(), Failure> {
 fn diff(api: &Api, args: &DiffArgs) -> Result<(), Failure> {
     let direction = if args.pull { Direction::Pull } else { Direction::Push };
     let diff: SectionDiff = api.get(&diff_path(args.section, direction))?;
-    if args.json { print_json(&diff) } else { print(&shown(&diff)) }
+    if args.json { print_json(&diff) } else { print_raw(&shown(&diff)) }
 }
 
 fn diff_path(section: Section, direction: Direction) -> String {
@@ -259,7 +259,7 @@ fn restore(api: &Api, args: &RestoreArgs) -> Result<(), Failure> {
         if diff.paths.is_empty() {
             return print(&format!("Version {} is what lies there already.\n", args.version));
         }
-        print(&format!("== {}\n{}\n", args.section.title(), shown(&diff)))?;
+        print_raw(&format!("== {}\n{}\n", args.section.title(), shown(&diff)))?;
         confirm("this node")?;
     }
     let order = PutBack { version: args.version };

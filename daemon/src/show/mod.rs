@@ -2,6 +2,7 @@
 //! terminal that has it. Decides nothing.
 
 mod status;
+mod wrap;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -51,8 +52,16 @@ impl Style {
     }
 }
 
-/// Writes text to standard output.
+/// Writes text for people to standard output; on a terminal no line is longer than it.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    match wrap::columns() {
+        Some(width) => print_raw(&wrap::wrap(text, width)),
+        None => print_raw(text),
+    }
+}
+
+/// Writes what programs read, or what is to be copied, to standard output as it is.
+pub(crate) fn print_raw(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
@@ -62,7 +71,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// Writes a value as one line of JSON.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let line = serde_json::to_string(value).map_err(|error| Failure::problem(error.to_string()))?;
-    print(&format!("{line}\n"))
+    print_raw(&format!("{line}\n"))
 }
 
 /// One event on a line: when, its number, what.
