@@ -1,7 +1,7 @@
 //! The session with snmpd: opened, regions registered, questions answered side by side,
 //! notifications handed over; and once a second what the agent has to say. Ends with snmpd.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +35,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What a node's context has: all that snmpd serves but SNMP's own users and views.
 const REGIONS: [[u32; 6]; 2] = [[1, 3, 6, 1, 2, 1], [1, 3, 6, 1, 4, 1]];
 
+/// What snmpd says of a region that another session has (RFC 2741, section 6.2.16).
+const DUPLICATE: u16 = 263;
+
 type Message = (Header, Said);
+/// A context, and what below it is twinwall's to answer.
+type Region = (String, Oid);
 
 /// Speaks with snmpd until one of the two ends; says why.
 pub(super) async fn run(stream: UnixStream, agent: Agent) -> String {
@@ -120,6 +125,8 @@ async fn talk(
         number: header.session,
         packet: 1,
         registered: BTreeSet::new(),
+        unanswered: BTreeMap::new(),
+        refused: BTreeSet::new(),
         waiting: Waiting::default(),
         answering: Arc::new(Answering::by(&agent)),
         places: Arc::new(Semaphore::new(MAX_OPEN)),
@@ -170,8 +177,12 @@ struct Session {
     out: mpsc::Sender<Vec<u8>>,
     number: u32,
     packet: u32,
-    /// The contexts in which regions are registered; the empty one has TWINWALL-MIB.
-    registered: BTreeSet<String>,
+    /// What is registered; in the empty context that is TWINWALL-MIB.
+    registered: BTreeSet<Region>,
+    /// Of these snmpd has not said yet whether it takes them, by the number of the message.
+    unanswered: BTreeMap<u32, Region>,
+    /// Those that it refused when it was asked last: each is told once.
+    refused: BTreeSet<Region>,
     waiting: Waiting,
     answering: Arc<Answering>,
     places: Arc<Semaphore>,
@@ -185,7 +196,7 @@ impl Session {
         incoming: &mut mpsc::Receiver<Message>,
         mut news: mpsc::Receiver<News>,
     ) -> String {
-        if self.register("", &[mib::root()]).await.is_none() {
+        if self.register(BTreeSet::from([own_region()])).await.is_none() {
             return ENDED.to_owned();
         }
         loop {
@@ -209,8 +220,8 @@ impl Session {
     /// other.
     async fn take(&mut self, (header, said): Message) -> Option<()> {
         if let Said::Response { error } = said {
-            if error != 0 {
-                eprintln!("twinwall snmp: snmpd refused a message with error {error}");
+            if let Some(told) = self.answered(header.packet, error) {
+                eprintln!("twinwall snmp: {told}");
             }
             return Some(());
         }
@@ -239,21 +250,17 @@ impl Session {
 
     /// Takes in what the agent says: contexts, and notices.
     async fn hear(&mut self, news: News) -> Option<()> {
-        let wanted: BTreeSet<String> = news.contexts.iter().map(|it| it.name.clone()).collect();
-        let regions: Vec<Oid> = REGIONS.iter().map(|region| Oid::of(region)).collect();
-        let own = |name: &&String| !name.is_empty();
-        let gone: Vec<String> = self.registered.difference(&wanted).filter(own).cloned().collect();
-        let fresh: Vec<String> = wanted.difference(&self.registered).cloned().collect();
+        let names = news.contexts.iter().map(|it| &it.name);
+        let all = names.flat_map(|name| REGIONS.map(|below| (name.clone(), Oid::of(&below))));
+        let wanted: BTreeSet<Region> = all.chain([own_region()]).collect();
         self.contexts = Arc::new(news.contexts);
-        for name in gone {
-            for below in &regions {
-                self.say(&Order::Unregister { context: &name, below }).await?;
-            }
-            self.registered.remove(&name);
+        let gone: Vec<Region> = self.registered.difference(&wanted).cloned().collect();
+        for region in gone {
+            let (context, below) = &region;
+            self.say(&Order::Unregister { context, below }).await?;
+            self.registered.remove(&region);
         }
-        for name in fresh {
-            self.register(&name, &regions).await?;
-        }
+        self.register(wanted).await?;
         for notice in self.waiting.take(Instant::now(), news.notices, news.speaks) {
             let varbinds = varbinds(&notice, &news.node);
             self.say(&Order::Notify { varbinds: &varbinds }).await?;
@@ -263,12 +270,37 @@ impl Session {
         Some(())
     }
 
-    async fn register(&mut self, context: &str, regions: &[Oid]) -> Option<()> {
-        for below in regions {
+    /// Registers what is not; what snmpd refused, too: the session that had it may be over.
+    async fn register(&mut self, wanted: BTreeSet<Region>) -> Option<()> {
+        let fresh: Vec<Region> = wanted.difference(&self.registered).cloned().collect();
+        for region in fresh {
+            let (context, below) = &region;
             self.say(&Order::Register { context, below }).await?;
+            self.unanswered.insert(self.packet, region.clone());
+            self.registered.insert(region);
         }
-        self.registered.insert(context.to_owned());
         Some(())
+    }
+
+    /// Takes in what snmpd says of a message; gives what is to be told of it.
+    fn answered(&mut self, packet: u32, error: u16) -> Option<String> {
+        let Some(region) = self.unanswered.remove(&packet) else {
+            return (error != 0).then(|| format!("snmpd refused a message with error {error}"));
+        };
+        let of = match region.0.as_str() {
+            "" => region.1.to_string(),
+            context => format!("{} in the context {context}", region.1),
+        };
+        if error == 0 {
+            return self.refused.remove(&region).then(|| format!("snmpd takes {of} now"));
+        }
+        self.registered.remove(&region);
+        let why = match error {
+            DUPLICATE => "another session has it, as of a twinwall snmp that has not ended".into(),
+            other => format!("error {other}"),
+        };
+        let is_news = self.refused.insert(region);
+        is_news.then(|| format!("snmpd does not take {of}: {why}; it is tried again"))
     }
 
     /// None once the session has ended.
@@ -279,7 +311,78 @@ impl Session {
     }
 }
 
+/// TWINWALL-MIB, in the default context.
+fn own_region() -> Region {
+    (String::new(), mib::root())
+}
+
 fn response(answer: &Answer, numbers: Numbers) -> Vec<u8> {
     let Answer { error, index, varbinds } = answer;
     encode(&Order::Response { error: *error, index: *index, varbinds }, numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::snmp::view::Which;
+
+    fn news(names: &[&str]) -> News {
+        let context = |name: &&str| Context { name: (*name).to_owned(), node: Which::Here };
+        News {
+            node: "gw-a".to_owned(),
+            contexts: names.iter().map(context).collect(),
+            notices: Vec::new(),
+            heard: 0,
+            speaks: true,
+        }
+    }
+
+    fn session(out: mpsc::Sender<Vec<u8>>) -> Session {
+        Session {
+            out,
+            number: 1,
+            packet: 1,
+            registered: BTreeSet::new(),
+            unanswered: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            waiting: Waiting::default(),
+            answering: Arc::new(Answering::by(&Agent::below(std::path::Path::new("/none")))),
+            places: Arc::new(Semaphore::new(MAX_OPEN)),
+            counts: Arc::default(),
+            contexts: Arc::default(),
+        }
+    }
+
+    /// An snmpd that has not noticed yet that the session before this one is over.
+    #[tokio::test]
+    async fn what_another_session_has_is_named_once_and_registered_when_that_is_over() {
+        let (out, mut outgoing) = mpsc::channel(MAX_QUEUED);
+        let mut session = session(out);
+        session.hear(news(&["gw-a"])).await.expect("told");
+        let asked = session.unanswered.clone();
+        assert_eq!(asked.len(), 3, "TWINWALL-MIB, and two regions of gw-a");
+        let told: Vec<String> =
+            asked.keys().filter_map(|packet| session.answered(*packet, DUPLICATE)).collect();
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told.iter().any(|it| it.contains("in the context gw-a: another session")));
+        session.hear(news(&["gw-a"])).await.expect("told");
+        let again = session.unanswered.clone();
+        assert_eq!(again.len(), 3, "they are tried again");
+        let mut packets = again.keys();
+        assert_eq!(session.answered(*packets.next().expect("one"), DUPLICATE), None, "told once");
+        for packet in packets {
+            assert!(session.answered(*packet, 0).is_some_and(|told| told.contains("takes")));
+        }
+        session.hear(news(&[])).await.expect("told");
+        assert_eq!(session.registered, BTreeSet::from([own_region()]), "gw-a is gone");
+        assert_eq!(
+            session.answered(99, 5).as_deref(),
+            Some("snmpd refused a message with error 5")
+        );
+        let mut messages = 0;
+        while outgoing.try_recv().is_ok() {
+            messages += 1;
+        }
+        assert_eq!(messages, 3 + 3 + 3, "the third time what is still refused, and what goes");
+    }
 }

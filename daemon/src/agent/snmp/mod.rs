@@ -86,8 +86,8 @@ impl Snmp {
         state.notes.extend(inside.untold.clone());
         if state.wanted && !state.connected {
             state.notes.push(
-                "'twinwall snmp' does not answer for snmpd; look at 'systemctl status \
-                 twinwall-snmp snmpd'"
+                "'twinwall snmp' does not answer for snmpd; look at what both write: 'systemctl \
+                 status twinwall-snmp snmpd', or where 'twinwall run' runs its output"
                     .to_owned(),
             );
         }

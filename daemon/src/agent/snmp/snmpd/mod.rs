@@ -185,7 +185,10 @@ fn tell(root: &Path, control: Control) -> Result<(), String> {
     };
     // A number that is left over may be another process's by now.
     let Some(process) = process.filter(is_snmpd) else {
-        return Err("snmpd does not run here; it reads the new file when it starts".to_owned());
+        return Err(format!(
+            "snmpd was not told of a change of /{FILE}: systemd does not run it here, and /{PID} \
+             names none; if it runs, restart it"
+        ));
     };
     kill_process(process, Signal::HUP)
         .map_err(|error| format!("snmpd was not told to read its files again: {error}"))
