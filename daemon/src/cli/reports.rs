@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Subcommand, ValueEnum};
-use twinwall::agent::reports::Origin;
+use clap::{Args, Subcommand};
+use twinwall::agent::history::Month;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -13,8 +13,8 @@ pub(crate) struct ReportsArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Show only those of one node
-    #[arg(long, value_enum, value_name = "here|there")]
-    pub(crate) node: Option<Whose>,
+    #[arg(long, value_name = "here|there|NAME")]
+    pub(crate) node: Option<String>,
     #[command(subcommand)]
     pub(crate) order: Option<ReportsOrder>,
 }
@@ -24,8 +24,8 @@ pub(crate) enum ReportsOrder {
     /// Write one report into a file
     Get {
         /// Whose it is
-        #[arg(value_enum, value_name = "here|there")]
-        node: Whose,
+        #[arg(value_name = "here|there|NAME")]
+        node: String,
         /// Its path, as the list names it
         #[arg(value_parser = NonEmptyStringValueParser::new())]
         path: String,
@@ -34,29 +34,11 @@ pub(crate) enum ReportsOrder {
     },
 }
 
-/// One of the two nodes.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Whose {
-    /// This node's
-    Here,
-    /// The other one's
-    There,
-}
-
-impl Whose {
-    pub(crate) fn origin(self) -> Origin {
-        match self {
-            Whose::Here => Origin::Here,
-            Whose::There => Origin::There,
-        }
-    }
-}
-
 #[derive(Args)]
 pub(crate) struct AvailabilityArgs {
     /// The month, as 2026-11 (UTC); this one without it
     #[arg(long, value_name = "MONTH")]
-    pub(crate) month: Option<String>,
+    pub(crate) month: Option<Month>,
     /// Print JSON
     #[arg(long, conflicts_with_all = ["csv", "html"])]
     pub(crate) json: bool,

@@ -5,29 +5,53 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use twinwall::agent::history::{Availability, Month, percent, span};
+use twinwall::agent::history::{Availability, percent, span};
 use twinwall::agent::reports::{Origin, ReportFile, ReportsView};
 use twinwall::failure::Failure;
 use twinwall::percent::encoded;
 
 use crate::api_client::Api;
 use crate::cli::{AvailabilityArgs, ReportsArgs, ReportsOrder};
-use crate::show::{print, print_json};
+use crate::show::{print, print_json, print_raw};
 use crate::system;
 
 pub(super) fn reports(root: &Path, args: &ReportsArgs) -> Result<(), Failure> {
     let api = Api::of(root);
     if let Some(ReportsOrder::Get { node, path, file }) = &args.order {
-        let (origin, wanted) = (node.origin().word(), encoded(path));
+        let known = || api.get::<ReportsView>("/api/v1/reports");
+        let (origin, wanted) = (origin(node, known)?.word(), encoded(path));
         let bytes = api.fetch(&format!("/api/v1/reports/file?origin={origin}&path={wanted}"))?;
         let own = || PathBuf::from(path.rsplit('/').next().unwrap_or("report"));
         return write(&file.clone().unwrap_or_else(own), &bytes);
     }
     let mut view: ReportsView = api.get("/api/v1/reports")?;
-    if let Some(node) = args.node {
-        view.reports.retain(|report| report.origin == node.origin());
+    if let Some(node) = &args.node {
+        let origin = origin(node, || Ok(view.clone()))?;
+        view.reports.retain(|report| report.origin == origin);
     }
     if args.json { print_json(&view) } else { print(&list(&view)) }
+}
+
+/// Which of the two nodes is meant: by where it is, or by the name that `known` gives.
+fn origin(
+    node: &str,
+    known: impl FnOnce() -> Result<ReportsView, Failure>,
+) -> Result<Origin, Failure> {
+    match node {
+        "here" => return Ok(Origin::Here),
+        "there" => return Ok(Origin::There),
+        _name => {}
+    }
+    let known = known()?;
+    if node == known.node {
+        return Ok(Origin::Here);
+    }
+    if known.other.as_deref() == Some(node) {
+        return Ok(Origin::There);
+    }
+    let other = known.other.unwrap_or_else(|| "there".to_owned());
+    let text = format!("there is no node '{node}' here; name {} or {other}", known.node);
+    Err(Failure::problem(text))
 }
 
 /// Writes a new file, and says so.
@@ -87,15 +111,13 @@ fn line(report: &ReportFile) -> String {
 
 pub(super) fn availability(root: &Path, args: &AvailabilityArgs) -> Result<(), Failure> {
     let api = Api::of(root);
-    let month = args.month.as_deref().map(str::parse::<Month>).transpose();
-    let month = month.map_err(Failure::problem)?;
-    let query = month.map(|month| format!("?month={month}")).unwrap_or_default();
+    let query = args.month.map(|month| format!("?month={month}")).unwrap_or_default();
     if let Some(file) = &args.html {
         return write(file, &api.fetch(&format!("/api/v1/availability/page{query}"))?);
     }
     if args.csv {
         let bytes = api.fetch(&format!("/api/v1/availability/csv{query}"))?;
-        return print(&String::from_utf8_lossy(&bytes));
+        return print_raw(&String::from_utf8_lossy(&bytes));
     }
     let report: Availability = api.get(&format!("/api/v1/availability{query}"))?;
     if args.json { print_json(&report) } else { print(&whole(&report)) }
@@ -131,4 +153,33 @@ fn whole(report: &Availability) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_named_as_everywhere() {
+        let view = ReportsView {
+            node: "gw-a".to_owned(),
+            other: Some("gw-b".to_owned()),
+            replicates: true,
+            complete_s: None,
+            left_out: 0,
+            trouble: None,
+            reports: Vec::new(),
+        };
+        for (name, wanted) in [
+            ("here", Origin::Here),
+            ("gw-a", Origin::Here),
+            ("there", Origin::There),
+            ("gw-b", Origin::There),
+        ] {
+            let found = origin(name, || Ok(view.clone())).map_err(|failure| failure.message);
+            assert_eq!(found, Ok(wanted), "{name}");
+        }
+        let wrong = origin("gw-c", || Ok(view.clone())).map_err(|failure| failure.message);
+        assert_eq!(wrong, Err("there is no node 'gw-c' here; name gw-a or gw-b".to_owned()));
+    }
 }

@@ -27,6 +27,7 @@ use super::sync::Taken;
 use super::{Shared, follow};
 use crate::agent::accounts::check_name;
 use crate::agent::audit::{Entry, Outcome, Page, SignIn, Which, Who};
+use crate::agent::settings::Change;
 
 /// Where the console tells of sign-ins. They are their own entries.
 pub const SIGN_INS: &str = "/api/v1/audit/sign-ins";
@@ -263,7 +264,18 @@ fn told(order: &Order, seen: &Seen) -> String {
 }
 
 fn in_short(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = match value {
+        Value::String(text) => text.clone(),
+        // Settings are told as the command takes them.
+        Value::Array(_) => match Vec::<Change>::deserialize(value) {
+            Ok(changes) => changes.iter().map(Change::to_string).collect::<Vec<_>>().join(" "),
+            Err(_) => value.to_string(),
+        },
+        Value::Number(number) => {
+            number.as_f64().map_or_else(|| number.to_string(), |it| it.to_string())
+        }
+        Value::Null | Value::Bool(_) | Value::Object(_) => value.to_string(),
+    };
     match text.char_indices().nth(TOLD) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -300,4 +312,31 @@ fn job(answer: &[u8]) -> Option<u64> {
         id: u64,
     }
     serde_json::from_slice(answer).map(|Numbered { id }| id).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_told_as_people_write_them() {
+        let changes = serde_json::json!([
+            { "change": "set", "key": "heartbeat.threshold", "value": 16.0 },
+            { "change": "set", "key": "flows.protocols", "value": ["tcp", "udp"] },
+            { "change": "add", "key": "interface.lan.virtual", "value": "10.1.0.1/24" },
+            { "change": "remove_alert", "name": "noc" },
+        ]);
+        assert_eq!(
+            in_short(&changes),
+            "heartbeat.threshold=16 flows.protocols=tcp,udp interface.lan.virtual+=10.1.0.1/24 \
+             without alert target noc"
+        );
+        for (value, told) in [
+            (serde_json::json!(600.0), "600"),
+            (serde_json::json!(["nat", "vpn"]), "[\"nat\",\"vpn\"]"),
+            (serde_json::json!("push"), "push"),
+        ] {
+            assert_eq!(in_short(&value), told);
+        }
+    }
 }

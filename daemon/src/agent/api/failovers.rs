@@ -79,7 +79,9 @@ async fn page(State(shared): State<Shared>, At(id): At<String>) -> Result<Respon
 
 fn find(shared: &Shared, id: &str) -> Result<Report, Refusal> {
     shared.node.failovers().find(id).ok_or_else(|| {
-        Refusal::not_found("no such report is kept; GET /api/v1/failovers lists all")
+        let text = "no such report is kept; 'twinwall failovers', or GET /api/v1/failovers, lists \
+                    all";
+        Refusal::not_found(text)
     })
 }
 

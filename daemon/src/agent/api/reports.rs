@@ -95,7 +95,9 @@ async fn all(State(shared): State<Shared>) -> Result<Json<ReportsView>, Refusal>
 async fn file(State(shared): State<Shared>, Asked(one): Asked<One>) -> Result<Response, Refusal> {
     let reading = open(&shared.node, one.origin, &one.path).await;
     let reading = reading.map_err(|why| {
-        Refusal::not_found(format!("{why}; GET /api/v1/reports lists what there is"))
+        Refusal::not_found(format!(
+            "{why}; 'twinwall reports', or GET /api/v1/reports, lists what there is"
+        ))
     })?;
     let head = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),

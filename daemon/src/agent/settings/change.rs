@@ -151,6 +151,9 @@ impl std::str::FromStr for Change {
             // A shell's variable that was never set must not take addresses away.
             return Err(wrong("has no value"));
         }
+        if matches!(place, At::Alert(_, name) if value == "none" && !LISTS.contains(&name)) {
+            return Err(wrong("has no value: 'twinwall alerts remove NAME' removes a target"));
+        }
         match sign {
             '+' => Ok(Change::Add { key, value: value.to_owned() }),
             '-' => Ok(Change::Remove { key, value: value.to_owned() }),
@@ -158,6 +161,31 @@ impl std::str::FromStr for Change {
                 let value = typed(place.name(), value);
                 Ok(Change::Set { key, value })
             }
+        }
+    }
+}
+
+/// As the command takes it.
+impl fmt::Display for Change {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::Set { key, value } => write!(out, "{key}={value}"),
+            Change::Add { key, value } => write!(out, "{key}+={value}"),
+            Change::Remove { key, value } => write!(out, "{key}-={value}"),
+            Change::RemoveInterface { name } => write!(out, "without interface {name}"),
+            Change::RemoveAlert { name } => write!(out, "without alert target {name}"),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Flag(flag) => write!(out, "{flag}"),
+            Value::Number(number) => write!(out, "{number}"),
+            Value::Text(text) => out.write_str(text),
+            Value::List(entries) if entries.is_empty() => out.write_str("none"),
+            Value::List(entries) => out.write_str(&entries.join(",")),
         }
     }
 }
@@ -253,6 +281,8 @@ mod tests {
             let error = text.parse::<Change>().expect_err(text).to_string();
             assert!(!error.contains('\n') && error.contains("KEY=VALUE"), "{error}");
         }
+        let gone = "alerts.noc.url=none".parse::<Change>().expect_err("no value").to_string();
+        assert!(gone.contains("'twinwall alerts remove NAME'"), "{gone}");
         let empty = "heartbeat.interval=".parse::<Change>().expect_err("no value").to_string();
         assert!(empty.starts_with("'heartbeat.interval=' has no value"), "{empty}");
     }

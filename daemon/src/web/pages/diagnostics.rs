@@ -1,6 +1,8 @@
 //! The page for whoever looks for a cause: paths, counters, reasons in words, services, missing
 //! protections, versions, and the support bundle.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::{ConnectInfo, State};
 use axum::response::Response;
@@ -62,7 +64,7 @@ impl Page {
         let fixed = [
             ("Heartbeat interval", span(snapshot.interval)),
             ("Detection time", span(snapshot.detection)),
-            ("Worst lateness of a heartbeat", format!("{} µs", guard.worst_late_us)),
+            ("Worst lateness of a heartbeat", span(Duration::from_micros(guard.worst_late_us))),
             ("Epoch of the role", role.epoch.to_string()),
             ("Role held for", span(role.since)),
             ("Virtual IPs in the kernel", guard.addresses_present.to_string()),
