@@ -36,12 +36,19 @@ const START: &str = "start it with 'systemctl start twinwall-agent' or 'twinwall
 /// The agent below a root.
 pub(crate) struct Api {
     socket: PathBuf,
+    /// What its fields are called on the command line.
+    names: &'static [(&'static str, &'static str)],
 }
 
 impl Api {
     /// Of the node below `root`.
     pub(crate) fn of(root: &Path) -> Api {
-        Api { socket: root.join(files::AGENT_SOCKET) }
+        Api { socket: root.join(files::AGENT_SOCKET), names: &[] }
+    }
+
+    /// Refusals name these fields as their options are called.
+    pub(crate) fn naming(self, names: &'static [(&'static str, &'static str)]) -> Api {
+        Api { names, ..self }
     }
 
     /// Reads.
@@ -114,7 +121,7 @@ impl Api {
             let read = stream.take(MAX_ANSWER).read_to_end(&mut answer);
             read.map_err(|error| self.broken(&error))?;
             return match serde_json::from_slice::<Refusal>(&answer) {
-                Ok(refusal) => Err(refused(&refusal)),
+                Ok(refusal) => Err(refused(&refusal.renamed(self.names))),
                 Err(_) => Err(self.nonsense(&format!("with status {status}"))),
             };
         }
@@ -192,7 +199,7 @@ impl Api {
 
     /// The same; Ctrl-C stops the operation and not only the looking at it.
     pub(crate) fn follow_or_cancel(&self, started: &JobView) -> Result<JobView, Failure> {
-        let (api, id) = (Api { socket: self.socket.clone() }, started.id);
+        let (api, id) = (Api { socket: self.socket.clone(), names: self.names }, started.id);
         system::on_interrupt(move || {
             let path = format!("/api/v1/jobs/{id}/cancel");
             let told: Result<serde_json::Value, Failure> = api.post(&path, &serde_json::json!({}));
@@ -221,7 +228,7 @@ impl Api {
             return Ok(answer);
         }
         match serde_json::from_slice::<Refusal>(&answer) {
-            Ok(refusal) => Err(refused(&refusal)),
+            Ok(refusal) => Err(refused(&refusal.renamed(self.names))),
             Err(_) => Err(self.nonsense(&format!("with status {status}"))),
         }
     }

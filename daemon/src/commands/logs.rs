@@ -1,10 +1,12 @@
 //! `twinwall logs`: the logs of both nodes, merged by time, and what comes. A terminal is shown no
 //! control character of a line: whoever can write a log line must not be able to move its cursor.
 
+mod pages;
+
 use std::path::Path;
 use std::time::Duration;
 
-use twinwall::agent::logs::search::{LogLine, LogNews, LogsPage, MAX_PAGE, PAGE};
+use twinwall::agent::logs::search::{LogLine, LogNews, LogsPage, PAGE};
 use twinwall::agent::logs::view::LogsView;
 use twinwall::agent::logs::visible::visible;
 use twinwall::failure::Failure;
@@ -15,47 +17,70 @@ use crate::cli::LogsArgs;
 use crate::show::{print, print_json, print_raw};
 use crate::system;
 
-/// Lines that are shown at a time at the most: they are kept in memory, to be turned round.
-const MAX_LINES: usize = 200_000;
+/// What the fields of a question are called here.
+const OPTIONS: [(&str, &str); 7] = [
+    ("node", "--node"),
+    ("source", "--source"),
+    ("text", "--text"),
+    ("regex", "--grep"),
+    ("since_ms", "--since"),
+    ("until_ms", "--until"),
+    ("last", "--last"),
+];
 /// Between the end of a stream and the next one.
 const AGAIN: Duration = Duration::from_millis(200);
 
 pub(super) fn logs(root: &Path, args: &LogsArgs) -> Result<(), Failure> {
-    let api = Api::of(root);
+    let api = Api::of(root).naming(&OPTIONS);
     if args.sources {
         let view: LogsView = api.get("/api/v1/logs/sources")?;
         return if args.json { print_json(&view) } else { print(&sources(&view)) };
     }
-    let (lines, newest) = kept(&api, args)?;
-    lines.iter().try_for_each(|line| show(line, args))?;
+    let unasked = if args.since.is_some() { usize::MAX } else { PAGE };
+    let path = timed(args);
+    let mut ask = |last: usize, before: Option<&str>| {
+        let from = before.map(|before| format!("&before={before}")).unwrap_or_default();
+        api.get::<LogsPage>(&format!("/api/v1/logs?last={last}{path}{from}"))
+    };
+    let found = pages::find(args.last.unwrap_or(unasked), pages::MAX_HELD, &mut ask)?;
+    let newest = found.newest.clone();
+    if found.count == 0 || args.follow {
+        let none = found.count == 0 && !args.follow && args.last != Some(0);
+        let view: LogsView = api.get("/api/v1/logs/sources")?;
+        if let Some(why) = nothing(&view, none.then_some(path.as_str())) {
+            eprint!("{why}");
+        }
+    }
+    found.show(&mut ask, |line| show(line, args))?;
     if args.follow { follow(&api, args, newest) } else { Ok(()) }
 }
 
-/// The lines that are kept, the oldest first, and where following goes on.
-fn kept(api: &Api, args: &LogsArgs) -> Result<(Vec<LogLine>, String), Failure> {
-    let times = [("since_ms", args.since), ("until_ms", args.until)];
-    let times = times.into_iter().filter_map(|(name, ms)| Some(format!("&{name}={}", ms?)));
-    let filter = filter(args) + &times.collect::<String>();
-    let unasked = if args.since.is_some() { MAX_LINES } else { PAGE };
-    let most = args.last.unwrap_or(unasked).min(MAX_LINES);
-    let (mut lines, mut newest, mut before) = (Vec::new(), None, None::<String>);
-    loop {
-        // Following begins where the kept lines end, also when none of them is shown.
-        let missing = most.saturating_sub(lines.len()).clamp(1, MAX_PAGE);
-        let from = before.map(|before| format!("&before={before}")).unwrap_or_default();
-        let page: LogsPage = api.get(&format!("/api/v1/logs?last={missing}{filter}{from}"))?;
-        newest.get_or_insert(page.newest);
-        lines.extend(page.lines);
-        before = page.older;
-        if before.is_none() || lines.len() >= most {
-            if most == MAX_LINES && before.is_some() {
-                eprintln!("twinwall: only the newest {MAX_LINES} lines are shown; ask for a part");
-            }
-            lines.truncate(most);
-            lines.reverse();
-            return Ok((lines, newest.unwrap_or_default()));
+/// Why there is nothing to see, if there is a reason; of a question to which there is no line,
+/// that.
+fn nothing(view: &LogsView, question: Option<&str>) -> Option<String> {
+    match question {
+        _ if !view.on => Some(off(view)),
+        Some("") => Some("No line is kept yet.\n".to_owned()),
+        Some(_) => Some("No line of this kind is kept.\n".to_owned()),
+        None => None,
+    }
+}
+
+/// Why no logs are kept.
+fn off(view: &LogsView) -> String {
+    match &view.trouble {
+        Some(trouble) => format!("No new line is kept: {trouble}\n"),
+        None => {
+            "Logs are not synchronised; turn it on: twinwall ha set sync.logs=true\n".to_owned()
         }
     }
+}
+
+/// The question.
+fn timed(args: &LogsArgs) -> String {
+    let times = [("since_ms", args.since), ("until_ms", args.until)];
+    let times = times.into_iter().filter_map(|(name, ms)| Some(format!("&{name}={}", ms?)));
+    filter(args) + &times.collect::<String>()
 }
 
 /// The question, without its times.
@@ -94,13 +119,15 @@ fn follow(api: &Api, args: &LogsArgs, mut after: String) -> Result<(), Failure> 
 /// How the kept logs stand: both copies, and each source.
 fn sources(view: &LogsView) -> String {
     if !view.on {
-        return "Logs are not synchronised; turn it on: twinwall ha set sync.logs=true\n"
-            .to_owned();
+        return off(view);
     }
     let mut text = String::new();
     for (name, origin) in [("this node", &view.here), ("the other node", &view.there)] {
-        let count = (origin.last + 1).saturating_sub(origin.first);
-        let lag = origin.lag_ms.map(|ms| format!(", the copy is {ms} ms behind"));
+        let count = origin.kept;
+        let lag = origin.lag_ms.map(|ms| match ms {
+            0 => ", all of them are on both nodes".to_owned(),
+            ms => format!(", the copy is {ms} ms behind"),
+        });
         let (mib, lag) = (origin.bytes as f64 / f64::from(1 << 20), lag.unwrap_or_default());
         text += &format!("{name:<15} {count} lines, {mib:.1} MiB{lag}\n");
         if origin.missing > 0 {
@@ -162,15 +189,37 @@ mod tests {
     #[test]
     fn the_sources_are_listed_with_what_is_wrong_with_them() {
         let mut view = LogsView { on: true, ..LogsView::default() };
-        view.here = OriginView { first: 1, last: 10, bytes: 1 << 20, ..OriginView::default() };
-        view.there.missing = 4;
+        view.here = OriginView { kept: 10, bytes: 1 << 20, lag_ms: Some(7), ..view.here };
+        view.there = OriginView { first: 1, last: 9, kept: 5, missing: 4, ..view.there };
+        view.there.lag_ms = Some(0);
         let (name, trouble) = ("dhcp".to_owned(), Some("no such file".to_owned()));
         view.here.sources = vec![SourceView { name, trouble, ..SourceView::default() }];
         let shown = sources(&view);
-        for part in ["10 lines, 1.0 MiB", "4 lines are missing", "not connected", "no such file"] {
+        for part in [
+            "10 lines, 1.0 MiB, the copy is 7 ms behind",
+            "  5 lines, 0.0 MiB, all of them are on both nodes",
+            "4 lines are missing",
+            "not connected",
+            "no such file",
+        ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }
         assert!(sources(&LogsView::default()).contains("sync.logs=true"));
+        let full = LogsView { trouble: Some("disk full".to_owned()), ..LogsView::default() };
+        assert!(sources(&full).contains("disk full") && !sources(&full).contains("sync.logs"));
+    }
+
+    #[test]
+    fn an_empty_answer_says_why_it_is_empty() {
+        let on = LogsView { on: true, ..LogsView::default() };
+        assert_eq!(nothing(&on, None), None, "lines may come");
+        assert!(nothing(&on, Some("")).is_some_and(|why| why.contains("No line is kept yet")));
+        let asked = nothing(&on, Some("&text=nobody"));
+        assert!(asked.is_some_and(|why| why.contains("No line of this kind")));
+        for question in [None, Some(""), Some("&text=a")] {
+            let off = nothing(&LogsView::default(), question);
+            assert!(off.is_some_and(|why| why.contains("sync.logs=true")), "{question:?}");
+        }
     }
 
     #[test]

@@ -73,6 +73,27 @@ impl Refusal {
         Refusal::new(Code::Invalid, message)
     }
 
+    /// A mistake in a request, at its field.
+    pub fn at(place: &str, message: impl Into<String>) -> Refusal {
+        let message = message.into();
+        let details = vec![Detail { place: place.to_owned(), message: message.clone() }];
+        Refusal { code: Code::Invalid, message: format!("{place}: {message}"), details }
+    }
+
+    /// With other words for its fields: those that its reader knows them by.
+    #[must_use]
+    pub fn renamed(mut self, names: &[(&str, &str)]) -> Refusal {
+        for detail in &mut self.details {
+            let name = names.iter().find(|(place, _)| *place == detail.place);
+            let Some((place, name)) = name else { continue };
+            if self.message == format!("{place}: {}", detail.message) {
+                self.message = format!("{name}: {}", detail.message);
+            }
+            (*name).clone_into(&mut detail.place);
+        }
+        self
+    }
+
     /// There is no such thing.
     pub fn not_found(message: impl Into<String>) -> Refusal {
         Refusal::new(Code::NotFound, message)
@@ -121,9 +142,11 @@ impl Code {
 impl std::fmt::Display for Refusal {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(&self.message)?;
-        self.details
-            .iter()
-            .try_for_each(|detail| write!(out, "\n{}: {}", detail.place, detail.message))
+        // A single mistake may be all of the message.
+        let lines = self.details.iter().map(|it| (it, format!("{}: {}", it.place, it.message)));
+        let mut fresh =
+            lines.filter(|(it, line)| self.message != *line && self.message != it.message);
+        fresh.try_for_each(|(_, line)| write!(out, "\n{line}"))
     }
 }
 
@@ -132,5 +155,23 @@ impl std::error::Error for Refusal {}
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         (self.code.status(), Json(self)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_is_told_once_and_several_each_at_its_place() {
+        let detail = |place: &str| Detail { place: place.to_owned(), message: "no".to_owned() };
+        let of = |message: &str, details| {
+            Refusal { code: Code::Invalid, message: message.to_owned(), details }.to_string()
+        };
+        assert_eq!(of("node: no", vec![detail("node")]), "node: no");
+        assert_eq!(of("no", vec![detail("node")]), "no");
+        let named = Refusal::at("regex", "no").renamed(&[("node", "--node"), ("regex", "--grep")]);
+        assert_eq!((named.to_string().as_str(), named.details.len()), ("--grep: no", 1));
+        assert_eq!(of("two", vec![detail("a"), detail("b")]), "two\na: no\nb: no");
     }
 }

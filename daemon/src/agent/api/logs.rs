@@ -102,7 +102,8 @@ fn read_by(node: &Arc<Node>) -> (Reader, Names, Hints) {
     let which = Which { last: Some(1), ..Which::default() };
     let told = || node.failovers().events(&settings.name, &which).there;
     let there = node.link().and_then(|link| Some(link.peer?.node)).or_else(told);
-    let names = Names { here: settings.name.clone(), there };
+    let sources = settings.profile.logs.iter().map(|source| source.name.clone()).collect();
+    let names = Names { here: settings.name.clone(), there, sources };
     (node.logs().reader(), names, hints(&settings))
 }
 

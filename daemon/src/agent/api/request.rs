@@ -61,6 +61,45 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked<T>, Refusal> {
         let read = Query::from_request_parts(parts, state).await;
-        read.map(|Query(asked)| Asked(asked)).map_err(|error| Refusal::invalid(error.body_text()))
+        read.map(|Query(asked)| Asked(asked)).map_err(|error| refuse_query(&error.body_text()))
+    }
+}
+
+/// At its field, where the reader names one behind a colon; what it says of numbers and words is
+/// for programmers.
+fn refuse_query(text: &str) -> Refusal {
+    let said = text.rsplit_once("query string: ").map_or(text, |(_, said)| said);
+    let field = |place: &&str| place.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
+    let Some((place, why)) = said.split_once(": ").filter(|(place, _)| field(place)) else {
+        return Refusal::invalid(said);
+    };
+    let is_no_number = ["invalid digit", "number too large", "cannot parse integer"];
+    let why = match is_no_number.iter().any(|it| why.contains(it)) {
+        true => "write a whole number, 0 or more",
+        false => why,
+    };
+    Refusal::at(place, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::logs::search::LogsAsk;
+    use axum::http::Uri;
+
+    #[test]
+    fn a_question_that_cannot_be_read_is_refused_at_its_field() {
+        for (query, place, why) in [
+            ("last=-1", "last", "whole number"),
+            ("since_ms=99999999999999999999", "since_ms", "whole number"),
+            ("colour=red", "colour", "unknown field"),
+        ] {
+            let uri: Uri = format!("/api/v1/logs?{query}").parse().expect("an address");
+            let read = Query::<LogsAsk>::try_from_uri(&uri).expect_err("refused");
+            let refusal = refuse_query(&read.body_text());
+            assert_eq!(refusal.details.len(), 1, "{refusal:?}");
+            assert_eq!(refusal.details[0].place, place, "{refusal:?}");
+            assert!(refusal.details[0].message.contains(why), "{refusal:?}");
+        }
     }
 }

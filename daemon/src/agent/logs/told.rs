@@ -55,7 +55,7 @@ impl Told {
     }
 
     fn set_newest(&self, which: usize, writer: &Writer) {
-        let newest = if writer.next() > writer.first() { writer.next() - 1 } else { 0 };
+        let newest = if writer.written() > writer.first() { writer.written() - 1 } else { 0 };
         self.newest.send_if_modified(|was| std::mem::replace(&mut was[which], newest) != newest);
     }
 
@@ -65,6 +65,6 @@ impl Told {
 }
 
 fn set(view: &mut OriginView, writer: &Writer) {
-    (view.first, view.last) = (writer.first(), writer.next().saturating_sub(1));
-    (view.bytes, view.dropped) = (writer.bytes(), writer.dropped());
+    (view.first, view.last) = (writer.first(), writer.written().saturating_sub(1));
+    (view.kept, view.bytes, view.dropped) = (writer.kept(), writer.bytes(), writer.dropped());
 }

@@ -27,10 +27,14 @@ pub struct OriginView {
     pub first: u64,
     /// Number of the newest line; less than `first` where there is none.
     pub last: u64,
+    /// Lines that are kept: those between the two, without the missing ones.
+    #[serde(default)]
+    pub kept: u64,
     /// Bytes on the disk.
     pub bytes: u64,
-    /// How far the other copy is behind, in milliseconds: of this node's lines the one there, of
-    /// the other's the one here. None while nobody is connected.
+    /// How far the other copy is behind, in milliseconds: how long ago the oldest line was read
+    /// that is not on it yet; 0 when all are. Of this node's lines the copy there, of the other's
+    /// the one here. None while nobody is connected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag_ms: Option<u64>,
     /// Lines that are not on the other copy yet.

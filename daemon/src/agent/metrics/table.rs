@@ -144,7 +144,7 @@ metrics! {
     LOG_BYTES Gauge "twinwall_log_bytes" ["origin"]
         "What the node's logs take on this node's disk.";
     LOG_LAG Gauge "twinwall_log_lag_seconds" ["origin"]
-        "How far the other copy of the node's logs is behind.";
+        "How long ago the oldest line of the node's logs was read that the other copy lacks; 0 for none.";
     LOG_BEHIND Gauge "twinwall_log_behind_lines" ["origin"]
         "Lines of the node's logs that the other copy does not have yet.";
     LOG_MISSING Counter "twinwall_log_missing_lines_total" ["origin"]

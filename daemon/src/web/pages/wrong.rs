@@ -12,6 +12,11 @@ impl Wrong {
         Wrong(Some(refusal))
     }
 
+    /// Whether anything is: then nothing was done.
+    pub(super) fn is_any(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// What is wrong with this field.
     pub(super) fn at(&self, place: &str) -> Option<&str> {
         let details = self.0.as_ref().map_or(&[][..], |refusal| &refusal.details);

@@ -196,7 +196,7 @@ impl Inside {
             }
             if now >= tell {
                 tell = now + TELL;
-                let lag_ms = millis(self.sending.lag());
+                let lag_ms = millis(self.sending.lag(durable));
                 say(&sender, &Word::Newest { next: durable, lag_ms })?;
                 self.tell();
             }
@@ -261,7 +261,9 @@ impl Inside {
                 return Err(self.begin_anew(from));
             }
             Message::Word(Word::Want { from }) => self.sending.want(from),
-            Message::Word(Word::Kept { next }) => self.sending.confirm(next),
+            Message::Word(Word::Kept { next }) => {
+                self.sending.confirm(next, *self.durable.borrow());
+            }
             Message::Word(Word::Newest { next, lag_ms }) => {
                 let here = self.receiving.next();
                 self.told.change(|view| {
@@ -296,7 +298,7 @@ impl Inside {
             (view.here.gaps, view.here.missing) = (self.sending.gaps, self.sending.missing);
             (view.there.gaps, view.there.missing) = (self.receiving.gaps, self.receiving.missing);
             view.here.behind = self.sending.behind(durable);
-            view.here.lag_ms = view.here.behind.map(|_| millis(self.sending.lag()));
+            view.here.lag_ms = view.here.behind.map(|_| millis(self.sending.lag(durable)));
             if self.receiving.next().is_none() {
                 view.connected = false;
                 (view.there.lag_ms, view.there.behind) = (None, None);

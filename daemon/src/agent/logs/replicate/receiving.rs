@@ -58,8 +58,9 @@ pub(super) struct Receiving {
 impl Receiving {
     pub(super) fn open(root: &Path, limits: Limits) -> io::Result<Receiving> {
         let directory = root.join(DIRECTORY).join(Origin::There.directory());
-        let writer = Writer::open(&directory, limits, 1)?;
+        let mut writer = Writer::open(&directory, limits, 1)?;
         let gaps = Reader::open(root).gaps(Origin::There)?;
+        writer.set_gaps(&gaps);
         Ok(Receiving {
             root: root.to_owned(),
             writer,

@@ -27,7 +27,7 @@ pub(super) struct Sending {
     flying: VecDeque<(u64, usize, u64)>,
     flying_bytes: usize,
     rate: Rate,
-    /// How far behind the last confirmation was.
+    /// How far behind the last confirmation was, while more waits; else nothing.
     lag_us: u64,
     pub(super) gaps: u64,
     pub(super) missing: u64,
@@ -62,8 +62,8 @@ impl Sending {
         (self.next, self.kept) = (Some(from), from);
     }
 
-    /// Lines below this number are durable there.
-    pub(super) fn confirm(&mut self, next: u64) {
+    /// Lines below this number are durable there, of those that are durable here.
+    pub(super) fn confirm(&mut self, next: u64, durable: u64) {
         while let Some((number, bytes, read_us)) = self.flying.front().copied() {
             if number > next {
                 break;
@@ -73,12 +73,20 @@ impl Sending {
             self.kept = number;
             self.lag_us = unix_us().saturating_sub(read_us);
         }
+        if self.behind(durable) == Some(0) {
+            // What comes later did not wait since then.
+            self.lag_us = 0;
+        }
     }
 
-    /// How far the copy is behind.
-    pub(super) fn lag(&self) -> Duration {
+    /// How far the copy is behind: how long ago the oldest line was read that is not confirmed.
+    /// Nothing while all are.
+    pub(super) fn lag(&self, durable: u64) -> Duration {
+        if self.behind(durable).is_none_or(|behind| behind == 0) {
+            return Duration::ZERO;
+        }
         let waits = self.flying.front().map(|(_, _, read_us)| unix_us().saturating_sub(*read_us));
-        Duration::from_micros(waits.map_or(self.lag_us, |waits| waits.max(self.lag_us)))
+        Duration::from_micros(waits.unwrap_or(self.lag_us))
     }
 
     /// Lines that are durable here and not there.

@@ -65,7 +65,8 @@ impl Pair {
                 Message::Batches(batches) => self.receiving.take(batches).expect("taken"),
                 Message::Word(word) => panic!("{word:?}"),
             }
-            self.sending.confirm(self.receiving.next().expect("begun"));
+            let next = self.receiving.next().expect("begun");
+            self.sending.confirm(next, self.writer.durable());
         }
         messages
     }
@@ -153,9 +154,12 @@ fn what_was_dropped_before_it_was_sent_is_one_gap_that_says_how_much() {
     assert_eq!((pair.sending.gaps, pair.sending.missing), (1, oldest - 101));
     let numbers: Vec<u64> = pair.lines(&pair.to, Origin::There).iter().map(|line| line.0).collect();
     assert_eq!(numbers, (1..=100).chain(oldest..pair.writer.next()).collect::<Vec<u64>>());
-    // The count outlives a restart.
+    let kept = numbers.len() as u64;
+    assert_eq!(pair.receiving.writer.kept(), kept, "the missing ones are not kept");
+    // The counts outlive a restart.
     let again = Receiving::open(&pair.to, LIMITS).expect("it opens");
     assert_eq!((again.gaps, again.missing), (1, oldest - 101));
+    assert_eq!(again.writer.kept(), kept);
 }
 
 #[test]
@@ -205,6 +209,29 @@ fn only_what_is_durable_is_sent_and_no_more_than_the_window() {
     }
     assert!(((4 << 20)..(5 << 20)).contains(&bytes), "{bytes} bytes without a confirmation");
     assert!(pair.sending.behind(durable).is_some_and(|behind| behind > 0));
+}
+
+#[test]
+fn the_copy_is_behind_while_lines_wait_and_not_once_all_are_there() {
+    let mut pair = Pair::new("lag", LIMITS);
+    // They were read long ago, as after days without a link.
+    pair.say(10);
+    pair.connect();
+    pair.writer.sync().expect("durable");
+    let durable = pair.writer.durable();
+    let message = pair.sending.poll(durable, Instant::now()).expect("read").expect("a message");
+    assert!(pair.sending.lag(durable) > Duration::from_secs(86_400), "they are on their way");
+    let Message::Batches(batches) = decode_message(&message).expect("a message") else {
+        panic!("no batches")
+    };
+    pair.receiving.take(batches).expect("taken");
+    pair.sending.confirm(pair.receiving.next().expect("begun"), durable);
+    assert_eq!(pair.sending.behind(durable), Some(0));
+    assert_eq!(pair.sending.lag(durable), Duration::ZERO, "all are there");
+    // A line that comes now is not as late as those before it were.
+    pair.say(1);
+    pair.writer.sync().expect("durable");
+    assert_eq!(pair.sending.lag(pair.writer.durable()), Duration::ZERO, "it is to be sent now");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::when::Placed;
 use super::{Names, Wanted};
-use crate::agent::api::error::{Code, Detail, Refusal};
-use crate::agent::logs::store::{MAX_NAME, Origin};
+use crate::agent::api::error::Refusal;
+use crate::agent::logs::store::{MAX_NAME, Origin, Reader};
 
 /// Longest text or expression in bytes: longer than anybody types.
 pub const MAX_PATTERN: usize = 256;
@@ -27,16 +27,20 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    pub(super) fn of(wanted: &Wanted<'_>, names: &Names) -> Result<Filter, Refusal> {
+    pub(super) fn of(
+        wanted: &Wanted<'_>,
+        names: &Names,
+        reader: &Reader,
+    ) -> Result<Filter, Refusal> {
         let literal = wanted.text.map(|text| pattern("text", text, true)).transpose()?;
         let expression = wanted.regex.map(|text| pattern("regex", text, false)).transpose()?;
         let (since_us, until_us) = (us(wanted.since_ms), us(wanted.until_ms));
         if since_us.zip(until_us).is_some_and(|(since, until)| since > until) {
-            return Err(wrong("since_ms", "it is after until_ms; exchange the two"));
+            return Err(wrong("since_ms", "the time ends before it begins; exchange its two ends"));
         }
         Ok(Filter {
             origins: origins(wanted.node, names)?,
-            sources: sources(wanted.source)?,
+            sources: known(sources(wanted.source)?, names, reader)?,
             patterns: literal.into_iter().chain(expression).collect(),
             since_us,
             until_us,
@@ -80,6 +84,26 @@ fn sources(text: Option<&str>) -> Result<Vec<String>, Refusal> {
     }
 }
 
+/// Only sources that the profile has, or that have lines from an earlier one.
+fn known(wanted: Vec<String>, names: &Names, reader: &Reader) -> Result<Vec<String>, Refusal> {
+    for source in &wanted {
+        if names.sources.contains(source) {
+            continue;
+        }
+        let has_lines = reader.has_source(source);
+        if !has_lines
+            .map_err(|error| Refusal::machine(format!("reading the kept logs: {error}")))?
+        {
+            let there_are = match names.sources.is_empty() {
+                true => "the profile has none".to_owned(),
+                false => format!("there are {}", names.sources.join(", ")),
+            };
+            return Err(wrong("source", format!("'{source}' is no source of logs; {there_are}")));
+        }
+    }
+    Ok(wanted)
+}
+
 fn pattern(place: &str, text: &str, literal: bool) -> Result<Regex, Refusal> {
     if text.len() > MAX_PATTERN {
         return Err(wrong(place, format!("at most {MAX_PATTERN} bytes")));
@@ -92,7 +116,8 @@ fn pattern(place: &str, text: &str, literal: bool) -> Result<Regex, Refusal> {
             regex::Error::CompiledTooBig(_) => "it is too large; make it simpler".to_owned(),
             error => {
                 let text = error.to_string();
-                text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+                let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                format!("{why}; put \\ before a sign that is to be found as it is, as in \\(")
             }
         };
         wrong(place, why)
@@ -101,7 +126,5 @@ fn pattern(place: &str, text: &str, literal: bool) -> Result<Regex, Refusal> {
 
 /// A mistake in a question, at its place.
 pub(super) fn wrong(place: &str, message: impl Into<String>) -> Refusal {
-    let message = message.into();
-    let details = vec![Detail { place: place.to_owned(), message: message.clone() }];
-    Refusal { code: Code::Invalid, message: format!("{place}: {message}"), details }
+    Refusal::at(place, message)
 }

@@ -65,7 +65,7 @@ impl Follow {
         hints: Hints,
         ask: &FollowAsk,
     ) -> Result<Follow, Refusal> {
-        let filter = Filter::of(&Wanted::from(ask), &names)?;
+        let filter = Filter::of(&Wanted::from(ask), &names, &reader)?;
         let at = match super::given(ask.after.as_deref()) {
             Some(text) => super::cursor("after", text)?,
             None => Cursor::newest(&reader),

@@ -167,7 +167,7 @@ fn search_within(
     ask: &LogsAsk,
     work: Work,
 ) -> Result<LogsPage, Refusal> {
-    let filter = Filter::of(&Wanted::from(ask), names)?;
+    let filter = Filter::of(&Wanted::from(ask), names, reader)?;
     let newest = Cursor::newest(reader);
     let from = match given(ask.before.as_deref()) {
         Some(text) => cursor("before", text)?,

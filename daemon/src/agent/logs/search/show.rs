@@ -9,13 +9,15 @@ use super::when::{Placed, Placing};
 use crate::agent::logs::parse::{Fields, Format, LOOKED_AT, parse_line};
 use crate::agent::logs::store::Origin;
 
-/// How the two nodes are called.
+/// How the two nodes are called, and their sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// This one.
     pub here: String,
     /// The other one; none before it said its name.
     pub there: Option<String>,
+    /// The sources that the profile names, the same on both.
+    pub sources: Vec<String>,
 }
 
 impl Names {

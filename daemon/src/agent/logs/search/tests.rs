@@ -44,7 +44,8 @@ impl Drop for Folder {
 }
 
 fn names() -> Names {
-    Names { here: "gw-a".to_owned(), there: Some("gw-b".to_owned()) }
+    let sources = ["dhcp", "other"].map(str::to_owned).to_vec();
+    Names { here: "gw-a".to_owned(), there: Some("gw-b".to_owned()), sources }
 }
 
 fn keep(writer: &mut Writer, source: &str, lines: &[String], read_us: u64) {
@@ -166,6 +167,7 @@ fn a_wrong_question_is_refused_at_its_field() {
         ("regex", LogsAsk { regex: text("(\\w{200}){200}"), ..LogsAsk::default() }),
         ("text", LogsAsk { text: text(&long), ..LogsAsk::default() }),
         ("source", LogsAsk { source: text(&many), ..LogsAsk::default() }),
+        ("source", LogsAsk { source: text("dhcp,dnsmasq"), ..LogsAsk::default() }),
         ("before", LogsAsk { before: text("7"), ..LogsAsk::default() }),
         ("before", LogsAsk { before: text("-1-2"), ..LogsAsk::default() }),
         ("since_ms", LogsAsk { since_ms: Some(2), until_ms: Some(1), ..LogsAsk::default() }),
@@ -174,6 +176,17 @@ fn a_wrong_question_is_refused_at_its_field() {
         let refusal = refused.expect_err("refused");
         assert_eq!(refusal.details[0].place, place, "{refusal}");
     }
+    let unknown = LogsAsk { source: text("vpn"), ..LogsAsk::default() };
+    let refused = search(&folder.reader(), &names(), &Hints::default(), &unknown);
+    let told = refused.expect_err("refused").to_string();
+    assert_eq!(told, "source: 'vpn' is no source of logs; there are dhcp, other");
+    // One that the profile has no more may still have lines.
+    keep(&mut folder.writer(Origin::There), "vpn", &["a".to_owned()], TEN_US);
+    assert_eq!(asked(&folder, &unknown).lines.len(), 1);
+    let folder = Folder::new();
+    let open = LogsAsk { regex: text("a("), ..LogsAsk::default() };
+    let refused = search(&folder.reader(), &names(), &Hints::default(), &open);
+    assert!(refused.expect_err("refused").message.contains("unclosed group; put \\ before"));
     let empty = LogsAsk { node: text(""), source: text(""), regex: text(""), ..LogsAsk::default() };
     let page = asked(&folder, &empty);
     assert!(page.lines.is_empty() && page.older.is_none(), "nothing is kept yet: {page:?}");
@@ -265,6 +278,10 @@ fn bytes_that_are_no_text_are_replaced_and_harm_nothing() {
     let lines = asked(&folder, &LogsAsk::default()).lines;
     assert_eq!(lines.len(), 2);
     assert!(lines.iter().any(|line| line.text == "\u{fffd}\u{fffd}\0 \u{1b}[2J"), "{lines:?}");
+    here.add("dhcp", b"", (b"M\xc3\xbcller \xff \xe6\x97\xa5\n", 1), TEN_US);
+    here.write().expect("written");
+    let lines = asked(&folder, &LogsAsk { last: Some(1), ..LogsAsk::default() }).lines;
+    assert_eq!(lines[0].text, "M\u{fc}ller \u{fffd} \u{65e5}", "what is text stays");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! only, beside the writers and without a lock of theirs, on threads that may wait. A file that
 //! is removed meanwhile ends nothing: its lines are no longer there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +20,9 @@ const CHUNK_LINES: u64 = 16 << 10;
 const CHUNK_RAW: u64 = 4 << 20;
 /// Files of which places are remembered; when there are more, all are forgotten and found again.
 const MAX_INDEXED: usize = 512;
+
+/// Sources of one file that are remembered: a profile has fewer.
+const MAX_SOURCES: usize = 256;
 
 /// One kept line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +76,8 @@ struct Index {
     /// Number of the line after its last.
     next: u64,
     gaps: Vec<Gap>,
+    /// Whose lines are in it.
+    sources: BTreeSet<Vec<u8>>,
     /// Lines, and bytes of them, behind the last place.
     lines: u64,
     raw: u64,
@@ -205,6 +210,24 @@ impl Reader {
         Ok(all)
     }
 
+    /// Whether any line of this source is kept; where a file has too many of them to know, it may
+    /// be.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn has_source(&self, source: &str) -> io::Result<bool> {
+        for origin in Origin::ALL {
+            for segment in self.segments(origin)? {
+                let Some(index) = there(self.index(&segment))? else { continue };
+                let is_full = index.sources.len() >= MAX_SOURCES;
+                if is_full || index.sources.contains(source.as_bytes()) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     fn segments(&self, origin: Origin) -> io::Result<Vec<Segment>> {
         list(&self.root.join(DIRECTORY).join(origin.directory()))
     }
@@ -222,6 +245,10 @@ impl Reader {
             if head.kind == Kind::Lines {
                 index.lines += head.next - head.first;
                 index.raw += head.raw_length();
+                let name = walk.name(&head);
+                if !index.sources.contains(name) && index.sources.len() < MAX_SOURCES {
+                    index.sources.insert(name.to_vec());
+                }
             }
             if head.kind == Kind::Gap {
                 index.gaps.push(Gap { first: head.first, next: head.next });

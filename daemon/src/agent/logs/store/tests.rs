@@ -196,3 +196,20 @@ fn lines_are_found_by_number_both_ways_and_by_source() {
     say(&mut writer, "c", 1);
     assert_eq!(numbers(reader.back(Origin::Here, u64::MAX, 1, &[]).expect("read")), [6011]);
 }
+
+#[test]
+fn only_what_was_written_and_is_there_counts_as_kept() {
+    let place = Place::new("kept");
+    let mut writer = place.writer(1 << 20);
+    // What waits for a disk that is full is not kept.
+    writer.add("app", b"", (b"a\nb\n", 2), 7);
+    assert_eq!((writer.first(), writer.written(), writer.kept()), (1, 1, 0));
+    writer.write().expect("written");
+    assert_eq!((writer.first(), writer.written(), writer.kept()), (1, 3, 2));
+    writer.add_gap(500, 7);
+    say(&mut writer, "app", 3);
+    assert_eq!((writer.next(), writer.kept()), (506, 5), "the missing ones are not");
+    let mut again = place.writer(1 << 20);
+    again.set_gaps(&Reader::open(&place.0).gaps(Origin::Here).expect("read"));
+    assert_eq!(again.kept(), 5);
+}

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::batch::{Batch, Content, Kind, MAX_RAW, Packer, batch, renumber};
 use super::marks::Marks;
+use super::reader::Gap;
 use super::segment::{Segment, list, path_of};
 
 /// A file of lines is begun anew beyond a part of what is kept, since it is removed as a whole,
@@ -40,6 +41,15 @@ impl Limits {
     }
 }
 
+/// One of the files.
+struct Part {
+    segment: Segment,
+    /// Bytes of it.
+    length: u64,
+    /// Lines that are missing in it.
+    missing: u64,
+}
+
 /// See the module.
 pub(in crate::agent::logs) struct Writer {
     directory: PathBuf,
@@ -47,11 +57,13 @@ pub(in crate::agent::logs) struct Writer {
     packer: Packer,
     marks: Marks,
     /// The files, the oldest first; the last is written.
-    segments: Vec<(Segment, u64)>,
+    parts: Vec<Part>,
     file: Option<File>,
     begun: Instant,
     /// Batches that are to be written next.
     pending: Vec<u8>,
+    /// Lines of it that are missing.
+    pending_missing: u64,
     /// Number of the next line; of the next one after those written; after those durable.
     next: u64,
     written: u64,
@@ -69,20 +81,21 @@ impl Writer {
         first: u64,
     ) -> io::Result<Writer> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let mut segments = Vec::new();
+        let mut parts = Vec::new();
         for segment in list(directory)? {
             let length = fs::metadata(&segment.path)?.len();
-            segments.push((segment, length));
+            parts.push(Part { segment, length, missing: 0 });
         }
         let mut writer = Writer {
             directory: directory.to_owned(),
             limits,
             packer: Packer::new()?,
             marks: Marks::default(),
-            segments,
+            parts,
             file: None,
             begun: Instant::now(),
             pending: Vec::new(),
+            pending_missing: 0,
             next: first,
             written: first,
             durable: first,
@@ -95,7 +108,7 @@ impl Writer {
 
     /// The newest file with anything whole in it says where to go on.
     fn recover(&mut self) -> io::Result<()> {
-        while let Some((segment, length)) = self.segments.last_mut() {
+        while let Some(Part { segment, length, .. }) = self.parts.last_mut() {
             let bytes = fs::read(&segment.path)?;
             let (mut at, mut next) = (0, None);
             while let Ok(batch) = batch(&bytes[at..]) {
@@ -111,7 +124,7 @@ impl Writer {
             }
             let Some(next) = next else {
                 fs::remove_file(&segment.path)?;
-                self.segments.pop();
+                self.parts.pop();
                 continue;
             };
             let file = OpenOptions::new().append(true).open(&segment.path)?;
@@ -133,9 +146,15 @@ impl Writer {
 
     /// The first line gets this number, if there is none yet.
     pub(in crate::agent::logs) fn begin_at(&mut self, first: u64) {
-        if self.segments.is_empty() && self.pending.is_empty() {
+        if self.parts.is_empty() && self.pending.is_empty() {
             (self.next, self.written, self.durable) = (first, first, first);
         }
+    }
+
+    /// Number of the next line after those that were written: what is added and waits for the
+    /// disk is not kept yet.
+    pub(in crate::agent::logs) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Lines below this number are on the disk for good.
@@ -145,12 +164,28 @@ impl Writer {
 
     /// Number of the oldest line that is kept.
     pub(in crate::agent::logs) fn first(&self) -> u64 {
-        self.segments.first().map_or(self.next, |(segment, _)| segment.first)
+        self.parts.first().map_or(self.written, |part| part.segment.first)
     }
 
     /// Bytes on the disk.
     pub(in crate::agent::logs) fn bytes(&self) -> u64 {
-        self.segments.iter().map(|(_, length)| length).sum()
+        self.parts.iter().map(|part| part.length).sum()
+    }
+
+    /// Lines that were written and are there.
+    pub(in crate::agent::logs) fn kept(&self) -> u64 {
+        let missing: u64 = self.parts.iter().map(|part| part.missing).sum();
+        (self.written - self.first()).saturating_sub(missing)
+    }
+
+    /// What is missing in files that were there when this was opened.
+    pub(in crate::agent::logs) fn set_gaps(&mut self, gaps: &[Gap]) {
+        for gap in gaps {
+            let holding = self.parts.partition_point(|part| part.segment.first <= gap.first);
+            if let Some(part) = holding.checked_sub(1).map(|at| &mut self.parts[at]) {
+                part.missing += gap.next - gap.first;
+            }
+        }
     }
 
     /// Lines removed because of the limits since this was opened.
@@ -191,6 +226,7 @@ impl Writer {
         let kind = Kind::Gap;
         let content = Content { kind, source: "", mark: &[], raw: &[], first, next, read_us };
         self.packer.pack(&content, &mut self.pending);
+        self.pending_missing += next - self.next;
         self.next = next;
     }
 
@@ -221,20 +257,21 @@ impl Writer {
         if self.file.is_none() {
             self.begin_segment()?;
         }
-        let (Some(file), Some((_, length))) = (&mut self.file, self.segments.last_mut()) else {
+        let (Some(file), Some(part)) = (&mut self.file, self.parts.last_mut()) else {
             return Err(io::Error::other("no file to write to"));
         };
         if let Err(error) = file.write_all(&self.pending) {
             // What was written of it would stand before what is written next.
-            file.set_len(*length)?;
+            file.set_len(part.length)?;
             return Err(error);
         }
-        *length += self.pending.len() as u64;
+        part.length += self.pending.len() as u64;
+        part.missing += std::mem::take(&mut self.pending_missing);
         self.pending.clear();
         // Room of a burst is not kept for ever.
         self.pending.shrink_to(4 * MAX_RAW);
         self.written = self.next;
-        let full = *length >= self.limits.segment();
+        let full = part.length >= self.limits.segment();
         if full || self.begun.elapsed() >= SEGMENT_AGE {
             self.begin_segment()?;
             // Now that nothing is pending the marks are those of what is written.
@@ -255,7 +292,8 @@ impl Writer {
             file => file?,
         };
         File::open(&self.directory)?.sync_all()?;
-        self.segments.push((Segment { first: self.written, path }, 0));
+        let segment = Segment { first: self.written, path };
+        self.parts.push(Part { segment, length: 0, missing: 0 });
         (self.file, self.begun) = (Some(file), Instant::now());
         Ok(())
     }
@@ -280,15 +318,16 @@ impl Writer {
         self.tidied = Some(Instant::now());
         let now = SystemTime::now();
         // The last one is being written.
-        while let [(oldest, _), (second, _), ..] = &self.segments[..] {
-            let written = fs::metadata(&oldest.path)?.modified()?;
+        while let [oldest, second, ..] = &self.parts[..] {
+            let written = fs::metadata(&oldest.segment.path)?.modified()?;
             let age = now.duration_since(written).unwrap_or_default();
             if self.bytes() <= self.limits.size && age < self.limits.age {
                 break;
             }
-            self.dropped += second.first - oldest.first;
-            fs::remove_file(&oldest.path)?;
-            self.segments.remove(0);
+            let lines = second.segment.first - oldest.segment.first;
+            self.dropped += lines.saturating_sub(oldest.missing);
+            fs::remove_file(&oldest.segment.path)?;
+            self.parts.remove(0);
         }
         Ok(())
     }

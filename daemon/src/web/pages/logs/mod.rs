@@ -87,12 +87,13 @@ async fn page(
     let words = filter.words();
     shown(&Page {
         nodes: [("here", here.clone()), ("there", there.clone())]
-            .map(|(word, name)| (word, name, filter.node == word))
+            .map(|(word, name)| (word, name.clone(), filter.node == word || filter.node == name))
             .into(),
         sources: sources(&view, &filter),
         state: state(&view, &there),
         rows: Rows::of(&told.lines).draw(),
-        is_empty: told.lines.is_empty(),
+        // Of a question that is wrong nothing was looked for.
+        is_empty: told.lines.is_empty() && !wrong.is_any(),
         looked_to: told.looked_to_us.map(|us| Moment::of(us / 1_000)),
         older: told.older.map(|older| format!("/logs?before={older}{words}")),
         newest: filter.is_paged().then(|| format!("/logs?{}", words.trim_start_matches('&'))),
@@ -145,11 +146,10 @@ fn state(view: &LogsView, there: &str) -> Vec<String> {
         ];
     }
     let copies = match (view.connected, view.there.lag_ms) {
+        (true, Some(0)) => format!("Lines of both nodes; all of {there} are here."),
         (true, Some(ms)) => {
-            format!(
-                "Lines of both nodes; those of {there} are here {} after they were read.",
-                span(Duration::from_millis(ms))
-            )
+            let late = span(Duration::from_millis(ms));
+            format!("Lines of both nodes; those of {there} that are not here yet are {late} old.")
         }
         (true, None) => "Lines of both nodes.".to_owned(),
         (false, _) => format!("{there} is not connected: its newer lines come when it is."),
@@ -184,6 +184,8 @@ mod tests {
         let said = state(&view, "gw-b");
         assert!(said[0].contains("40 ms") && said[1].starts_with("7 lines of gw-b"), "{said:?}");
         assert_eq!(said[2], "dhcp: no file");
+        view.there.lag_ms = Some(0);
+        assert!(state(&view, "gw-b")[0].ends_with("all of gw-b are here."));
         view.connected = false;
         assert!(state(&view, "gw-b")[0].contains("gw-b is not connected"));
     }
