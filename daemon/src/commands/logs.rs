@@ -6,7 +6,7 @@ mod pages;
 use std::path::Path;
 use std::time::Duration;
 
-use twinwall::agent::logs::search::{LogLine, LogNews, LogsPage, PAGE};
+use twinwall::agent::logs::search::{LogLine, LogNews, LogsPage, MissingLines, PAGE};
 use twinwall::agent::logs::view::LogsView;
 use twinwall::agent::logs::visible::visible;
 use twinwall::failure::Failure;
@@ -51,7 +51,8 @@ pub(super) fn logs(root: &Path, args: &LogsArgs) -> Result<(), Failure> {
             eprint!("{why}");
         }
     }
-    found.show(&mut ask, |line| show(line, args))?;
+    let behind = found.show(&mut ask, |line| show(line, args))?;
+    mark_all(&behind, args)?;
     if args.follow { follow(&api, args, newest) } else { Ok(()) }
 }
 
@@ -109,6 +110,7 @@ fn follow(api: &Api, args: &LogsArgs, mut after: String) -> Result<(), Failure> 
                 ))?;
             }
             news.lines.iter().try_for_each(|line| show(line, args))?;
+            mark_all(&news.missing, args)?;
             after = news.after;
             Ok(())
         })?;
@@ -139,7 +141,7 @@ fn sources(view: &LogsView) -> String {
     }
     let connected = if view.connected { "connected" } else { "not connected" };
     text += &format!("{:<15} {connected}\n", "for logs");
-    view.trouble.iter().for_each(|trouble| text += &format!("{:<15} {trouble}\n", "trouble"));
+    view.not_kept().iter().for_each(|trouble| text += &format!("{:<15} {trouble}\n", "trouble"));
     for source in &view.here.sources {
         let trouble = source.trouble.as_deref().map(|it| format!("; {it}")).unwrap_or_default();
         text += &format!(
@@ -154,12 +156,28 @@ fn show(line: &LogLine, args: &LogsArgs) -> Result<(), Failure> {
     if args.json { print_json(line) } else { print_raw(&text(line)) }
 }
 
-fn text(line: &LogLine) -> String {
-    let missing = match line.missing {
+/// What is missing behind the last lines; programs find it at no line.
+fn mark_all(missing: &[MissingLines], args: &LogsArgs) -> Result<(), Failure> {
+    missing.iter().try_for_each(|it| {
+        let mark = mark(&it.node, it.lines);
+        if !args.json {
+            return print(&mark);
+        }
+        eprint!("{mark}");
+        Ok(())
+    })
+}
+
+fn mark(node: &str, missing: u64) -> String {
+    match missing {
         0 => String::new(),
-        1 => format!("… a line of {} is missing here …\n", line.node),
-        many => format!("… {many} lines of {} are missing here …\n", line.node),
-    };
+        1 => format!("… a line of {node} is missing here …\n"),
+        many => format!("… {many} lines of {node} are missing here …\n"),
+    }
+}
+
+fn text(line: &LogLine) -> String {
+    let missing = mark(&line.node, line.missing);
     let at = system::local_time(line.at_us / 1_000);
     let (node, source) = (visible(&line.node), visible(&line.source));
     format!("{missing}{at}  {node}  {source}  {}\n", visible(line.said()))

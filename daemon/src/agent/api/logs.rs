@@ -181,7 +181,8 @@ impl Follower {
             let looked = on_disk(move || follow.look().map(|news| (follow, news))).await;
             let (follow, news) = looked.ok()?.ok()?;
             self.follow = Some(follow);
-            if is_first || !news.lines.is_empty() || news.left_out > 0 {
+            let is_news = news.left_out > 0 || !news.missing.is_empty() || !news.lines.is_empty();
+            if is_first || is_news {
                 return Some(news);
             }
         }

@@ -26,7 +26,10 @@ impl Copies {
     pub(super) fn look(&mut self, node: &Node) {
         let (conditions, settings) = (node.conditions(), node.settings());
         let (logs, here, there) = (node.logs().view(), &settings.name, conditions.there());
-        conditions.report(ConditionId::LogsBehind, None, behind(&logs, here, &there));
+        let link_is_up = node.link().is_some_and(|link| link.is_up());
+        let late = behind(&logs, link_is_up, here, &there);
+        conditions.report(ConditionId::LogsBehind, None, late);
+        conditions.report(ConditionId::LogsNotKept, None, logs.not_kept().map(str::to_owned));
         conditions.report(ConditionId::LogsGap, None, self.gap(&logs, here, &there));
         conditions.report(ConditionId::ReportsBehind, None, node.reports().trouble());
         let files = node.leases().view(&settings.name, &settings.profile.leases).files;
@@ -50,12 +53,17 @@ impl Copies {
 }
 
 /// Why lines do not get to the other node.
-fn behind(logs: &LogsView, here: &str, there: &str) -> Option<String> {
+fn behind(logs: &LogsView, link_is_up: bool, here: &str, there: &str) -> Option<String> {
     if !logs.on {
         return None;
     }
     if !logs.connected {
-        return Some(format!("{there} is not connected to {here} for logs."));
+        return Some(match link_is_up {
+            true => {
+                format!("{there} takes no log lines of {here}, although the agents are connected.")
+            }
+            false => format!("{there} is not connected to {here} for logs."),
+        });
     }
     let late = logs.here.lag_ms.filter(|lag| *lag >= LATE_MS)?;
     let late = span(Duration::from_millis(late));
@@ -67,12 +75,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_disk_that_takes_no_lines_is_told_whosever_they_are() {
+        let trouble = Some("logs cannot be kept on this disk: No space left on device".to_owned());
+        let mut logs = LogsView { on: true, ..LogsView::default() };
+        assert_eq!(logs.not_kept(), None);
+        logs.there.trouble.clone_from(&trouble);
+        assert_eq!(logs.not_kept(), trouble.as_deref());
+        let at_start = LogsView { trouble: trouble.clone(), ..LogsView::default() };
+        assert_eq!(at_start.not_kept(), trouble.as_deref());
+    }
+
+    #[test]
     fn lines_that_do_not_get_there_are_told_and_those_that_were_dropped_once() {
         let mut logs = LogsView::default();
-        let behind = |logs: &LogsView| behind(logs, "gw-a", "gw-b");
+        let behind_by = |logs: &LogsView, up| super::behind(logs, up, "gw-a", "gw-b");
+        let behind = |logs: &LogsView| behind_by(logs, true);
         assert_eq!(behind(&logs), None, "logs are not exchanged");
         logs.on = true;
-        assert!(behind(&logs).is_some_and(|why| why.contains("gw-b is not connected to gw-a")));
+        let apart = behind_by(&logs, false);
+        assert!(apart.is_some_and(|why| why.contains("gw-b is not connected to gw-a")));
+        let why = behind(&logs).expect("it is told");
+        assert!(why.contains("takes no log lines") && !why.contains("not connected"), "{why}");
         logs.connected = true;
         logs.here.lag_ms = Some(LATE_MS - 1);
         assert_eq!(behind(&logs), None);

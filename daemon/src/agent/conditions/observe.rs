@@ -92,7 +92,7 @@ pub(super) const fn source(id: ConditionId) -> Source {
         Id::Failover | Id::Failback | Id::Switchover | Id::Interruption | Id::Handover
         | Id::WokeLate | Id::KernelRestored | Id::GatewayUnreachable | Id::MemoryLow
         | Id::DiskFull | Id::ConnectionTableFull | Id::Hot | Id::LogsGap | Id::LogsBehind
-        | Id::ReportsBehind | Id::LeasesBehind | Id::AlertFailing
+        | Id::LogsNotKept | Id::ReportsBehind | Id::LeasesBehind | Id::AlertFailing
         | Id::SnmpAway | Id::CertificateEnds | Id::CertificateEnded => Source::Part,
     };
     source

@@ -147,7 +147,7 @@ impl Keeping {
             }
             let (on, told) = (self.running.is_some(), &node.logs().told);
             told.change(|view| match on {
-                true => view.on = true,
+                true => (view.on, view.trouble) = (true, None),
                 false => *view = LogsView { trouble: self.logged.clone(), ..LogsView::default() },
             });
         }
@@ -162,7 +162,7 @@ impl Keeping {
         match started.map_err(io::Error::other).and_then(|started| started) {
             Ok(running) => (self.running, self.logged) = (Some(running), None),
             Err(error) => {
-                let text = format!("the logs cannot be kept: {error}; it is tried again");
+                let text = not_kept(&error);
                 if self.logged.as_ref() != Some(&text) {
                     eprintln!("twinwall agent: logs: {text}");
                 }
@@ -177,6 +177,11 @@ impl Keeping {
             let _ = tokio::task::spawn_blocking(move || drop(running)).await;
         }
     }
+}
+
+/// That the disk does not take lines.
+fn not_kept(error: &io::Error) -> String {
+    format!("logs cannot be kept on this disk: {error}; lines wait in their files")
 }
 
 /// The thread that calls this comes after others.

@@ -41,7 +41,7 @@ impl Told {
     pub(super) fn here(&self, writer: &Writer, sources: Vec<SourceView>, trouble: Option<String>) {
         self.change(|view| {
             set(&mut view.here, writer);
-            (view.here.sources, view.trouble) = (sources, trouble);
+            (view.here.sources, view.here.trouble) = (sources, trouble);
         });
         self.set_newest(0, writer);
         let durable = writer.durable();

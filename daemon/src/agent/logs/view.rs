@@ -15,9 +15,20 @@ pub struct LogsView {
     pub here: OriginView,
     /// The other node's.
     pub there: OriginView,
-    /// What is wrong, in words.
+    /// Why keeping logs could not even begin, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+}
+
+impl LogsView {
+    /// Why this node cannot keep lines, its own or the other node's; one reason for both once.
+    pub fn not_kept(&self) -> Option<&str> {
+        [&self.trouble, &self.here.trouble, &self.there.trouble]
+            .into_iter()
+            .flatten()
+            .next()
+            .map(String::as_str)
+    }
 }
 
 /// The lines of one node on this node's disk.
@@ -46,6 +57,9 @@ pub struct OriginView {
     pub missing: u64,
     /// Lines removed by the limits since the agent was started.
     pub dropped: u64,
+    /// Why they cannot be kept on this node, in words: its disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
     /// The sources as this node reads them; of the other node's nothing is told.
     #[serde(default)]
     pub sources: Vec<SourceView>,

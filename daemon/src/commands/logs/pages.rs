@@ -2,7 +2,7 @@
 //! the oldest: as many of the newest as there is room for are held, and of the others only where
 //! their pages are; these are asked for again when it is their turn. Used by `twinwall logs`.
 
-use twinwall::agent::logs::search::{LogLine, LogsPage, MAX_PAGE};
+use twinwall::agent::logs::search::{LogLine, LogsPage, MAX_PAGE, MissingLines};
 use twinwall::failure::Failure;
 
 /// Lines that are held at the most: a few hundred megabytes of long ones.
@@ -12,7 +12,14 @@ pub(super) const MAX_HELD: usize = 200_000;
 pub(super) type Ask<'a> = dyn FnMut(usize, Option<&str>) -> Result<LogsPage, Failure> + 'a;
 
 /// A page.
-enum Page {
+struct Page {
+    lines: Lines,
+    /// What is missing behind its newest line of a node.
+    missing: Vec<MissingLines>,
+}
+
+/// The lines of a page.
+enum Lines {
     /// Its lines, the newest first.
     Held(Vec<LogLine>),
     /// So many lines before this place.
@@ -43,14 +50,15 @@ pub(super) fn find(most: usize, room: usize, ask: &mut Ask<'_>) -> Result<Pages,
         let count = page.lines.len();
         found.count += count;
         let place = before.unwrap_or(page.newest);
-        if held + count <= room {
+        let lines = if held + count <= room {
             held += count;
-            found.pages.push(Page::Held(page.lines));
+            Lines::Held(page.lines)
         } else {
             // All older ones, too: those that are held are the newest.
             held = room;
-            found.pages.push(Page::Again(place, count));
-        }
+            Lines::Again(place, count)
+        };
+        found.pages.push(Page { lines, missing: page.missing });
         before = page.older;
         if before.is_none() || found.count >= most {
             return Ok(found);
@@ -59,29 +67,48 @@ pub(super) fn find(most: usize, room: usize, ask: &mut Ask<'_>) -> Result<Pages,
 }
 
 impl Pages {
-    /// Shows each line, the oldest first.
+    /// Shows each line, the oldest first. What is missing behind the last one of a node is given
+    /// back.
     pub(super) fn show(
         self,
         ask: &mut Ask<'_>,
         mut show: impl FnMut(&LogLine) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<MissingLines>, Failure> {
+        let mut behind: Vec<MissingLines> = Vec::new();
         for page in self.pages.into_iter().rev() {
-            let lines = match page {
-                Page::Held(lines) => lines,
-                Page::Again(before, count) => again(before, count, ask)?,
+            let lines = match page.lines {
+                Lines::Held(lines) => lines,
+                Lines::Again(before, count) => again(before, count, ask)?,
             };
-            lines.iter().rev().try_for_each(&mut show)?;
+            for mut line in lines.into_iter().rev() {
+                let missing = behind.extract_if(.., |it| it.origin == line.origin);
+                line.missing += missing.map(|it| it.lines).sum::<u64>();
+                show(&line)?;
+            }
+            for missing in page.missing {
+                match behind.iter_mut().find(|it| it.origin == missing.origin) {
+                    Some(known) => known.lines += missing.lines,
+                    None => behind.push(missing),
+                }
+            }
         }
-        Ok(())
+        Ok(behind)
     }
 }
 
 /// These lines once more; the agent may need several answers for them. What was removed meanwhile
 /// is not among them.
 fn again(before: String, count: usize, ask: &mut Ask<'_>) -> Result<Vec<LogLine>, Failure> {
-    let (mut lines, mut before) = (Vec::new(), Some(before));
+    let (mut lines, mut before) = (Vec::<LogLine>::new(), Some(before));
     while let Some(place) = before.filter(|_| lines.len() < count) {
         let page = ask((count - lines.len()).min(MAX_PAGE), Some(&place))?;
+        // What is missing behind the first of these pages is known.
+        for missing in page.missing {
+            let mut known = lines.iter_mut().rev();
+            if let Some(line) = known.find(|line| line.origin == missing.origin) {
+                line.missing += missing.lines;
+            }
+        }
         lines.extend(page.lines);
         before = page.older;
     }
@@ -119,18 +146,19 @@ mod tests {
             older: (oldest > 1).then(|| oldest.to_string()),
             newest: (all + 1).to_string(),
             looked_to_us: None,
+            missing: Vec::new(),
             lines,
         }
     }
 
     #[test]
     fn all_lines_are_told_in_their_order_however_few_of_them_can_be_held() {
-        for (most, room, wanted) in [
-            (usize::MAX, 1_000, 1..=100),
-            (usize::MAX, 20, 1..=100),
-            (usize::MAX, 0, 1..=100),
-            (30, 10, 71..=100),
-            (0, 10, 101..=100),
+        for (most, room, first) in [
+            (usize::MAX, 1_000, 1),
+            (usize::MAX, 20, 1),
+            (usize::MAX, 0, 1),
+            (30, 10, 71),
+            (0, 10, 101),
         ] {
             let mut asked = 0;
             let mut ask = |last: usize, before: Option<&str>| {
@@ -142,9 +170,9 @@ mod tests {
             let held: usize = found
                 .pages
                 .iter()
-                .map(|page| match page {
-                    Page::Held(lines) => lines.len(),
-                    Page::Again(..) => 0,
+                .map(|page| match &page.lines {
+                    Lines::Held(lines) => lines.len(),
+                    Lines::Again(..) => 0,
                 })
                 .sum();
             assert!(held <= room, "{held} of {room}");
@@ -154,7 +182,30 @@ mod tests {
                 Ok(())
             };
             found.show(&mut ask, show).expect("shown");
-            assert_eq!(told, wanted.collect::<Vec<u64>>(), "{most} {room}");
+            assert_eq!(told, (first..101).collect::<Vec<u64>>(), "{most} {room}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_between_two_pages_is_told_at_the_next_line_of_its_node() {
+        let missing = |lines| {
+            let (origin, node) = (Origin::Here, "gw-a".to_owned());
+            vec![MissingLines { origin, node, lines }]
+        };
+        for room in [0, 1_000] {
+            let mut ask = |last: usize, before: Option<&str>| {
+                let page = answer(14, last, before);
+                let lines = if before.is_some() { missing(5) } else { missing(3) };
+                Ok(LogsPage { missing: lines, ..page })
+            };
+            let found = find(usize::MAX, room, &mut ask).expect("found");
+            let mut told = Vec::new();
+            let show = |line: &LogLine| {
+                told.extend((line.missing > 0).then_some((line.number, line.missing)));
+                Ok(())
+            };
+            assert_eq!(found.show(&mut ask, show).expect("shown"), missing(3));
+            assert_eq!(told, [(8, 5)], "{room}");
         }
     }
 }

@@ -215,13 +215,17 @@ conditions! {
         "'twinwall logs' marks the gap; give [logs] more room, or mend the link";
     121 LogsBehind "logs-behind" Warning Node lasts(60, 10),
         "The other node does not get the node's log lines in time.",
-        "see the link between the agents; what waits is kept within [logs]' limits";
+        "'twinwall logs --sources' on both nodes says where they wait, within [logs]' limits";
     122 ReportsBehind "reports-behind" Warning Node lasts(60, 10),
         "The node does not get the other node's reports.",
         "see the link between the agents, and the limits of [reports]";
     123 LeasesBehind "leases-behind" Warning Pair lasts(30, 10),
         "The passive node does not have the active node's DHCP leases.",
         "see the log of twinwall's agent on both nodes for the file and what is wrong with it";
+    124 LogsNotKept "logs-not-kept" Warning Node lasts(5, 10),
+        "The node cannot keep logs, its own or the other node's.",
+        "free space on the file system of /var/lib/twinwall/logs, or mend it; lines wait in their \
+         files meanwhile";
     130 AlertFailing "alert-failing" Warning Node lasts(30, 10),
         "A target of alerts does not take them.",
         "test it with 'twinwall alerts test'; what is wrong is told there";

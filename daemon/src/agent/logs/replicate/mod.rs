@@ -64,7 +64,7 @@ impl Exchange {
     pub(super) fn start(terms: &Terms, told: Arc<Told>) -> io::Result<Exchange> {
         let (orders, links) = watch::channel(None);
         let begins = told.view().here.first.max(1);
-        let inside = Inside {
+        let mut inside = Inside {
             own: Own::open(&terms.root, begins)?,
             sending: Sending::new(&terms.root, terms.bytes_per_second),
             receiving: Receiving::open(&terms.root, terms.limits)?,
@@ -72,6 +72,7 @@ impl Exchange {
             durable: told.durable.subscribe(),
             told,
             logged: String::new(),
+            disk: None,
         };
         inside.tell();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -120,6 +121,8 @@ struct Inside {
     durable: watch::Receiver<u64>,
     told: Arc<Told>,
     logged: String,
+    /// The disk that ended the last connection.
+    disk: Option<String>,
 }
 
 /// Why a connection is given up.
@@ -153,12 +156,25 @@ impl Inside {
                     None => std::future::pending().await,
                 }
             };
+            let due = self.receiving.due();
+            let due = async {
+                match due {
+                    Some(due) => sleep_until(due.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
             let connection = tokio::select! {
                 changed = links.changed() => match changed {
                     Ok(()) => continue,
                     Err(_) => return,
                 },
                 connection = next => connection,
+                () = due => {
+                    // What it says of the disk stands in the view.
+                    let _ = self.receiving.sync(Instant::now());
+                    self.tell();
+                    continue;
+                }
             };
             let ended = tokio::select! {
                 ended = self.serve(connection) => Some(ended),
@@ -166,13 +182,14 @@ impl Inside {
             };
             self.sending.disconnected();
             self.receiving.disconnected();
+            self.disk = match &ended {
+                Some(Err(Stop::Disk(error))) => Some(super::not_kept(error)),
+                Some(Err(Stop::Peer(_)) | Ok(())) | None => None,
+            };
             self.tell();
             match ended {
                 Some(Err(Stop::Peer(why))) => self.log(&why),
-                Some(Err(Stop::Disk(error))) => {
-                    self.log(&format!("the logs cannot be kept: {error}"));
-                    sleep(AGAIN).await;
-                }
+                Some(Err(Stop::Disk(_))) => sleep(AGAIN).await,
                 Some(Ok(())) | None => {}
             }
         }
@@ -252,6 +269,7 @@ impl Inside {
                 let from = self.receiving.hello(&store, first)?;
                 say(sender, &Word::Want { from })?;
                 self.told.change(|view| view.connected = true);
+                self.disk = None;
                 self.logged.clear();
             }
             Message::Word(Word::Hello { version, .. }) => {
@@ -291,10 +309,15 @@ impl Inside {
         ))
     }
 
-    fn tell(&self) {
+    fn tell(&mut self) {
         let durable = *self.durable.borrow();
         self.told.there(&self.receiving.writer);
+        let trouble = self.receiving.trouble.clone().or_else(|| self.disk.clone());
+        if let Some(trouble) = &trouble {
+            self.log(trouble);
+        }
         self.told.change(|view| {
+            view.there.trouble = trouble;
             (view.here.gaps, view.here.missing) = (self.sending.gaps, self.sending.missing);
             (view.there.gaps, view.there.missing) = (self.receiving.gaps, self.receiving.missing);
             view.here.behind = self.sending.behind(durable);

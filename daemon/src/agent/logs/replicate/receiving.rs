@@ -8,12 +8,19 @@ use std::time::{Duration, Instant};
 use super::message::MessageError;
 use super::whose::Theirs;
 use crate::agent::clock::unix_us;
+use crate::agent::logs::not_kept;
 use crate::agent::logs::store::{
     BatchError, DIRECTORY, Kind, Limits, Origin, Reader, Writer, batch,
 };
 
 /// Between two times that lines are made durable, as where they are read.
 const SYNC: Duration = Duration::from_millis(200);
+
+/// Between two tries to keep what came on a disk that did not take it.
+const AGAIN: Duration = Duration::from_secs(2);
+/// So many bytes may wait for such a disk in memory: twice what an honest node sends without a
+/// confirmation.
+const MAX_WAITING: usize = 8 << 20;
 
 /// Why nothing more is taken from this connection.
 #[derive(Debug)]
@@ -53,6 +60,8 @@ pub(super) struct Receiving {
     synced: Instant,
     pub(super) gaps: u64,
     pub(super) missing: u64,
+    /// Why what came waits: the disk did not take it.
+    pub(super) trouble: Option<String>,
 }
 
 impl Receiving {
@@ -70,6 +79,7 @@ impl Receiving {
             synced: Instant::now(),
             gaps: gaps.len() as u64,
             missing: gaps.iter().map(|gap| gap.next - gap.first).sum(),
+            trouble: None,
         })
     }
 
@@ -79,9 +89,11 @@ impl Receiving {
 
     /// The other node has lines of this store, from this number on. Which one is wanted.
     pub(super) fn hello(&mut self, store: &str, first: u64) -> io::Result<u64> {
-        // What is not durable may be asked for again.
-        self.writer.write()?;
-        self.writer.sync()?;
+        // What waits for the disk is here, and is not asked for again.
+        if self.due().is_some() {
+            let kept = self.writer.write().and_then(|()| self.writer.sync());
+            self.note(kept)?;
+        }
         let known = self.theirs.as_ref();
         let known = known.filter(|it| it.store == store && it.shift < self.writer.next());
         let shift = match known {
@@ -95,8 +107,9 @@ impl Receiving {
                 shift
             }
         };
-        (self.begun, self.confirmed) = (true, self.writer.next() - shift);
-        Ok(self.confirmed)
+        let durable = self.writer.durable().saturating_sub(shift);
+        (self.begun, self.confirmed) = (true, durable);
+        Ok(self.writer.next() - shift)
     }
 
     /// The next number that is expected, as the other node counts.
@@ -124,12 +137,26 @@ impl Receiving {
                 Kind::State => return Err(MessageError::Order.into()),
             }
         }
-        Ok(self.writer.write()?)
+        let kept = self.writer.write();
+        Ok(self.note(kept)?)
+    }
+
+    /// Notes whether the disk took what came. What it did not take waits here, and with it the
+    /// other node for its confirmation: the connection stays, which has nothing to do with it.
+    ///
+    /// # Errors
+    /// The disk's, once too much waits.
+    fn note(&mut self, kept: io::Result<()>) -> io::Result<()> {
+        self.trouble = kept.as_ref().err().map(not_kept);
+        if self.writer.waiting() > MAX_WAITING { kept } else { Ok(()) }
     }
 
     /// When something is to be made durable next.
     pub(super) fn due(&self) -> Option<Instant> {
-        (self.writer.durable() < self.writer.next()).then(|| self.synced + SYNC)
+        match self.trouble {
+            Some(_) => Some(self.synced + AGAIN),
+            None => (self.writer.durable() < self.writer.next()).then(|| self.synced + SYNC),
+        }
     }
 
     /// Makes durable what is due. What the other node is to be told of it.
@@ -137,10 +164,13 @@ impl Receiving {
         if self.due().is_none_or(|due| due > now) {
             return Ok(None);
         }
-        self.writer.write()?;
-        self.writer.sync()?;
-        self.writer.tidy()?;
+        let kept = self.writer.write().and_then(|()| self.writer.sync());
+        let kept = kept.and_then(|()| self.writer.tidy());
         self.synced = Instant::now();
+        self.note(kept)?;
+        if self.trouble.is_some() {
+            return Ok(None);
+        }
         Ok(self.next().filter(|next| std::mem::replace(&mut self.confirmed, *next) != *next))
     }
 }

@@ -235,6 +235,36 @@ fn the_copy_is_behind_while_lines_wait_and_not_once_all_are_there() {
 }
 
 #[test]
+fn lines_that_the_disk_does_not_take_wait_and_are_confirmed_once_it_does() {
+    let mut pair = Pair::new("full", LIMITS);
+    pair.say(10);
+    pair.connect();
+    // No file can be begun there, as on a full disk.
+    let there = pair.to.join(DIRECTORY).join("there");
+    let aside = there.with_file_name("aside");
+    fs::rename(&there, &aside).expect("taken away");
+    pair.writer.sync().expect("durable");
+    let message = pair.sending.poll(pair.writer.durable(), Instant::now()).expect("read");
+    let message = message.expect("a message");
+    let Message::Batches(batches) = decode_message(&message).expect("a message") else {
+        panic!("no batches")
+    };
+    pair.receiving.take(batches).expect("the connection has nothing to do with it");
+    let later = |seconds| Instant::now() + Duration::from_secs(seconds);
+    assert_eq!(pair.receiving.sync(later(10)).expect("it waits"), None, "nothing to confirm");
+    let told = pair.receiving.trouble.clone().expect("it is told");
+    assert!(told.starts_with("logs cannot be kept on this disk: No such file"), "{told}");
+    assert_eq!(pair.receiving.writer.kept(), 0);
+    // A new connection asks for none of them again.
+    assert_eq!(pair.receiving.hello(&pair.store, pair.first).expect("it waits"), 11);
+    fs::rename(&aside, &there).expect("put back");
+    assert_eq!(pair.receiving.hello(&pair.store, pair.first).expect("kept"), 11);
+    assert_eq!(pair.receiving.sync(later(10)).expect("durable"), None, "the word says it");
+    assert_eq!((pair.receiving.trouble.clone(), pair.receiving.writer.kept()), (None, 10));
+    pair.assert_same("after the disk was full");
+}
+
+#[test]
 fn lines_that_do_not_follow_the_last_ones_are_refused() {
     let mut pair = Pair::new("order", LIMITS);
     pair.say(10);

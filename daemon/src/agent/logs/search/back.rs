@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use super::cursor::{Cursor, Place};
 use super::filter::Filter;
-use super::missing;
+use super::missing::{self, Behind};
 use super::when::{AHEAD_US, Placed, Placing};
-use crate::agent::logs::store::{Origin, Reader};
+use crate::agent::logs::store::{Chunk, Origin, Reader};
 
 /// Between two looks at the clock.
 const GLANCE: usize = 256;
@@ -40,6 +40,26 @@ pub(super) struct Found {
     pub(super) more: bool,
     /// The time of the oldest line that was looked at.
     pub(super) looked_to_us: Option<u64>,
+    /// What is missing behind the newest line of each log.
+    pub(super) behind: Behind,
+}
+
+impl Found {
+    /// Lines are missing before a place of this log, and after all older ones: they are told at
+    /// the line behind that place.
+    fn miss(&mut self, filter: &Filter, origin: Origin, (lines, at_us): (u64, u64)) {
+        if filter.until_us.is_some_and(|until| at_us > until) {
+            // Of these the last one reaches into the time that is asked for.
+            *self.behind.of(origin) = lines;
+        } else if filter.since_us.is_none_or(|since| at_us >= since) {
+            let shown = self.lines.iter_mut().rev().find(|placed| placed.line.origin == origin);
+            let told = match shown {
+                Some(placed) => &mut placed.missing,
+                None => self.behind.of(origin),
+            };
+            *told = told.saturating_add(lines);
+        }
+    }
 }
 
 /// One of the two logs, read part by part; within a part the lines are put in the order of time.
@@ -56,9 +76,28 @@ struct Side<'r> {
     /// When the oldest line of the part was read.
     oldest_us: u64,
     ended: bool,
+    /// Lines that are missing behind all that is left of the part, and the time there.
+    ahead: Option<(u64, u64)>,
+    /// The same, of parts that were passed.
+    passed: Vec<(u64, u64)>,
 }
 
-impl Side<'_> {
+impl<'r> Side<'r> {
+    fn new(reader: &'r Reader, filter: &'r Filter, origin: Origin, from: Place) -> Side<'r> {
+        Side {
+            reader,
+            sources: &filter.sources,
+            origin,
+            place: from,
+            next: from.before,
+            ready: VecDeque::new(),
+            oldest_us: u64::MAX,
+            ended: false,
+            ahead: None,
+            passed: Vec::new(),
+        }
+    }
+
     /// Reads on until there is a line, the log ends, or the time is over.
     fn fill(&mut self, until: Instant, placing: &mut Placing) -> io::Result<()> {
         while self.ready.is_empty() && !self.ended && Instant::now() < until {
@@ -67,14 +106,27 @@ impl Side<'_> {
                 self.ended = true;
                 break;
             };
+            let Chunk { lines, first, gaps } = chunk;
             let mut lines: Vec<Placed> =
-                chunk.lines.into_iter().map(|line| placing.place(line)).collect();
-            missing::note(&mut lines, &chunk.gaps, chunk.first);
+                lines.into_iter().map(|line| placing.place(line)).collect();
+            let behind = missing::note(&mut lines, &gaps);
+            if let Some(oldest) = behind.first() {
+                let line = self.reader.forward(self.origin, oldest.next, 1, &[])?.pop();
+                let at_us = line.map_or(self.oldest_us, |line| placing.place(line).at_us);
+                self.ahead = Some((behind.iter().map(|gap| missing::length(gap)).sum(), at_us));
+            }
             self.oldest_us = lines.last().map_or(self.oldest_us, |placed| placed.line.read_us);
             lines.sort_by_key(|placed| std::cmp::Reverse(placed.at_us));
             let taken = if self.next == self.place.before { self.place.taken } else { 0 };
+            if taken > 0 {
+                // An earlier page told it.
+                self.ahead = None;
+            }
+            if lines.is_empty() {
+                self.passed.extend(self.ahead.take());
+            }
             self.place = Place { before: self.next, taken };
-            self.next = chunk.first;
+            self.next = first;
             self.ready.extend(lines.into_iter().skip(taken));
         }
         Ok(())
@@ -83,6 +135,7 @@ impl Side<'_> {
     fn take(&mut self) -> Option<Placed> {
         let placed = self.ready.pop_front()?;
         self.place.taken += 1;
+        self.passed.extend(self.ahead.take());
         Some(placed)
     }
 
@@ -110,22 +163,13 @@ impl Side<'_> {
 pub(super) fn search(
     reader: &Reader,
     filter: &Filter,
-    from: Cursor,
+    (from, behind): (Cursor, Behind),
     work: Work,
     placing: &mut Placing,
 ) -> io::Result<Found> {
-    let side = |origin: &Origin| Side {
-        reader,
-        sources: &filter.sources,
-        origin: *origin,
-        place: from.of(*origin),
-        next: from.of(*origin).before,
-        ready: VecDeque::new(),
-        oldest_us: u64::MAX,
-        ended: false,
-    };
+    let side = |origin: &Origin| Side::new(reader, filter, *origin, from.of(*origin));
     let mut sides: Vec<Side<'_>> = filter.origins.iter().map(side).collect();
-    let mut found = Found { rest: from, more: true, ..Found::default() };
+    let mut found = Found { rest: from, more: true, behind, ..Found::default() };
     let (mut looked, mut bytes) = (0, 0);
     while found.lines.len() < work.found && bytes < work.bytes && looked < work.looked {
         if looked % GLANCE == 0 && Instant::now() >= work.until {
@@ -142,6 +186,7 @@ pub(super) fn search(
             break;
         };
         looked += 1;
+        side.passed.drain(..).for_each(|missing| found.miss(filter, side.origin, missing));
         if let Some(since_us) = filter.since_us.filter(|since| placed.at_us < *since) {
             side.pass(since_us);
             continue;
@@ -150,7 +195,12 @@ pub(super) fn search(
         if filter.takes(&placed) {
             bytes += placed.line.text.len();
             found.lines.push(placed);
+        } else {
+            found.miss(filter, side.origin, (placed.missing, placed.at_us));
         }
+    }
+    for side in &mut sides {
+        side.passed.drain(..).for_each(|missing| found.miss(filter, side.origin, missing));
     }
     sides.iter().for_each(|side| found.rest.set(side.origin, side.rest()));
     // Of two parts the older one may hold a later time.

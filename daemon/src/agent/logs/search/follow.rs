@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::cursor::{Cursor, Place};
 use super::filter::Filter;
+use super::missing::{self, Behind, MissingLines};
 use super::show::{Hints, LogLine, Names, show};
 use super::when::{Placed, Placing};
-use super::{FollowAsk, Wanted, missing};
+use super::{FollowAsk, Wanted};
 use crate::agent::api::error::Refusal;
 use crate::agent::logs::store::{Origin, Reader};
 
@@ -37,6 +38,10 @@ pub struct LogNews {
     /// So many lines were not looked at, because more came than can be sent.
     #[serde(default)]
     pub left_out: u64,
+    /// Lines that are missing for ever behind the last line of their node here, or where there is
+    /// none of that node.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<MissingLines>,
     /// Where the next look goes on; also for `after`.
     pub after: String,
 }
@@ -85,15 +90,18 @@ impl Follow {
     /// The disk's.
     pub fn look(&mut self) -> io::Result<LogNews> {
         let until = Instant::now() + LOOK;
-        let mut news = LogNews::default();
+        let (mut news, mut behind) = (LogNews::default(), Behind::default());
         self.more = false;
         for origin in self.filter.origins.clone() {
             let floor = self.at.of(origin).before;
             let (mut lines, left_out) = self.new_of(origin, until)?;
             news.left_out += left_out;
-            if !lines.is_empty() {
-                missing::note(&mut lines, &self.reader.gaps_from(origin, floor)?, floor);
-            }
+            let end = self.at.of(origin).before;
+            let mut gaps = self.reader.gaps_from(origin, floor)?;
+            // The others were told, or are to be.
+            gaps.retain(|gap| (floor..end).contains(&gap.first));
+            let after = missing::note(&mut lines, &gaps);
+            *behind.of(origin) = after.into_iter().map(missing::length).sum();
             let shown = lines
                 .into_iter()
                 .map(|placed| show(placed, &self.names, &self.hints, &mut self.placing));
@@ -101,6 +109,7 @@ impl Follow {
         }
         news.lines.sort_by_key(|line| line.at_us);
         news.after = self.at.to_string();
+        news.missing = behind.told(&self.names);
         Ok(news)
     }
 

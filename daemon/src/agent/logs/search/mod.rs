@@ -27,6 +27,8 @@ use cursor::Place;
 use filter::{Filter, wrong};
 pub use filter::{MAX_PATTERN, MAX_SOURCES};
 pub use follow::{Follow, LogNews};
+use missing::Behind;
+pub use missing::MissingLines;
 pub use show::{Hints, LogLine, Names};
 use when::{LATE_US, Placing};
 
@@ -97,6 +99,10 @@ pub struct LogsPage {
     /// The search ended early, having looked back to this moment (microseconds since 1970, UTC);
     /// `older` goes on with it.
     pub looked_to_us: Option<u64>,
+    /// Lines that are missing for ever behind the newest line of their node on this page, or
+    /// where it has none of that node; all others are told at the line behind them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<MissingLines>,
 }
 
 /// What both kinds of question have in common.
@@ -174,9 +180,9 @@ fn search_within(
         None => newest,
     };
     let read = || -> io::Result<LogsPage> {
-        let from = not_after(reader, &filter, from)?;
+        let (from, behind) = not_after(reader, &filter, from)?;
         let mut placing = Placing::default();
-        let found = back::search(reader, &filter, from, work, &mut placing)?;
+        let found = back::search(reader, &filter, (from, behind), work, &mut placing)?;
         let is_cut = found.more && found.lines.len() < work.found;
         Ok(LogsPage {
             here: names.here.clone(),
@@ -184,6 +190,7 @@ fn search_within(
             older: found.more.then(|| found.rest.to_string()),
             newest: newest.to_string(),
             looked_to_us: found.looked_to_us.filter(|_| is_cut),
+            missing: found.behind.told(names),
             lines: found
                 .lines
                 .into_iter()
@@ -195,14 +202,18 @@ fn search_within(
 }
 
 /// Where to begin so that nothing is passed over that was written up to the end of the time that
-/// is asked for.
-fn not_after(reader: &Reader, filter: &Filter, mut from: Cursor) -> io::Result<Cursor> {
-    let Some(until_us) = filter.until_us else { return Ok(from) };
+/// is asked for; and what is missing from there on.
+fn not_after(reader: &Reader, filter: &Filter, mut from: Cursor) -> io::Result<(Cursor, Behind)> {
+    let mut behind = Behind::default();
+    let Some(until_us) = filter.until_us else { return Ok((from, behind)) };
     for origin in &filter.origins {
         let after = seek::first_after(reader, *origin, until_us.saturating_add(LATE_US))?;
         if after < from.of(*origin).before {
             from.set(*origin, Place { before: after, taken: 0 });
+            let gaps = reader.gaps_from(*origin, after)?;
+            let begun = gaps.iter().filter(|gap| gap.first <= after && after < gap.next);
+            *behind.of(*origin) = begun.map(missing::length).sum();
         }
     }
-    Ok(from)
+    Ok((from, behind))
 }

@@ -57,8 +57,8 @@ pub struct LogLine {
     /// What a DHCP or VPN service says with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<Fields>,
-    /// So many lines of this node are missing right before it: they were dropped before this
-    /// node had them.
+    /// So many lines of this node are missing between it and the next older one that is shown, or
+    /// before it where it is the oldest: they were dropped before this node had them.
     #[serde(default, skip_serializing_if = "is_zero_lines")]
     pub missing: u64,
 }

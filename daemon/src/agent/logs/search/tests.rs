@@ -1,5 +1,7 @@
 //! Searches and tails over real files of both origins.
 
+mod missing;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -282,26 +284,6 @@ fn bytes_that_are_no_text_are_replaced_and_harm_nothing() {
     here.write().expect("written");
     let lines = asked(&folder, &LogsAsk { last: Some(1), ..LogsAsk::default() }).lines;
     assert_eq!(lines[0].text, "M\u{fc}ller \u{fffd} \u{65e5}", "what is text stays");
-}
-
-#[test]
-fn what_is_missing_is_told_once_at_the_line_behind_it() {
-    let folder = Folder::new();
-    let mut there = folder.writer(Origin::There);
-    keep(&mut there, "vpn", &[stamped(TEN_US, "a"), stamped(TEN_US + 1, "b")], TEN_US);
-    there.add_gap(500, TEN_US);
-    keep(&mut there, "vpn", &[stamped(TEN_US + 2, "c"), stamped(TEN_US + 3, "d")], TEN_US);
-    there.write().expect("written");
-    for last in [1, 2, 3, 4] {
-        let lines = all_pages(&folder, &LogsAsk { last: Some(last), ..LogsAsk::default() });
-        let told: Vec<(&str, u64)> = lines.iter().map(|it| (it.said(), it.missing)).collect();
-        assert_eq!(told, [("d", 0), ("c", 500), ("b", 0), ("a", 0)], "{last} on a page");
-    }
-    let ask = FollowAsk { after: Some("0-3".to_owned()), ..FollowAsk::default() };
-    let mut follow = Follow::of(folder.reader(), names(), Hints::default(), &ask).expect("one");
-    let news = follow.look().expect("read");
-    let told: Vec<(&str, u64)> = news.lines.iter().map(|it| (it.said(), it.missing)).collect();
-    assert_eq!(told, [("c", 500), ("d", 0)]);
 }
 
 #[test]

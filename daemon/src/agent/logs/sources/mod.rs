@@ -203,11 +203,9 @@ impl Reading {
             kept = kept.and_then(|()| self.writer.sync()).and_then(|()| self.writer.tidy());
             self.synced = Instant::now();
         }
-        let trouble = kept.err().map(|error| {
-            format!("the logs cannot be kept: {error}; look at the disk of /{DIRECTORY}")
-        });
+        let trouble = kept.err().map(|error| super::not_kept(&error));
         if trouble.is_some() && trouble != self.trouble {
-            eprintln!("twinwall agent: {}", trouble.as_deref().unwrap_or_default());
+            eprintln!("twinwall agent: logs: {}", trouble.as_deref().unwrap_or_default());
         }
         self.trouble = trouble;
         self.tell();

@@ -244,6 +244,11 @@ impl Writer {
         self.packer.pack(&content, &mut self.pending);
     }
 
+    /// Bytes that wait to be written.
+    pub(in crate::agent::logs) fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Whether so much waits to be written that nothing should be added.
     pub(in crate::agent::logs) fn is_full(&self) -> bool {
         self.pending.len() > 16 * MAX_RAW

@@ -86,7 +86,7 @@ impl Following {
         let path = format!("/api/v1/logs?last={PAGE}{asked}");
         let page: LogsPage = console.agent.get_as(&path, &name).await?;
         let events = open(&console, &name, &page.newest, &asked).await?;
-        let html = Rows::of(&page.lines).draw();
+        let html = Rows::of(&page.lines).missing(&page.missing).draw();
         let swap = Event::default().event("swap").json_data(Swap { id: ROWS, html: &html });
         Ok(Following {
             console,
@@ -136,6 +136,7 @@ impl Following {
         let surplus = news.lines.len().saturating_sub(MOST);
         let left_out = news.left_out.saturating_add(surplus as u64);
         let rows = Rows::of(news.lines[surplus..].iter().rev()).left_out(left_out);
+        let rows = rows.missing(&news.missing);
         let html = rows.draw();
         if html.trim().is_empty() {
             return;

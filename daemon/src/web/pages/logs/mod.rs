@@ -91,7 +91,7 @@ async fn page(
             .into(),
         sources: sources(&view, &filter),
         state: state(&view, &there),
-        rows: Rows::of(&told.lines).draw(),
+        rows: Rows::of(&told.lines).missing(&told.missing).draw(),
         // Of a question that is wrong nothing was looked for.
         is_empty: told.lines.is_empty() && !wrong.is_any(),
         looked_to: told.looked_to_us.map(|us| Moment::of(us / 1_000)),
@@ -116,6 +116,7 @@ fn nothing() -> LogsPage {
         older: None,
         newest: String::new(),
         looked_to_us: None,
+        missing: Vec::new(),
     }
 }
 
@@ -138,6 +139,11 @@ fn sources(view: &LogsView, filter: &Filter) -> Vec<(String, bool)> {
 
 /// How the two copies stand, in sentences.
 fn state(view: &LogsView, there: &str) -> Vec<String> {
+    if !view.on
+        && let Some(trouble) = &view.trouble
+    {
+        return vec![format!("No new line is kept: {trouble}.")];
+    }
     if !view.on {
         return vec![
             "Logs are not synchronised; 'Synchronise logs and reports' at High availability turns \
@@ -160,7 +166,7 @@ fn state(view: &LogsView, there: &str) -> Vec<String> {
     let named = view.here.sources.iter();
     let of_sources =
         named.filter_map(|it| Some(format!("{}: {}", it.name, it.trouble.as_deref()?)));
-    let all = [Some(copies), missing, view.trouble.clone()].into_iter().flatten();
+    let all = [Some(copies), missing, view.not_kept().map(str::to_owned)].into_iter().flatten();
     all.chain(of_sources).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::agent::logs::search::LogLine;
+use crate::agent::logs::search::{LogLine, MissingLines};
 use crate::agent::logs::visible::visible;
 use crate::web::pages::moment::Moment;
 
@@ -11,7 +11,7 @@ use crate::web::pages::moment::Moment;
 #[template(path = "logs/rows.html")]
 pub(super) struct Rows {
     /// What is said above them.
-    note: Option<String>,
+    notes: Vec<String>,
     rows: Vec<Row>,
 }
 
@@ -29,13 +29,22 @@ struct Row {
 impl Rows {
     /// Of these lines, which are the newest first.
     pub(super) fn of<'l>(lines: impl IntoIterator<Item = &'l LogLine>) -> Rows {
-        Rows { note: None, rows: lines.into_iter().map(row).collect() }
+        Rows { notes: Vec::new(), rows: lines.into_iter().map(row).collect() }
     }
 
     /// With the word that so many lines before them were left out.
     pub(super) fn left_out(mut self, count: u64) -> Rows {
         let text = || format!("{count} more lines came than can be shown; filter for fewer.");
-        self.note = (count > 0).then(text);
+        self.notes.extend((count > 0).then(text));
+        self
+    }
+
+    /// With the word that these lines are missing behind the newest ones.
+    pub(super) fn missing(mut self, missing: &[MissingLines]) -> Rows {
+        self.notes.extend(missing.iter().map(|it| match it.lines {
+            1 => format!("A line of {} is missing here.", it.node),
+            many => format!("{many} lines of {} are missing here.", it.node),
+        }));
         self
     }
 
@@ -104,6 +113,10 @@ mod tests {
         let html = Rows::of([&missing]).left_out(12).draw();
         assert!(html.contains("3 lines of gw-a are missing"), "{html}");
         assert!(html.contains("12 more lines came") && html.matches("<tr").count() == 2, "{html}");
+        let behind = MissingLines { origin: Origin::Here, node: "gw-a".to_owned(), lines: 7 };
+        let html = Rows::of([&line("a", None)]).missing(&[behind]).draw();
+        let (mark, at) = (html.find("7 lines of gw-a are missing here"), html.find("<code>a"));
+        assert!(mark.is_some() && mark < at, "{html}");
         assert!(Rows::of([]).left_out(0).draw().trim().is_empty());
     }
 }
