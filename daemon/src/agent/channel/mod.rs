@@ -9,7 +9,8 @@
 //!   lost, so each protocol above begins anew with each connection.
 //! - **A slow or dead peer.** [`Sender::send`] never waits. A queue holds [`QUEUE_BYTES`];
 //!   when it is full the frame comes back and the caller decides. A peer that says
-//!   nothing for [`DEAD_AFTER`] is dead: the connection ends and is dialled again.
+//!   nothing for [`DEAD_AFTER`] is dead: the connection ends and is dialled again. Where this
+//!   node's guard sees that the HA link lost its carrier, [`Link::cut`] ends them all at once.
 
 mod accept;
 mod connection;
