@@ -66,10 +66,12 @@ impl Lists {
     pub(crate) fn align(&self, heard: &[PathHeard; MAX_PATHS]) -> [PathHeard; MAX_PATHS] {
         std::array::from_fn(|path| {
             let tag = self.tags[path];
+            if tag == NameTag::NONE {
+                return PathHeard::default();
+            }
             // Mostly the numbers are the same.
             let mut theirs = heard[path..].iter().chain(&heard[..path]);
-            let found = theirs.find(|entry| entry.interface == tag && tag != NameTag::NONE);
-            found.copied().unwrap_or_default()
+            theirs.find(|entry| entry.interface == tag).copied().unwrap_or_default()
         })
     }
 

@@ -213,6 +213,7 @@ impl Drop for Running {
     /// Ends all threads; a section that is being changed is changed to its end.
     fn drop(&mut self) {
         self.ending.tell();
+        self.lines.end();
         self.engine.tell(Event::Stop);
         self.calls.connected(None);
         for thread in self.threads.drain(..) {

@@ -65,6 +65,8 @@ pub trait Line {
 /// Why something could not be fetched.
 #[derive(Debug)]
 pub enum FetchError {
+    /// There is no line to the other node.
+    NoLine,
     /// The line broke.
     Line(io::Error),
     /// The other node does not have it any more; its state has moved on.
@@ -82,6 +84,7 @@ pub enum FetchError {
 impl fmt::Display for FetchError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            FetchError::NoLine => out.write_str("the other node's agent cannot be reached"),
             FetchError::Line(error) => write!(out, "the other node stopped answering: {error}"),
             FetchError::NotHere => out.write_str("the other node has changed it meanwhile"),
             FetchError::Refused(why) => write!(out, "the other node refused: {why}"),

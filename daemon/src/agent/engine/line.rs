@@ -6,11 +6,11 @@
 
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::exchange::{self, Line};
+use super::exchange::{self, FetchError, Line};
 use crate::agent::channel::{Connection, Receiver, SendError, Sender};
 use crate::agent::store::Store;
 
@@ -24,10 +24,33 @@ const QUESTIONS: usize = 4;
 /// How long the other node may take for one frame. It reads from its disk.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The line to the other node, as long as there is one; shared by all who ask.
+/// How long a line that does not stand is waited for. The streams of a link come one after the
+/// other, the control stream perhaps first, and one that broke is dialled again within a second.
+const COMES: Duration = Duration::from_secs(10);
+
+/// The line to the other node; shared by all who ask.
 #[derive(Clone, Default)]
 pub struct Lines {
-    current: Arc<Mutex<Option<Arc<Mutex<Asker>>>>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    now: Mutex<Now>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Now {
+    newest: Option<Standing>,
+    ends: bool,
+}
+
+/// The newest line, which may have broken since.
+#[derive(Clone)]
+struct Standing {
+    asker: Arc<Mutex<Asker>>,
+    sender: Sender,
 }
 
 /// The asking end of one connection.
@@ -38,16 +61,6 @@ struct Asker {
     runtime: tokio::runtime::Handle,
 }
 
-/// Why nothing can be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoLine;
-
-impl std::fmt::Display for NoLine {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("the other node's agent cannot be reached")
-    }
-}
-
 impl Lines {
     /// Takes a new connection. Its threads end with it.
     pub fn serve(&self, connection: Connection, store: Arc<Store>, on: &tokio::runtime::Handle) {
@@ -56,25 +69,69 @@ impl Lines {
         let (questions, asked) = mpsc::sync_channel(QUESTIONS);
         let asker =
             Asker { sender: sender.clone(), answers: waiting, last: 0, runtime: on.clone() };
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Arc::new(Mutex::new(asker)));
+        let standing = Standing { asker: Arc::new(Mutex::new(asker)), sender: sender.clone() };
+        self.change(|now| now.newest = Some(standing));
         thread::spawn(move || part(receiver, &answers, &questions));
         let on = on.clone();
         thread::spawn(move || answer_all(&store, &asked, &sender, &on));
     }
 
-    /// Runs `work` with the line; one asker at a time.
+    /// Nobody waits for a line any more: everything ends.
+    pub fn end(&self) {
+        self.change(|now| now.ends = true);
+    }
+
+    /// Runs `work` with the line, one asker at a time. One that does not stand is waited for,
+    /// and where it breaks meanwhile `work` goes on over the next one, once.
     ///
     /// # Errors
-    /// When there is no connection.
-    pub fn ask<T>(&self, work: impl FnOnce(&mut dyn Line) -> T) -> Result<T, NoLine> {
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let asker = current.ok_or(NoLine)?;
-        let mut asker = asker.lock().unwrap_or_else(PoisonError::into_inner);
-        if asker.sender.ended().is_some() {
-            return Err(NoLine);
+    /// When there is no line for [`COMES`], and what `work` says.
+    pub fn ask<T>(
+        &self,
+        mut work: impl FnMut(&mut dyn Line) -> Result<T, FetchError>,
+    ) -> Result<T, FetchError> {
+        let first = self.another(None)?;
+        match first.with(&mut work) {
+            Err(FetchError::Line(error)) if error.kind() != io::ErrorKind::TimedOut => {
+                self.another(Some(&first))?.with(&mut work)
+            }
+            done => done,
         }
-        Ok(work(&mut *asker))
+    }
+
+    /// A line that stands, other than the one that broke.
+    fn another(&self, broken: Option<&Standing>) -> Result<Standing, FetchError> {
+        let good = |line: &&Standing| {
+            let same = broken.is_some_and(|broken| Arc::ptr_eq(&line.asker, &broken.asker));
+            !same && line.sender.ended().is_none()
+        };
+        let until = Instant::now() + COMES;
+        let mut now = self.shared.now.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(standing) = now.newest.as_ref().filter(good) {
+                return Ok(standing.clone());
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if now.ends || left.is_zero() {
+                return Err(FetchError::NoLine);
+            }
+            let waited = self.shared.changed.wait_timeout(now, left);
+            now = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Now)) {
+        change(&mut self.shared.now.lock().unwrap_or_else(PoisonError::into_inner));
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Standing {
+    fn with<T>(
+        &self,
+        work: &mut impl FnMut(&mut dyn Line) -> Result<T, FetchError>,
+    ) -> Result<T, FetchError> {
+        work(&mut *self.asker.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -158,3 +215,6 @@ fn answer_all(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -262,7 +262,7 @@ impl Worker {
         progress(0);
         let store = Arc::clone(&self.store);
         let fetched = self.lines.ask(|line| fetching::fetch(line, &store, wanted, &mut progress));
-        let to = fetched.map_err(|no| no.to_string())?.map_err(|error| error.to_string())?;
+        let to = fetched.map_err(|error| error.to_string())?;
         self.is_ruled_alike(section, &to)?;
         Ok(Changing { section, from, to })
     }
@@ -297,7 +297,7 @@ impl Worker {
         let wanted = Wanted { section, manifest: there, base: Some(here.version.manifest) };
         let store = Arc::clone(&self.store);
         let fetched = self.lines.ask(|line| fetching::fetch(line, &store, wanted, &mut |_| ()));
-        let there = fetched.map_err(|no| no.to_string())?.map_err(|error| error.to_string())?;
+        let there = fetched.map_err(|error| error.to_string())?;
         let (old, new) = match direction {
             Direction::Push => (&there, &here.manifest),
             Direction::Pull => (&here.manifest, &there),
