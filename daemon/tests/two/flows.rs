@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Node, Two, ip, wait_telling, within};
+use crate::support::{Node, Two, ip, is_able_beside, status, wait_telling, within};
 
 const PROFILE: &str =
     crate::support::profile!("flows", "[section.definitions]\npaths = [\"/etc/ethers\"]\n");
@@ -98,8 +98,9 @@ impl Between {
         }
         two.pair_by_files(true);
         let between = Between { two, client, server };
-        between.wait("one is source, the other mirror, and both say it", || {
-            between.stands(&between.two.a, &between.two.b)
+        between.wait("one is source, the other mirror and able, and both say it", || {
+            let [a, b] = [&between.two.a, &between.two.b];
+            between.stands(a, b) && is_able_beside(b, a)
         });
         between
     }
@@ -177,10 +178,6 @@ fn entries(node: &Node) -> String {
 
 fn flows(node: &Node) -> Value {
     serde_json::from_str(&node.run(&["flows", "--json"]).out).unwrap_or_default()
-}
-
-fn status(node: &Node) -> Value {
-    serde_json::from_str(&node.run(&["status", "--json"]).out).unwrap_or_default()
 }
 
 fn role(node: &Node) -> String {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use serde_json::Value;
 use twinwall::agent::identity::Identity;
 use twinwall::agent::identity::peer::{Peer, write_peer};
 use twinwall_lab::isolate::TREES;
@@ -327,6 +328,24 @@ impl Ran {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ran { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
     }
+}
+
+/// What the node's guard says; nothing where it does not.
+pub(crate) fn status(node: &Node) -> Value {
+    serde_json::from_str(&node.run(&["status", "--json"]).out).unwrap_or_default()
+}
+
+/// Whether the passive could take the role this moment, by its own guard and by what the active's
+/// has heard. What a guard was never told of, it holds nothing against: so its agent must have said
+/// that the configuration is here, which an agent that is killed too early has not.
+pub(crate) fn is_able_beside(passive: &Node, active: &Node) -> bool {
+    let (own, seen) = (status(passive)["own"].clone(), status(active)["peer"]["fitness"].clone());
+    let has_all = |check: &Value| check["name"] == "synchronised" && check["good"] == true;
+    let flaws = ["check_failed", "never_synchronised", "maintenance", "unready", "behind"];
+    let is_fit = |fitness: &Value| flaws.iter().all(|flaw| fitness[*flaw] == false);
+    own["checks"].as_array().is_some_and(|checks| checks.iter().any(has_all))
+        && is_fit(&own["fitness"])
+        && is_fit(&seen)
 }
 
 /// Waits until it is so.

@@ -1,8 +1,10 @@
 //! System > High availability, asked as a browser would: settings entered on one node, mistakes
 //! at their fields, two administrators at once, who may what, and on and off.
 
-use super::support::{Answer, Console, PASSWORD, Switch, json, role, with_consoles, with_networks};
-use crate::support::{Node, Two, wait, wait_telling};
+use super::support::{
+    Answer, Console, PASSWORD, Switch, console_answers, json, role, with_consoles, with_networks,
+};
+use crate::support::{Node, Two, ip, wait, wait_telling};
 
 const PAGE: &str = "/high-availability";
 /// What the page's form always sends.
@@ -248,9 +250,10 @@ fn a_node_without_a_partner_leads_to_the_pairing() {
         "etc/twinwall/node.toml",
         "name = \"gw-a\"\ndesignation = \"primary\"\n[web]\nlisten = \"[::]:8443\"\n",
     );
+    ip(&["-n", two.a.namespace(), "addr", "add", "10.1.0.2/24", "dev", "lan"]);
     two.a.start();
+    console_answers(&two.a, "10.1.0.2");
     two.a.typed(&["account", "add", "anna", "--role", "administrator"], PASSWORD);
-    crate::support::ip(&["-n", two.a.namespace(), "addr", "add", "10.1.0.2/24", "dev", "lan"]);
     let here = as_anna(&two.a, "10.1.0.2");
     let page = here.ask(&[PAGE]);
     assert!(

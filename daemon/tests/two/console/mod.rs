@@ -71,8 +71,10 @@ fn a_program_may_what_its_token_says_and_history_tells_who_it_was() {
     assert_eq!(here.ask(&[&["-H", &vera][..], &order].concat()).status, 403);
     assert_eq!(here.ask(&order).status, 401);
     let there = Console::of(&two.b, "10.1.0.3");
-    wait("the token is on the other node", || {
-        there.ask(&["-H", &anna, "/api/v1/status"]).status == 200
+    // The other node may have taken the accounts between the making of the one and the other.
+    wait("both tokens are on the other node", || {
+        let known = |token: &str| there.ask(&["-H", token, "/api/v1/status"]).status == 200;
+        known(&anna) && known(&vera)
     });
     let taken = there.ask(&[&["-H", &anna][..], &order].concat());
     assert_eq!(taken.status, 200, "{}", taken.body);

@@ -28,6 +28,11 @@ pub(crate) fn with_consoles() -> Two {
     let mut two = appliances();
     two.pair_by_files(true);
     wait("one active, one passive", || role(&two.a) == "active" && role(&two.b) == "passive");
+    // An agent hears of it a moment later than whoever asks the guard; until then it takes no
+    // account on a node that it believes to be passive.
+    wait("the agents know it", || {
+        role_by_agent(&two.a) == "active" && role_by_agent(&two.b) == "passive"
+    });
     consoles_answer(&two);
     two
 }
@@ -60,8 +65,14 @@ fn appliances() -> Two {
 
 fn consoles_answer(two: &Two) {
     for (node, address) in [(&two.a, "10.1.0.2"), (&two.b, "10.1.0.3")] {
-        wait("the console answers", || Console::of(node, address).ask(&["/set-up"]).status == 200);
+        console_answers(node, address);
     }
+}
+
+/// Waits for the console of a node that nobody has set up: it listens later than the agent, of
+/// which it asks where.
+pub(super) fn console_answers(node: &Node, address: &str) {
+    wait("the console answers", || Console::of(node, address).ask(&["/set-up"]).status == 200);
 }
 
 /// A switch between both nodes, so that a port of one goes down alone.
@@ -117,6 +128,16 @@ pub(super) fn json(node: &Node, arguments: &[&str]) -> Value {
 
 pub(super) fn role(node: &Node) -> String {
     let status = json(node, &["status", "--json"]);
+    status["role"]["role"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The role as the node's agent heard of it last.
+fn role_by_agent(node: &Node) -> String {
+    let mut command = Command::new("curl");
+    command.args(["--silent", "--max-time", "20", "--unix-socket"]);
+    command.arg(node.path("run/twinwall/agent.sock")).arg("http://agent/api/v1/status");
+    let output = command.output().expect("curl starts");
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     status["role"]["role"].as_str().unwrap_or_default().to_owned()
 }
 
