@@ -266,6 +266,11 @@ impl Failovers {
         self.inside().reports.there().map(str::to_owned)
     }
 
+    /// How far the other node's clock was ahead of this one's when it was measured last.
+    pub(in crate::agent) fn clock(&self) -> Option<Clock> {
+        self.inside().reports.clock()
+    }
+
     /// Events of both nodes.
     pub fn events(&self, name: &str, which: &Which) -> TwoNodes {
         let inside = self.inside();

@@ -100,10 +100,13 @@ impl Sums {
             Some((ended.saturating_sub(us), ended))
         };
         let watched = Times::of(of(State::Watched));
-        let known = moves.values().filter_map(outage);
+        let known = Times::of(moves.values().filter_map(outage));
+        // A node that has just started does not know yet who serves. Where either was active by its
+        // own guard's word, somebody did, whatever the other one saw.
+        let seen = Times::of(of(State::Unserved)).without(&Times::of(of(State::Active)));
         Sums {
             // What was looked at once a second is only counted where no report says it exactly.
-            down: Times::of(known.chain(of(State::Unserved))).and(&watched),
+            down: known.or(&seen).and(&watched),
             out_of_sync: Times::of(of(State::OutOfSync)).and(&watched),
             off: Times::of(of(State::Off)),
             watched,
@@ -285,6 +288,27 @@ mod tests {
         assert!(told.percent.is_some_and(|percent| (99.996..99.997).contains(&percent)));
         assert_eq!(told.missing, Vec::<String>::new());
         assert_eq!((told.days.len(), told.days[0].moves), (1, 3));
+    }
+
+    #[test]
+    fn while_one_node_starts_and_the_other_one_serves_nobody_is_down() {
+        let started = [
+            span_of(State::Watched, 0, 10 * HOUR),
+            span_of(State::Watched, 5 * HOUR, 10 * HOUR),
+            // What the node that was started again saw in its first moments.
+            span_of(State::Unserved, 5 * HOUR, 5 * HOUR + 2_000),
+        ];
+        assert_eq!(of(&started, 10 * HOUR).down_ms, 2_000.0, "nobody says that it served");
+        let with = |more: &[Record]| of(&[&started[..], more].concat(), 10 * HOUR);
+        let served = span_of(State::Active, 0, 10 * HOUR);
+        let told = with(std::slice::from_ref(&served));
+        assert_eq!((told.down_ms, told.days[0].down_ms, told.percent), (0.0, 0.0, Some(100.0)));
+        // It proves no more than it says.
+        let ended = span_of(State::Active, 0, 5 * HOUR + 500);
+        assert_eq!(with(&[ended]).down_ms, 1_500.0);
+        // What a report says exactly stands.
+        let moved = moved("aa-1", 7 * HOUR, Some(290.5));
+        assert_eq!(with(&[served, moved]).down_ms, 290.5);
     }
 
     #[test]

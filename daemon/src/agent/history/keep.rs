@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 use twinwall_core::beat::RoleWord;
+use twinwall_core::snapshot::Snapshot;
 
 use super::record::Record;
 use super::watch::Look;
 use crate::agent::clock::unix_ms;
 use crate::agent::engine::overview::SectionState;
+use crate::agent::failovers::monotonic;
 use crate::agent::node::Node;
 
 /// Between two looks; what they see is as exact as that.
@@ -86,5 +88,15 @@ fn look(node: &Node) -> Look {
         SectionState::InSync | SectionState::Synchronising | SectionState::Unknown => false,
     };
     let out_of_sync = engine.overview().sections.iter().any(|section| differs(section.state));
-    Look::On { served: serves(snapshot.role.role) || there, out_of_sync }
+    let served = serves(snapshot.role.role) || there;
+    Look::On { served, out_of_sync, active: active(snapshot) }
+}
+
+/// From when to when this node was active, in milliseconds since 1970, up to the moment of which
+/// its guard spoke last.
+fn active(snapshot: &Snapshot) -> Option<(u64, u64)> {
+    let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let to = unix_ms().saturating_sub(ms(monotonic().since(snapshot.at)));
+    let from = to.saturating_sub(ms(snapshot.role.since));
+    (snapshot.role.role == RoleWord::Active).then_some((from, to))
 }

@@ -100,7 +100,10 @@ pub async fn of(node: &Arc<Node>, month: Month) -> Availability {
     let name = node.settings().name.clone();
     // All that is kept, so that the report can name the other months.
     let mut records = known(node, (0, u64::MAX));
-    records.extend(there.unwrap_or_default());
+    // Where the clocks were never compared, they are taken for equal.
+    let ahead_us = node.failovers().clock().map_or(0, |clock| clock.ahead_us);
+    let there = there.unwrap_or_default().into_iter();
+    records.extend(there.map(|record| record.moved(ahead_us)));
     let known = Known { node: &name, now_ms: unix_ms(), records: &records, both };
     availability::availability(&known, month)
 }

@@ -19,11 +19,13 @@ pub enum State {
     OutOfSync,
     /// High availability was off.
     Off,
+    /// This node itself was active, as its own guard said: nobody else need have seen it.
+    Active,
 }
 
 impl State {
-    /// All of them.
-    pub const ALL: [State; 4] = [State::Watched, State::Unserved, State::OutOfSync, State::Off];
+    /// What a look sees of its own moment.
+    pub const SEEN: [State; 4] = [State::Watched, State::Unserved, State::OutOfSync, State::Off];
 }
 
 /// A time in which something held, in milliseconds since 1970 (UTC).
@@ -65,6 +67,17 @@ pub enum Record {
 }
 
 impl Record {
+    /// By the clock of another node, which is so many microseconds behind.
+    pub(super) fn moved(mut self, ahead_us: i64) -> Record {
+        let back = |ms: &mut u64| *ms = ms.saturating_add_signed(-(ahead_us / 1000));
+        match &mut self {
+            Record::Move(summary) => [&mut summary.began_ms, &mut summary.ended_ms].map(back),
+            Record::Drill(drill) => [&mut drill.began_ms, &mut drill.ended_ms].map(back),
+            Record::Span(span) => [&mut span.from_ms, &mut span.to_ms].map(back),
+        };
+        self
+    }
+
     /// When it was over.
     pub fn ended_ms(&self) -> u64 {
         match self {
@@ -81,5 +94,17 @@ impl Record {
             Record::Drill(drill) => drill.began_ms,
             Record::Span(span) => span.from_ms,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_other_node_tells_stands_on_this_nodes_clock() {
+        let of = |from_ms, to_ms| Record::Span(Span { state: State::Active, from_ms, to_ms });
+        assert_eq!(of(5_000, 9_000).moved(1_500_000), of(3_500, 7_500));
+        assert_eq!(of(5_000, 9_000).moved(-250_000), of(5_250, 9_250));
     }
 }

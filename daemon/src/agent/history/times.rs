@@ -36,6 +36,20 @@ impl Times {
         Times::of(all)
     }
 
+    /// What either has.
+    pub(super) fn or(&self, other: &Times) -> Times {
+        Times::of(self.0.iter().chain(&other.0).copied())
+    }
+
+    /// What the other has not.
+    pub(super) fn without(&self, other: &Times) -> Times {
+        let mut from = 0;
+        let between = |(begin, end): &(u64, u64)| (std::mem::replace(&mut from, *end), *begin);
+        let mut rest: Vec<(u64, u64)> = other.0.iter().map(between).collect();
+        rest.push((from, u64::MAX));
+        self.and(&Times::of(rest))
+    }
+
     /// How long they are together, in microseconds.
     pub(super) fn length(&self) -> u64 {
         self.0.iter().map(|(from, to)| to - from).sum()
@@ -54,5 +68,9 @@ mod tests {
         let other = Times::of([(0, 12), (20, 35), (39, 100)]);
         assert_eq!(times.and(&other), Times(vec![(10, 12), (20, 26), (30, 35), (39, 40)]));
         assert_eq!(times.and(&Times::default()).length(), 0);
+        assert_eq!(times.or(&other), Times(vec![(0, 100)]));
+        assert_eq!(times.without(&other), Times(vec![(12, 20), (35, 39)]));
+        assert_eq!(other.without(&times), Times(vec![(0, 10), (26, 30), (40, 100)]));
+        assert_eq!((times.without(&times).length(), times.without(&Times::default())), (0, times));
     }
 }
