@@ -136,6 +136,10 @@ pub enum What {
     PeerUp {
         /// Its run.
         boot: BootId,
+        /// Since the last beat of its run before; none where this node heard of no other one.
+        #[serde(default, with = "crate::time::seconds::option")]
+        #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
+        silence: Option<Duration>,
     },
     /// The peer is late: probing on all paths.
     PeerDoubted {

@@ -108,6 +108,8 @@ pub(crate) struct Received {
     pub(crate) restarted: bool,
     /// It was not heard on any path before this one with this sequence.
     pub(crate) fresh: bool,
+    /// How long ago the beat before it was heard, of whichever run.
+    pub(crate) silence: Option<Duration>,
 }
 
 impl Peer {
@@ -140,6 +142,7 @@ impl Peer {
         theirs: &[PathHeard; MAX_PATHS],
     ) -> Received {
         let restarted = self.boot != Some(heard.boot);
+        let silence = self.heard_at.map(|at| now.since(at));
         if restarted {
             self.boot = Some(heard.boot);
             self.said = None;
@@ -167,7 +170,7 @@ impl Peer {
                 path.peer_carrier = theirs.carrier;
             }
         }
-        Received { restarted, fresh }
+        Received { restarted, fresh, silence }
     }
 
     /// Whether a path with carrier, where the peer was heard, lacks more beats than a

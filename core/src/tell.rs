@@ -36,7 +36,7 @@ pub fn tell(note: &Note, pair: &Pair) -> String {
             "HA link lost: the peer is heard on other paths only".to_owned()
         }
         What::PathSilent { path: id } => format!("the peer is not heard on {} any more", path(*id)),
-        What::PeerUp { boot } => format!("the peer speaks, run {boot}"),
+        What::PeerUp { boot, silence: _ } => format!("the peer speaks, run {boot}"),
         What::PeerDoubted { silence } => {
             format!("the peer has been silent for {}: probing", span(*silence))
         }

@@ -11,6 +11,7 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use twinwall_core::beat::RoleWord;
+use twinwall_core::ids::BootId;
 
 use crate::appliance::Appliance;
 use crate::console;
@@ -50,6 +51,8 @@ pub struct Gateway {
     companion: Option<Running>,
     /// What keepalived last said; unused for twinwall, which can be asked.
     said: LastRole,
+    /// Runs of the guard whose events go on the time line.
+    followed: Vec<BootId>,
     /// Without power: nothing runs, no cable has carrier.
     off: bool,
 }
@@ -87,6 +90,7 @@ impl Gateway {
             running: None,
             companion: None,
             said: LastRole::new(),
+            followed: Vec::new(),
             off: false,
         };
         // What an earlier lab of this process left there.
@@ -242,11 +246,12 @@ impl Gateway {
     fn await_socket(&mut self) -> Result<()> {
         let (client, timeline) = (self.guard(), self.timeline.clone());
         let log = self.tree.join("log/guard.log");
-        wait::until(
+        let run = wait::until(
             &format!("the start of the guard on {}", self.machine.worker.name()),
             START_WITHIN,
             || {
-                client.follow(timeline.clone()).map_err(|cause| {
+                let follow = |status| client.follow(timeline.clone()).map(|()| status);
+                client.status().and_then(follow).map_err(|cause| {
                     let log = fs::read_to_string(&log).unwrap_or_default();
                     let last: Vec<&str> = log.lines().rev().take(8).collect();
                     format!(
@@ -255,7 +260,21 @@ impl Gateway {
                     )
                 })
             },
-        )
+        )?;
+        self.followed.push(run.snapshot.boot);
+        Ok(())
+    }
+
+    /// Where it was not the lab that started this run of the guard: puts its events on the time
+    /// line too, from the first on.
+    pub fn follow_run(&mut self, run: BootId) {
+        if self.followed.contains(&run) {
+            return;
+        }
+        // One that has ended meanwhile says nothing; the run after it comes here too.
+        if self.guard().follow(self.timeline.clone()).is_ok() {
+            self.followed.push(run);
+        }
     }
 
     /// From now on a guard runs on it whenever it has power.

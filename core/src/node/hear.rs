@@ -68,7 +68,7 @@ impl Core {
             self.lease.forget();
             // Whatever it held before, this run of the peer has granted nothing and serves nothing.
             self.peer_restarted = self.phase_told != Phase::NeverHeard;
-            self.note(now, What::PeerUp { boot: heard.boot });
+            self.note(now, What::PeerUp { boot: heard.boot, silence: received.silence });
         }
         self.early.refute(now);
         if !received.fresh {

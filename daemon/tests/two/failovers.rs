@@ -5,9 +5,10 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{Node, Two, ip};
+use crate::support::{Node, Two, ip, is_able_beside, status};
 
 const PROFILE: &str =
     crate::support::profile!("failovers", "[section.definitions]\npaths = [\"/etc/ethers\"]\n");
@@ -30,9 +31,22 @@ fn wait(two: &Two, what: &str, good: impl Fn() -> bool) {
 }
 
 fn role(node: &Node) -> String {
-    let status: Value =
-        serde_json::from_str(&node.run(&["status", "--json"]).out).unwrap_or_default();
-    status["role"]["role"].as_str().unwrap_or_default().to_owned()
+    status(node)["role"]["role"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The process of the node's guard.
+fn guard_of(node: &Node) -> u32 {
+    let root = node.root.to_string_lossy().into_owned();
+    let is_it = |pid: &u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let mut words = line.split('\0');
+        let is_guard = words.next().is_some_and(|program| program.ends_with("/twinwall-guard"));
+        is_guard && words.any(|word| word == root)
+    };
+    let all = std::fs::read_dir("/proc").expect("processes").flatten();
+    let mut pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.find(is_it).expect("a guard runs")
 }
 
 /// The newest report.
@@ -110,4 +124,57 @@ fn a_node_that_dies_is_told_by_the_survivor_and_completed_when_it_is_back() {
     two.a.start();
     wait(&two, "it is completed", || newest(&two.b)["complete"] == true);
     wait(&two, "the other one has it too", || newest(&two.a)["id"] == newest(&two.b)["id"]);
+}
+
+#[test]
+fn a_guard_that_is_killed_and_started_again_at_once_is_told_with_its_outage_step_by_step() {
+    let two = serving();
+    wait(&two, "the other node could take over", || is_able_beside(&two.b, &two.a));
+    let killed = i32::try_from(guard_of(&two.a)).ok().and_then(Pid::from_raw);
+    kill_process(killed.expect("a process"), Signal::KILL).expect("killed");
+    wait(&two, "the other node serves", || role(&two.b) == "active");
+    wait(&two, "both tell it", || {
+        let (a, b) = (newest(&two.a), newest(&two.b));
+        a["kind"] == "failover" && a["id"] == b["id"]
+    });
+    for node in [&two.a, &two.b] {
+        let report = newest(node);
+        assert_eq!(report["reason"], "the guard of gw-a was started again", "{report}");
+        assert_eq!(report["outage"]["bound"], "at_most", "{report}");
+        // A heartbeat's interval, and the start of a process on a busy machine.
+        let ms = report["outage"]["ms"].as_f64();
+        assert!(ms.is_some_and(|ms| ms > 0.0 && ms < 3_500.0), "{report}");
+        let steps = report["steps"].as_array().expect("a list");
+        let kinds: Vec<&str> = steps.iter().filter_map(|step| step["kind"].as_str()).collect();
+        let wanted = ["began", "noticed", "decided", "served"];
+        assert!(wanted.iter().all(|kind| kinds.contains(kind)), "{report}");
+        assert!(report["evidence"].as_array().is_some_and(|all| !all.is_empty()), "{report}");
+    }
+}
+
+/// How many milliseconds of this month nobody served, by both nodes' records.
+fn down_ms(node: &Node) -> Option<f64> {
+    let month: Value = serde_json::from_str(&node.run(&["availability", "--json"]).out).ok()?;
+    let missing = month["missing"].to_string();
+    month["down_ms"].as_f64().filter(|_| !missing.contains("not reached"))
+}
+
+#[test]
+fn a_passive_node_that_is_started_again_counts_as_no_outage() {
+    let mut two = serving();
+    wait(&two, "the other node could take over", || is_able_beside(&two.b, &two.a));
+    // Before the pair served for the first time nobody did.
+    wait(&two, "both count alike", || {
+        down_ms(&two.a).is_some() && down_ms(&two.a) == down_ms(&two.b)
+    });
+    let before = down_ms(&two.a);
+    for _ in 0..2 {
+        two.b.kill();
+        std::thread::sleep(Duration::from_secs(2));
+        two.b.start();
+        wait(&two, "it is back", || role(&two.b) == "passive" && is_able_beside(&two.b, &two.a));
+        wait(&two, "both are asked", || down_ms(&two.a).is_some() && down_ms(&two.b).is_some());
+        assert_eq!((down_ms(&two.a), down_ms(&two.b)), (before, before));
+    }
+    assert_eq!(role(&two.a), "active");
 }

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use twinwall_core::ids::BootId;
+
 use super::pulse::Cell;
 use crate::gateway::Gateway;
 use crate::lab::Lab;
@@ -75,11 +77,21 @@ impl Picture {
 
 /// Asks one guard for its state all the time, on a thread of its own: a guard that
 /// hangs must not hang the screen.
-pub(super) struct Asked(Arc<Mutex<(Seen, String)>>);
+pub(super) struct Asked(Arc<Mutex<Answered>>);
+
+/// What it said last.
+#[derive(Clone)]
+struct Answered {
+    seen: Seen,
+    detail: String,
+    /// Its run, where it answered.
+    run: Option<BootId>,
+}
 
 impl Asked {
     pub(super) fn start(client: Client) -> Asked {
-        let latest = Arc::new(Mutex::new((Seen::Silent("not asked yet".into()), String::new())));
+        let seen = Seen::Silent("not asked yet".into());
+        let latest = Arc::new(Mutex::new(Answered { seen, detail: String::new(), run: None }));
         let weak = Arc::downgrade(&latest);
         thread::spawn(move || {
             // Ends when nobody looks any more.
@@ -93,19 +105,24 @@ impl Asked {
         Asked(latest)
     }
 
-    fn latest(&self) -> (Seen, String) {
+    /// The guard's run, where it answered.
+    pub(super) fn run(&self) -> Option<BootId> {
+        self.latest().run
+    }
+
+    fn latest(&self) -> Answered {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn ask(client: &Client) -> (Seen, String) {
+fn ask(client: &Client) -> Answered {
     match client.status() {
         Ok(status) => {
-            let detail =
-                format!("epoch {}: {}", status.snapshot.role.epoch, status.snapshot.role.reason);
-            (client.seen(), detail)
+            let (role, run) = (&status.snapshot.role, Some(status.snapshot.boot));
+            let detail = format!("epoch {}: {}", role.epoch, role.reason);
+            Answered { seen: client.seen(), detail, run }
         }
-        Err(_) => (client.seen(), String::new()),
+        Err(_) => Answered { seen: client.seen(), detail: String::new(), run: None },
     }
 }
 
@@ -118,7 +135,10 @@ pub(super) fn nodes(lab: &mut Lab, asked: &[Asked]) -> [NodePicture; 2] {
 fn node(gateway: &mut Gateway, asked: Option<&Asked>) -> NodePicture {
     let (seen, detail) = match (gateway.why_silent(), asked) {
         (Some(why), _) => (Seen::Silent(why.to_owned()), String::new()),
-        (None, Some(asked)) => asked.latest(),
+        (None, Some(asked)) => {
+            let Answered { seen, detail, run: _ } = asked.latest();
+            (seen, detail)
+        }
         (None, None) => (gateway.seen(), String::new()),
     };
     let (role, detail) = match &seen {

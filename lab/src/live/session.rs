@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use twinwall_core::beat::RoleWord;
 use twinwall_core::time::Moment;
 
 use super::configuration::Configuration;
@@ -25,6 +26,7 @@ use crate::report;
 use crate::result::{Gathered, Outcome};
 use crate::scenario::{Must, Scenario};
 use crate::terminal::Raw;
+use crate::timeline::{Entry, Source};
 
 /// Lines of a time line in the report.
 const LINES_SHOWN: usize = 14;
@@ -32,9 +34,14 @@ const LINES_SHOWN: usize = 14;
 /// Hosts that changes add have addresses after this one.
 const FIRST_HOST: u8 = 101;
 
+/// What a key did may move the role for so long after it was undone.
+const SETTLES: Duration = Duration::from_secs(5);
+
 /// A fault whose effects are being watched.
 struct Watched {
     fault: Fault,
+    /// What happened, in words.
+    words: String,
     fired: Fired,
     active: usize,
     until: Moment,
@@ -47,6 +54,8 @@ struct Session<'l> {
     configuration: Configuration,
     picture: Picture,
     watched: Option<Watched>,
+    /// Moves of the role after this moment were not told yet.
+    told_to: Moment,
     /// A change of the configuration on its way.
     changed: Option<Changed>,
     /// Hosts that changes added.
@@ -82,6 +91,7 @@ pub(super) fn run(lab: &mut Lab, outer_pid: u32, consoles: Option<String>) -> Re
         configuration,
         picture,
         watched: None,
+        told_to: clock::now(),
         changed: None,
         hosts: FIRST_HOST,
         hung: None,
@@ -128,6 +138,11 @@ fn title(lab: &Lab) -> String {
 impl Session<'_> {
     fn refresh(&mut self) -> Result<()> {
         self.picture.nodes = picture::nodes(self.lab, &self.asked);
+        for (gateway, asked) in self.lab.gateways.iter_mut().zip(&self.asked) {
+            if let Some(run) = asked.run() {
+                gateway.follow_run(run);
+            }
+        }
         let (cells, owner) = self.pulse.read()?;
         self.picture.add(cells, owner);
         let since = self.watched.as_ref().map(|watched| watched.fired.at);
@@ -139,14 +154,34 @@ impl Session<'_> {
         let over = self.watched.as_ref().is_some_and(|watched| clock::now() >= watched.until);
         match self.watched.take_if(|_| over) {
             Some(watched) => self.tell(&watched),
-            None if self.watched.is_none() => self.pulse.renew_if_old(),
+            None if self.watched.is_none() => {
+                self.notice();
+                self.pulse.renew_if_old()
+            }
             None => Ok(()),
         }
+    }
+
+    /// A gateway became active, and no key did that: somebody was at work on the other one. It is
+    /// told as a fault is.
+    fn notice(&mut self) {
+        let entries = self.lab.timeline.between(self.told_to, clock::now());
+        let new = |entry: &&Entry| {
+            entry.at > self.told_to && entry.role.is_some_and(|(_, to)| to == RoleWord::Active)
+        };
+        let Some(entry) = entries.iter().find(new) else { return };
+        let to = usize::from(entry.source == Source::node(1));
+        let name = entry.source.name();
+        // The first effect came before that: by the detection time, and as late as the lab saw it.
+        let at = entry.at.before(self.lab.form.interval * 4);
+        let words = format!("{name} became active, and no key did that");
+        self.follow(Fault::Nothing, words, Fired { at, took: Duration::ZERO }, 1 - to);
     }
 
     fn fire(&mut self, fault: Fault) {
         if let (Fault::GuardHung, Some(node)) = (fault, self.hung.take()) {
             let at = fault::resume(self.lab, node);
+            self.told_to = at + SETTLES;
             let text =
                 format!("the service on {} runs on", [plan::GATEWAY_A, plan::GATEWAY_B][node]);
             self.lab.timeline.say(at, text.clone());
@@ -197,10 +232,14 @@ impl Session<'_> {
         let words = fault.words(active);
         self.lab.timeline.say(fired.at, words.clone());
         self.hung = (fault == Fault::GuardHung).then_some(active);
+        self.follow(fault, words, fired, active);
+    }
+
+    fn follow(&mut self, fault: Fault, words: String, fired: Fired, active: usize) {
         let until = fired.at + Duration::from_secs(2) + self.lab.form.interval * 4;
         self.picture.doing = format!("{words}; watching …");
         self.picture.report.clear();
-        self.watched = Some(Watched { fault, fired, active, until });
+        self.watched = Some(Watched { fault, words, fired, active, until });
     }
 
     fn tell(&mut self, watched: &Watched) -> Result<()> {
@@ -220,7 +259,8 @@ impl Session<'_> {
         let scenario =
             Scenario { fault: watched.fault, must: Must::default(), ..crate::scenario::PLAIN[0] };
         let outcome = Outcome::new(&scenario, gathered);
-        self.picture.doing = outcome.fault.clone();
+        self.told_to = self.told_to.max(watched.until);
+        self.picture.doing.clone_from(&watched.words);
         self.picture.report = report::figures(&outcome);
         let events = report::events(&outcome.events, LINES_SHOWN);
         self.picture.report.extend(told::by_the_pair(self.lab, watched.fired.at));
@@ -230,6 +270,7 @@ impl Session<'_> {
 
     fn undo(&mut self) {
         self.watched = None;
+        self.told_to = clock::now() + SETTLES;
         self.hung = None;
         self.picture.report.clear();
         self.picture.doing = match fault::restore(self.lab) {

@@ -99,6 +99,9 @@ fn without_either(scene: &Scene<'_>, one: &Move<'_>, from: bool) -> Result<Start
 /// silence, that lasted until it claimed.
 fn last_heard(scene: &Scene<'_>, one: &Move<'_>) -> Option<i64> {
     let claimed = one.claimed.map_or(one.taken.us, |it| it.us);
+    if one.reason == Reason::PeerRestarted {
+        return before_restart(scene, one, claimed);
+    }
     let mut heard = None;
     let later = one.until.saturating_sub(1);
     for it in scene.of(one.to, one.since.saturating_add(1), later) {
@@ -119,6 +122,16 @@ fn last_heard(scene: &Scene<'_>, one: &Move<'_>) -> Option<i64> {
         }
     }
     heard
+}
+
+/// The last heartbeat of the run that served: the one after it, which closes the gate before it
+/// speaks, said how long ago that was. One that died again before the claim has served nobody.
+fn before_restart(scene: &Scene<'_>, one: &Move<'_>, claimed: i64) -> Option<i64> {
+    let from = one.since.saturating_add(1).max(claimed.saturating_sub(CAUSE));
+    scene.of(one.to, from, claimed).find_map(|it| {
+        let Some(What::PeerUp { silence: Some(silence), .. }) = it.entry.what else { return None };
+        Some(it.us - i64::try_from(silence.as_micros()).unwrap_or(i64::MAX))
+    })
 }
 
 pub(super) fn outage(scene: &Scene<'_>, one: &Move<'_>, start: &Result<Start, String>) -> Outage {

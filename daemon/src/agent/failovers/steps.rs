@@ -154,22 +154,24 @@ fn is_notice(one: &Move<'_>, at: &Placed<'_>) -> bool {
         | What::KernelLives { .. }
         | What::PeerLeft { .. }
         | What::HaCarrier { up: false }
-        | What::PathSilent { .. } => taker,
+        | What::PathSilent { .. }
+        // Of another run than before: what it held is gone.
+        | What::PeerUp { silence: Some(_), .. } => taker,
         What::HandoverAsked { .. }
         | What::Late { .. }
         | What::Link { up: false, .. }
         | What::Check { good: false, .. }
         | What::MaintenanceOn { .. } => !taker,
         What::MoveWaits { .. } => true,
-        What::Started { .. }
-        | What::Role { .. }
+        What::Started { .. } => one.from == Some(at.here),
+        What::Role { .. }
         | What::Link { up: true, .. }
         | What::HaCarrier { up: true }
         | What::ReadFirst { .. }
         | What::Held { .. }
         | What::HoldEnded { .. }
         | What::PathHeard { .. }
-        | What::PeerUp { .. }
+        | What::PeerUp { silence: None, .. }
         | What::DoubtEnded
         | What::HandoverGivenUp { .. }
         | What::GateRefused { .. }

@@ -187,6 +187,36 @@ fn a_silent_node_counts_from_its_last_heartbeat() {
 }
 
 #[test]
+fn a_guard_that_was_killed_and_started_again_at_once_counts_from_the_last_beat_of_its_run_before() {
+    let boot = BootId([2; 16]);
+    let silence = Some(Duration::from_millis(140));
+    let mut events = before();
+    events.extend([
+        // Another start, long before, has nothing to do with it.
+        event(false, 2_000, What::PeerUp { boot, silence: Some(Duration::from_secs(9)) }),
+        event(true, 20_030_000, What::Started { boot }),
+        event(false, 20_040_000, What::PeerUp { boot, silence }),
+        role(false, 20_040_000, Passive, Claiming, Reason::PeerRestarted),
+        role(false, 20_042_500, Claiming, Active, Reason::PeerRestarted),
+    ]);
+    let all = told(&events, Some(LATER), Some(clock()));
+    let Summary { kind, from, outage, reason, .. } = &all[1].summary;
+    assert_eq!((*kind, from.as_deref()), (Kind::Failover, Some("gw-a")));
+    assert_eq!(reason, "the guard of gw-a was started again");
+    assert_eq!((outage.ms, outage.bound), (Some(142.5), Bound::AtMost));
+    assert!(outage.how.starts_with("From the last heartbeat that gw-b heard"), "{}", outage.how);
+    let wanted = [
+        (StepKind::Began, "gw-b", 0.0),
+        (StepKind::Noticed, "gw-a", 130.0),
+        (StepKind::Noticed, "gw-b", 10.0),
+        (StepKind::Decided, "gw-b", 0.0),
+        (StepKind::Served, "gw-b", 2.5),
+    ];
+    assert_eq!(steps(&all[1]), wanted);
+    assert_eq!(all[1].evidence.len(), 2, "{:?}", all[1].evidence);
+}
+
+#[test]
 fn evidence_counts_from_the_last_heartbeat_although_the_doubt_comes_after_the_claim() {
     let mut events = before();
     events.extend([
