@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 pub(crate) enum Profile {
     /// Look for mistakes in a profile
     Check(ProfileCheckArgs),
-    /// Show what the profile covers on this machine, section by section
+    /// Show what the profile covers on this machine, section by section, and its logs, reports and leases
     Show(ProfileShowArgs),
     /// Look for mistakes in systemd-networkd's files, which has no check of its own
     Networkd(ProfileNetworkdArgs),

@@ -1,11 +1,12 @@
 //! `twinwall profile`: looks for mistakes in an appliance profile, and shows what it
-//! covers on this machine.
+//! covers and names on this machine.
 
 use std::path::{Path, PathBuf};
 
 use twinwall::agent::netconf::verify::verify;
 use twinwall::agent::profile::{
-    Covered, FILE, Look, Profile as Parsed, REFERENCE, REFERENCE_NAME, parse_profile,
+    Covered, FILE, Look, NamedLeases, NamedLog, NamedReports, Profile as Parsed, REFERENCE,
+    REFERENCE_NAME, parse_profile,
 };
 use twinwall_core::config::Errors;
 
@@ -84,7 +85,56 @@ fn text(look: &Look) -> String {
     for covered in &look.sections {
         text += &section(covered);
     }
+    text + &beside(look)
+}
+
+/// What belongs to no section.
+fn beside(look: &Look) -> String {
+    let part = |title: &str, entries: String| match entries.is_empty() {
+        true => format!("\n{title}\n  the profile names none\n"),
+        false => format!("\n{title}\n{entries}"),
+    };
+    let mut text = part("Sources of logs (logs)", look.logs.iter().map(log).collect());
+    text += &part("Reports (reports)", look.reports.iter().map(reports).collect());
+    if look.reports_left_out > 0 {
+        text += &format!("  {} reports are too long or too many\n", look.reports_left_out);
+    }
+    text + &part("DHCP leases (leases)", look.leases.iter().map(leases).collect())
+}
+
+fn log(source: &NamedLog) -> String {
+    let mut text = format!("  {}, read as {}\n", source.name, source.format);
+    if !source.files.is_empty() {
+        let more = if source.too_many { ", and more than are read" } else { "" };
+        let there = there(source.found, source.bytes);
+        text += &format!("    files: {} ({there}{more})\n", source.files.join(", "));
+    }
+    if !source.units.is_empty() {
+        text += &format!("    journal: {}\n", source.units.join(", "));
+    }
     text
+}
+
+fn reports(files: &NamedReports) -> String {
+    let there = there(files.found, files.bytes);
+    format!("  {}: {} ({there})\n", files.name, files.paths.join(", "))
+}
+
+fn leases(file: &NamedLeases) -> String {
+    let there = match file.bytes {
+        Some(bytes) => format!("{bytes} bytes"),
+        None => "not on this machine".to_owned(),
+    };
+    let (format, service) = (file.format.id(), &file.service);
+    format!("  {}: {} ({there}), format {format}, service {service}\n", file.name, file.path)
+}
+
+fn there(files: u64, bytes: u64) -> String {
+    match files {
+        0 => "none on this machine".to_owned(),
+        1 => format!("1 file, {bytes} bytes"),
+        several => format!("{several} files, {bytes} bytes"),
+    }
 }
 
 fn section(covered: &Covered) -> String {

@@ -49,3 +49,44 @@ fn a_section_shows_what_lies_below_the_root() {
     let shown = root.run(&["profile", "show"]).out;
     assert!(shown.contains("Mail protection (mail)\n  nothing of it on this machine\n"), "{shown}");
 }
+
+#[test]
+fn logs_reports_and_leases_are_shown_with_what_is_there_of_them() {
+    let root = Root::new();
+    for folder in ["var/log/kea", "var/lib/reports", "var/lib/misc"] {
+        std::fs::create_dir_all(root.path(folder)).expect("a directory");
+    }
+    root.write("var/log/kea/dhcp4.log", "one\ntwo\n");
+    root.write("var/lib/reports/june.pdf", "pdf");
+    root.write("var/lib/reports/note.txt", "no report");
+    root.write("var/lib/misc/dnsmasq.leases", "");
+    let shown = root.run(&["profile", "show"]).out;
+    for part in [
+        "\nSources of logs (logs)\n  dnsmasq, read as dnsmasq\n    files: /var/log/dnsmasq.log (none \
+         on this machine)\n    journal: dnsmasq.service\n",
+        "  kea, read as kea\n    files: /var/log/kea/*.log (1 file, 8 bytes)\n    journal: \
+         kea-dhcp4-server.service, ",
+        "  kernel, read as lines\n    journal: kernel\n",
+        "\nReports (reports)\n  appliance: /var/lib/reports (1 file, 3 bytes)\n",
+        "\nDHCP leases (leases)\n  dnsmasq: /var/lib/misc/dnsmasq.leases (0 bytes), format dnsmasq, \
+         service dnsmasq\n",
+        "  kea4: /var/lib/kea/kea-leases4.csv (not on this machine), format kea, service kea-dhcp4\n",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let look = root.run(&["profile", "show", "--json"]).out;
+    let look: Value = serde_json::from_str(&look).expect("JSON");
+    assert_eq!((&look["logs"][1]["name"], &look["logs"][1]["found"]), (&"kea".into(), &1.into()));
+    assert_eq!(look["reports"][0]["paths"], serde_json::json!(["/var/lib/reports"]));
+    assert_eq!(
+        (&look["leases"][0]["bytes"], &look["leases"][1]["bytes"]),
+        (&0.into(), &Value::Null)
+    );
+    root.write(
+        "etc/twinwall/profile.toml",
+        "format = 1\nname = \"bare\"\n[appliance]\nmodel = { file = \"/m\" }\n\
+         serial = { file = \"/s\" }\nfirmware = { file = \"/f\" }\n",
+    );
+    let bare = root.run(&["profile", "show"]).out;
+    assert_eq!(bare.matches("\n  the profile names none\n").count(), 3, "{bare}");
+}

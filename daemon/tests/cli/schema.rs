@@ -81,6 +81,14 @@ fn events_fit_their_schema() {
 }
 
 #[test]
+fn what_a_profile_covers_and_names_fits_its_schema() {
+    let root = Root::new();
+    fs::create_dir_all(root.path("var/lib/misc")).expect("a directory");
+    root.write("var/lib/misc/dnsmasq.leases", "");
+    assert_fits(&root.run(&["profile", "show", "--json"]).out, "profile");
+}
+
+#[test]
 fn problems_and_explanations_fit_their_schemas() {
     let root = Root::new();
     root.write("etc/twinwall/pair.toml", "pair_id = 0\n");

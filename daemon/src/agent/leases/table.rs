@@ -28,6 +28,17 @@ pub enum Format {
     Whole,
 }
 
+impl Format {
+    /// As a profile writes it.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Format::Dnsmasq => "dnsmasq",
+            Format::Kea => "kea",
+            Format::Whole => "whole",
+        }
+    }
+}
+
 /// Why bytes are no leases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableError {

@@ -27,6 +27,7 @@ use super::node::{Node, Settings};
 use replicate::{Exchange, Terms};
 pub use replicate::{Message, MessageError, Word, decode_message};
 pub use sources::KERNEL;
+pub(in crate::agent) use sources::sizes_of;
 use sources::{Collector, Plan};
 use store::{Limits, Origin, Reader};
 use told::Told;

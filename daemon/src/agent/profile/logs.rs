@@ -41,9 +41,12 @@ pub struct LogSource {
     pub format: Option<Format>,
 }
 
-/// How lines may be read, as a profile says it; as lines where nobody knows more.
+/// As lines, where nobody knows more of them.
+pub(super) const LINES: &str = "lines";
+
+/// How lines may be read, as a profile says it.
 pub(super) static FORMATS: [(&str, Option<Format>); 7] = [
-    ("lines", None),
+    (LINES, None),
     (Format::Dnsmasq.id(), Some(Format::Dnsmasq)),
     (Format::Kea.id(), Some(Format::Kea)),
     (Format::IscDhcp.id(), Some(Format::IscDhcp)),

@@ -1,6 +1,7 @@
 //! What a profile covers on a machine: section by section the files that are there, the
-//! programs that are and are not, and what is wrong. Called by `twinwall profile show` and
-//! before HA is turned on. It reads names and modes only, never a content.
+//! programs that are and are not, and what is wrong; and what it names beside the sections.
+//! Called by `twinwall profile show` and before HA is turned on. It reads names and modes only,
+//! never a content.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::beside::{self, NamedLeases, NamedLog, NamedReports};
 use super::{Profile, Rules, Task};
 use crate::agent::manifest::{MAX_ENTRIES, RelPath};
 use crate::agent::section::Section;
@@ -25,6 +27,14 @@ pub struct Look {
     pub profile: String,
     /// All thirteen sections in their order.
     pub sections: Vec<Covered>,
+    /// Sources of log lines.
+    pub logs: Vec<NamedLog>,
+    /// The appliance's reports.
+    pub reports: Vec<NamedReports>,
+    /// Reports that are left out: too long or too many.
+    pub reports_left_out: u64,
+    /// Files of DHCP leases.
+    pub leases: Vec<NamedLeases>,
 }
 
 /// What one section covers.
@@ -85,7 +95,16 @@ impl Profile {
             let seen = found.sections.remove(section).unwrap_or_default();
             self.covered(*section, rules, root, seen)
         });
-        Look { profile: self.name.clone(), sections: sections.collect() }
+        let sections = sections.collect();
+        let (reports, reports_left_out) = beside::reports(self, root);
+        Look {
+            profile: self.name.clone(),
+            sections,
+            logs: beside::logs(self, root),
+            reports,
+            reports_left_out,
+            leases: beside::leases(self, root),
+        }
     }
 
     /// Directories and files below which everything lies that any pattern can match, none

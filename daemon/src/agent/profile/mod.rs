@@ -3,6 +3,7 @@
 //! scanner, the apply machine and the engine. Nothing here changes a file or decides when
 //! something is synchronised.
 
+mod beside;
 mod check;
 mod command;
 mod kept;
@@ -23,6 +24,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub use beside::{NamedLeases, NamedLog, NamedReports};
 pub use command::Task;
 pub use kept::{LeaseFile, ReportFiles};
 pub use logs::LogSource;

@@ -74,6 +74,17 @@ pub(super) fn own(root: &Path, reports: &[ReportFiles]) -> (Vec<Listed>, usize) 
     (found, left_out)
 }
 
+/// The size of each, with the name of what it is a report of; and how many are left out.
+pub(in crate::agent) fn sizes(root: &Path, reports: &[ReportFiles]) -> (Vec<(String, u64)>, usize) {
+    let (found, left_out) = own(root, reports);
+    let sources = Sources::of(reports);
+    let named = found.iter().filter_map(|file| {
+        let (name, _) = sources.of_path(&file.path)?;
+        Some((name.to_owned(), file.size))
+    });
+    (named.collect(), left_out)
+}
+
 /// Looks at what lies at `path` below the root, and below that.
 fn walk(
     root: &Path,

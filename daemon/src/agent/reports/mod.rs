@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::node::Node;
 pub(in crate::agent) use fetch::keep;
-pub(in crate::agent) use list::{listed, part};
+pub(in crate::agent) use list::{listed, part, sizes};
 
 /// Longest report in bytes; a longer one stays where it is, and is told.
 pub const MAX_REPORT: u64 = 32 << 20;

@@ -34,6 +34,7 @@ use crate::agent::written::Watch;
 use files::FileSource;
 use journal::JournalSource;
 pub use journal::KERNEL;
+pub(in crate::agent) use patterns::sizes_of;
 
 /// Between two readings while lines come: long enough that a reading brings many, short beside
 /// the second in which they shall be on the other node.

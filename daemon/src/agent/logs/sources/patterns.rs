@@ -5,6 +5,8 @@ use std::fs::{self, Metadata};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use super::content::is_packed_path;
+use crate::agent::profile::LogSource;
 use crate::agent::tree::{Globs, Positions};
 
 /// Directories below one another that are looked into: a circle of mounts has an end.
@@ -29,6 +31,17 @@ pub(super) fn find(root: &Path, globs: &Globs) -> Found {
     let mut found = Found::default();
     look(root, globs, (&globs.start(), false), MAX_DEPTH, &mut found);
     found
+}
+
+/// The size of each file of a source that is read below this root, and whether there are more than
+/// are read. What became of them by rotation is not counted.
+pub(in crate::agent) fn sizes_of(root: &Path, source: &LogSource) -> (Vec<u64>, bool) {
+    if source.files.is_empty() {
+        return (Vec::new(), false);
+    }
+    let found = find(root, source.files.globs());
+    let read = found.files.iter().filter(|(path, _)| !is_packed_path(path));
+    (read.map(|(_, seen)| seen.len()).collect(), found.too_many)
 }
 
 /// `inside`: a pattern matched a directory above, so that everything matches.
