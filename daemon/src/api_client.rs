@@ -56,6 +56,21 @@ impl Api {
         self.ask("GET", path, &[])
     }
 
+    /// Reads what is shown beside something else: an agent that is away or slow is not waited for.
+    pub(crate) fn glance<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let mut stream =
+            UnixStream::connect(&self.socket).map_err(|error| self.not_connected(&error))?;
+        let mut answer = Vec::new();
+        let read = stream
+            .set_write_timeout(Some(TELLS))
+            .and_then(|()| stream.set_read_timeout(Some(TELLS)))
+            .and_then(|()| stream.write_all(head("GET", path, 0).as_bytes()))
+            .and_then(|()| stream.take(MAX_ANSWER).read_to_end(&mut answer));
+        read.map_err(|_| self.hangs())?;
+        let answered = parted(&answer).ok_or_else(|| self.nonsense("what is no HTTP"))?;
+        self.value_of(&self.unrefused(answered)?)
+    }
+
     /// Reads something that is no JSON.
     pub(crate) fn fetch(&self, path: &str) -> Result<Vec<u8>, Failure> {
         self.good("GET", path, &[])
@@ -217,13 +232,20 @@ impl Api {
         body: &[u8],
     ) -> Result<T, Failure> {
         let answer = self.good(method, path, body)?;
-        serde_json::from_slice(&answer)
+        self.value_of(&answer)
+    }
+
+    fn value_of<T: DeserializeOwned>(&self, answer: &[u8]) -> Result<T, Failure> {
+        serde_json::from_slice(answer)
             .map_err(|error| self.nonsense(&format!("what cannot be read ({error})")))
     }
 
     /// The answer to what was not refused.
     fn good(&self, method: &str, path: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
-        let (status, answer) = self.exchange(method, path, body)?;
+        self.exchange(method, path, body).and_then(|answered| self.unrefused(answered))
+    }
+
+    fn unrefused(&self, (status, answer): (u16, Vec<u8>)) -> Result<Vec<u8>, Failure> {
         if status == 200 {
             return Ok(answer);
         }
@@ -270,12 +292,16 @@ impl Api {
             system::readable(&probe, ALIVE)
         });
         if !alive.unwrap_or(false) {
-            return Err(Failure::unreachable(format!(
-                "the agent does not answer at {}; restart it: systemctl restart twinwall-agent",
-                self.socket.display()
-            )));
+            return Err(self.hangs());
         }
         stream.set_read_timeout(Some(PATIENCE)).map_err(|error| self.broken(&error))
+    }
+
+    fn hangs(&self) -> Failure {
+        Failure::unreachable(format!(
+            "the agent does not answer at {}; restart it: systemctl restart twinwall-agent",
+            self.socket.display()
+        ))
     }
 
     fn not_connected(&self, error: &io::Error) -> Failure {

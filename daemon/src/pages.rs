@@ -13,11 +13,11 @@ use twinwall::agent::metrics;
 use twinwall::agent::preflight::Preflight;
 use twinwall::agent::profile;
 use twinwall::agent::readiness::Readiness;
-use twinwall_core::api::{Numbered, Status};
+use twinwall_core::api::Numbered;
 use twinwall_core::config::{self, Problem};
 
 use crate::cli::{Cli, EXIT_CODES};
-use twinwall::agent::api::guard::Explained;
+use twinwall::agent::api::guard::{Explained, StatusView};
 use twinwall::failure::Failure;
 
 /// A file to write.
@@ -68,7 +68,7 @@ pub(crate) fn reference() -> Vec<Page> {
         Page { name: "metrics.md".to_owned(), text: metrics::table::page() },
         Page { name: "profile.md".to_owned(), text: profile::reference() },
         Page { name: "conditions.md".to_owned(), text: catalogue::page() },
-        schema::<Status>("status"),
+        schema::<StatusView>("status"),
         schema::<Vec<Explained>>("explain"),
         schema::<Numbered>("event"),
         schema::<Vec<Problem>>("check"),

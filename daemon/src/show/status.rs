@@ -8,6 +8,9 @@ use twinwall_core::config::Cable;
 use twinwall_core::explain::{alarms, checking_cable, span};
 use twinwall_core::snapshot::{InterfaceView, PathView, Snapshot};
 
+use twinwall::agent::conditions::{Severity, Standing};
+use twinwall::failure::Failure;
+
 use super::Style;
 
 /// Virtual IPs shown of one interface.
@@ -15,8 +18,12 @@ const MAX_SHOWN: usize = 6;
 /// Width of the first column.
 const LABEL: usize = 11;
 
-/// The status as a page of text.
-pub(crate) fn status(status: &Status, style: &Style) -> String {
+/// The status as a page of text; `beside` is what the agent says besides the guard's alarms.
+pub(crate) fn status(
+    status: &Status,
+    beside: Result<&[Standing], &Failure>,
+    style: &Style,
+) -> String {
     let snapshot = &status.snapshot;
     let mut page = headline(snapshot, style);
     match alarms(status).as_slice() {
@@ -25,6 +32,7 @@ pub(crate) fn status(status: &Status, style: &Style) -> String {
             alarms.iter().for_each(|alarm| page += &format!("{}  {alarm}\n", style.bad("ALARM")))
         }
     }
+    beside.unwrap_or_default().iter().for_each(|one| page += &condition(one, style));
     page.push('\n');
     row(
         &mut page,
@@ -40,7 +48,22 @@ pub(crate) fn status(status: &Status, style: &Style) -> String {
     let checks: Vec<String> = snapshot.own.checks.iter().map(check).collect();
     row(&mut page, "checks", &checks);
     row(&mut page, "guard", &guard(status));
+    if let Err(why) = beside {
+        row(&mut page, "conditions", &[format!("not known: {}", why.message)]);
+    }
     page
+}
+
+/// A condition on a line; what to do about it says `twinwall conditions`.
+fn condition(one: &Standing, style: &Style) -> String {
+    let word = match one.severity {
+        Severity::Critical | Severity::Major => style.bad(one.severity.word()),
+        Severity::Warning | Severity::Info => style.strong(one.severity.word()),
+    };
+    let subject = one.subject.as_ref().map(|it| format!(" {it}")).unwrap_or_default();
+    let known = if one.known { "" } else { " (it may be better by now)" };
+    let ends = if one.good_for_ms.is_some() { " (ending)" } else { "" };
+    format!("{word}  {} on {}{subject}: {}{known}{ends}\n", one.condition, one.node, one.text)
 }
 
 fn headline(snapshot: &Snapshot, style: &Style) -> String {

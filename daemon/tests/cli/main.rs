@@ -1,6 +1,7 @@
 //! The `twinwall` program as its users meet it: the real binary, run against a
 //! socket that answers as the guard does, and against files.
 
+mod conditions;
 mod files;
 #[path = "../shared/json_schema.rs"]
 mod json_schema;

@@ -11,8 +11,9 @@ use twinwall_core::ids::BootId;
 use twinwall_core::note::What;
 use twinwall_core::snapshot::{CheckView, TimerView};
 
+use crate::conditions::standing;
 use crate::json_schema::differences;
-use crate::support::{Root, Socket, event, healthy};
+use crate::support::{Root, Socket, agent_saying, event, healthy};
 
 fn schema(name: &str) -> Value {
     let path =
@@ -58,9 +59,12 @@ fn the_status_fits_its_schema_full_and_bare() {
     bare.snapshot.peer.role = None;
     bare.snapshot.peer.fitness = None;
     bare.snapshot.peer.round_trip = None;
-    for status in [full(), bare] {
+    for (status, conditions) in [(full(), Some(vec![standing()])), (bare, None)] {
         let root = Root::new();
         let _socket = Socket::answering(&root, vec![vec![Answer::Status(Box::new(status))]]);
+        if let Some(conditions) = conditions {
+            agent_saying(&root, &conditions);
+        }
         assert_fits(&root.run(&["status", "--json"]).out, "status");
     }
 }

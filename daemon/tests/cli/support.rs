@@ -1,5 +1,5 @@
-//! A root directory of a test's own, the program run on it, and a guard's socket
-//! that gives prepared answers.
+//! A root directory of a test's own, the program run on it, and the sockets of a guard and
+//! of an agent that give prepared answers.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 
+use twinwall::agent::api::conditions::ConditionsView;
+use twinwall::agent::conditions::Standing;
 use twinwall_core::api::{Answer, Numbered, Request, Status};
 use twinwall_core::note::{Note, What};
 use twinwall_core::time::Moment;
@@ -114,6 +116,29 @@ impl Socket {
         self.server.join().expect("the server ends");
         self.requests.iter().collect()
     }
+}
+
+/// An agent that says of each of the questions that come which conditions are raised.
+pub(crate) fn agent_saying(root: &Root, present: &[Standing]) {
+    let view = ConditionsView {
+        node: "gw-a".to_owned(),
+        speaks: true,
+        present: present.to_vec(),
+        left_out: 0,
+    };
+    let body = serde_json::to_string(&view).expect("an answer");
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let listener = UnixListener::bind(root.path("run/twinwall/agent.sock")).expect("a socket");
+    // It ends with the test's process, waiting for who asks next.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a client");
+            let head = BufReader::new(&stream).lines().map_while(Result::ok);
+            let asked: Vec<String> = head.take_while(|line| !line.is_empty()).collect();
+            assert!(asked[0].starts_with("GET /api/v1/conditions "), "{asked:?}");
+            stream.write_all(answer.as_bytes()).expect("it is read");
+        }
+    });
 }
 
 /// An event that happened `at` milliseconds on the guard's clock.

@@ -8,11 +8,12 @@ use twinwall_core::ids::BootId;
 use twinwall_core::note::{Reason, What};
 use twinwall_core::snapshot::CheckView;
 
-use crate::support::{Root, Socket, event, healthy};
+use crate::support::{Root, Socket, agent_saying, event, healthy};
 
 fn status_of(status: Status) -> String {
     let root = Root::new();
     let socket = Socket::answering(&root, vec![vec![Answer::Status(Box::new(status))]]);
+    agent_saying(&root, &[]);
     let ran = root.run(&["status"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     assert_eq!(socket.requests(), [Request::Status {}]);

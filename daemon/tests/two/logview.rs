@@ -23,6 +23,11 @@ const PAIR: &str = "pair_id = 7\n[sync]\nlogs = true\n[ha_link]\ninterface = \"h
     virtual = \"10.1.0.1/24\"\n";
 
 fn logging() -> Two {
+    logging_after(|_| {})
+}
+
+/// The same, after something was done to nodes on which nothing runs yet.
+fn logging_after(prepare: impl FnOnce(&Two)) -> Two {
     let mut two = Two::cabled();
     for node in [&mut two.a, &mut two.b] {
         node.with_guard(PROFILE, PAIR);
@@ -30,6 +35,7 @@ fn logging() -> Two {
             node.write(file, "");
         }
     }
+    prepare(&two);
     two.pair_by_files(true);
     two
 }
@@ -199,4 +205,37 @@ fn lines_are_followed_as_they_come_each_once_and_the_kept_ones_stay_when_a_node_
     two.a.kill();
     let kept = shown(&two.b, &["--text", "line 1999", "--node", "gw-a"]);
     assert_eq!(said(&kept), ["line 1999"]);
+}
+
+#[test]
+fn a_node_that_cannot_keep_lines_is_named_by_status_and_ready_on_both_and_goes_on_by_itself() {
+    const PLACE: &str = "var/lib/twinwall/logs";
+    // What is no directory takes no files, as a full file system takes none.
+    let two = logging_after(|two| two.b.write(PLACE, ""));
+    let told =
+        |node: &Node| node.run(&["status"]).out.contains("\nwarning  logs-not-kept on gw-b: ");
+    let reason = |node: &Node| {
+        let ready: Value = serde_json::from_str(&node.run(&["ready", "--json"]).out).expect("JSON");
+        let all = ready["against"].as_array().expect("a list").clone();
+        all.into_iter().find(|reason| reason["id"] == "logs_not_kept")
+    };
+    for node in [&two.a, &two.b] {
+        let log = || format!("{}\n{}", node.run(&["status"]).out, two.b.text("agent.log"));
+        wait_telling("it is told", || told(node), log);
+        let reason = reason(node).expect("a reason");
+        assert_eq!(reason["severity"], "warns", "{reason}");
+        let text = reason["text"].as_str().expect("a text");
+        assert!(text.contains("gw-b: logs cannot be kept on this disk"), "{reason}");
+        let status: Value = serde_json::from_str(&node.good(&["status", "--json"])).expect("JSON");
+        let api = asked(node, "/api/v1/status");
+        for status in [status, api] {
+            let all = status["conditions"].as_array().expect("a list");
+            let named = |one: &&Value| one["condition"] == "logs-not-kept";
+            assert!(all.iter().find(named).is_some_and(|it| it["node"] == "gw-b"), "{status}");
+        }
+    }
+    // Nobody has to start anything again; when the condition ends says its hold-down.
+    std::fs::remove_file(two.b.path(PLACE)).expect("removed");
+    append(&two.b, "gateway.log", &[stamped(now_us(), "after all")]);
+    wait_for(&two.a, 1);
 }

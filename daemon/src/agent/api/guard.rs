@@ -1,5 +1,6 @@
-//! Routes of what the guard holds and says: its status, its reasons, its events, and the
-//! orders that it takes. The command asks the guard itself, so that it works without an agent.
+//! Routes of what the guard holds and says: its status, with what else is the matter, its reasons,
+//! its events, and the orders that it takes. The command asks the guard itself, so that it works
+//! without an agent.
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::route::{Method, Route};
 use super::sync::Taken;
 use super::{Body, Shared};
 use crate::agent::accounts::Role;
+use crate::agent::conditions::{Standing, beside_alarms};
 use crate::agent::guard::{self, GuardState};
 
 /// Events on a page, where nothing else is asked for.
@@ -26,6 +28,18 @@ const PAGE: usize = 100;
 const MAINTENANCE_S: f64 = 7200.0;
 /// It lasts at most a week, so that no node is forgotten in it.
 const MAX_MAINTENANCE_S: f64 = 7.0 * 86_400.0;
+
+/// What the guard holds and knows, and what is the matter besides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StatusView {
+    /// From the guard.
+    #[serde(flatten)]
+    pub status: Status,
+    /// Conditions that are raised and that the guard's alarms do not say, the worst first; null
+    /// where the agent could not be asked.
+    #[serde(default)]
+    pub conditions: Option<Vec<Standing>>,
+}
 
 /// Which events.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -78,7 +92,7 @@ fn two_hours() -> f64 {
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::new::<Status>(
+        Route::new::<StatusView>(
             (Method::Get, "/api/v1/status"),
             ("status", "What this node's guard holds and knows, as 'twinwall status --json'"),
             get(status),
@@ -119,8 +133,11 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn status(State(shared): State<Shared>) -> Result<Json<Status>, Refusal> {
-    now(&shared).map(Json)
+async fn status(State(shared): State<Shared>) -> Result<Json<StatusView>, Refusal> {
+    let status = now(&shared)?;
+    let present = shared.node.conditions().present();
+    let conditions = Some(beside_alarms(present, &shared.node.settings().name));
+    Ok(Json(StatusView { status, conditions }))
 }
 
 fn now(shared: &Shared) -> Result<Status, Refusal> {

@@ -31,7 +31,7 @@ pub(in crate::agent) use certificate::keep as keep_certificate;
 use hold::{Change, Holder, Whose};
 pub(in crate::agent) use keep::keep;
 use log::Log;
-pub use observe::Told;
+pub use observe::{Told, beside_alarms};
 
 use crate::agent::failovers::monotonic;
 

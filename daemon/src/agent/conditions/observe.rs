@@ -10,6 +10,7 @@ use twinwall_core::api::Status;
 use twinwall_core::beat::{Fitness, RoleWord};
 use twinwall_core::explain::{AlarmId, named_alarms};
 
+use super::Standing;
 use super::catalogue::{About, ConditionId, of_alarm, of_reason};
 use super::hold::{Held, Key, Observed, Whose};
 use crate::agent::guard::GuardState;
@@ -96,6 +97,19 @@ pub(super) const fn source(id: ConditionId) -> Source {
         | Id::SnmpAway | Id::CertificateEnds | Id::CertificateEnded => Source::Part,
     };
     source
+}
+
+/// Those that the alarms of this node's guard do not say: they are about other things, or what the
+/// other node says of itself.
+pub fn beside_alarms(mut present: Vec<Standing>, node: &str) -> Vec<Standing> {
+    present.retain(|one| {
+        let own = one.condition.row().about != About::Node || one.node == node;
+        match source(one.condition) {
+            Source::Guard | Source::GuardItself => !own,
+            Source::Readiness | Source::Services | Source::Part => true,
+        }
+    });
+    present
 }
 
 /// Everything that is so.

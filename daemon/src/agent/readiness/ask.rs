@@ -43,6 +43,7 @@ pub async fn of(node: &Arc<Node>) -> Readiness {
         other_keys_in_file: other_keys(&guard, node),
         keys_stand_at: rotate::stands_at(node.root()),
         connections: connections.as_deref(),
+        standing: &node.conditions().present(),
         other: other.as_ref(),
     })
 }

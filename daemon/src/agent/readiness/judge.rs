@@ -9,6 +9,7 @@ use twinwall_core::snapshot::CheckView;
 use super::{Readiness, Reason, ReasonId, Severity};
 use crate::agent::channel::LinkState;
 use crate::agent::conditions::catalogue::{of_alarm, of_reason};
+use crate::agent::conditions::{ConditionId, Standing};
 use crate::agent::engine::overview::{Overview, SectionState};
 use crate::agent::flows;
 use crate::agent::guard::GuardState;
@@ -44,6 +45,8 @@ pub struct Views<'a> {
     pub keys_stand_at: Option<Step>,
     /// What is wrong with the replication of connections, if anything is.
     pub connections: Option<&'a str>,
+    /// The conditions that are raised.
+    pub standing: &'a [Standing],
     /// What the other agent said when it was asked just now.
     pub other: Option<&'a OtherNode>,
 }
@@ -67,6 +70,7 @@ pub fn judge(views: &Views<'_>) -> Readiness {
         against.extend(services(views.services));
         against.extend(checks(views.services));
         against.extend(connections(views));
+        against.extend(logs(views.standing));
         against.extend(agents(views));
     }
     against.sort_by_key(|reason| reason.severity);
@@ -114,6 +118,16 @@ fn lacking(guard: &GuardState) -> Option<String> {
         }
         RoleWord::Starting | RoleWord::Claiming | RoleWord::Releasing => None,
     }
+}
+
+/// Nothing waits for logs, and a failover works without them: but lines that one node alone has are
+/// not seen while it is dead. Of a node that cannot be asked it is told that the agents are apart.
+fn logs(standing: &[Standing]) -> Option<Reason> {
+    let lame = |one: &&Standing| one.condition == ConditionId::LogsNotKept && one.known;
+    let told = |one: &Standing| format!("{}: {}", one.node, one.text);
+    let told: Vec<String> = standing.iter().filter(lame).map(told).collect();
+    let text = format!("Log lines could be missing after a failover. {}.", told.join("; "));
+    (!told.is_empty()).then(|| warns(ReasonId::LogsNotKept, text))
 }
 
 /// Without this nothing else is worth a word.

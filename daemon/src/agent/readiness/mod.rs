@@ -111,6 +111,8 @@ pub enum ReasonId {
     ServiceFailed,
     /// A health check of the profile fails here.
     CheckFailed,
+    /// A node cannot keep log lines.
+    LogsNotKept,
     /// The clocks differ.
     Clock,
     /// The nodes run different releases of twinwall.

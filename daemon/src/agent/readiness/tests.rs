@@ -9,6 +9,7 @@ use twinwall_core::snapshot::CheckView;
 
 use super::*;
 use crate::agent::channel::{LinkState, Stream, StreamState};
+use crate::agent::conditions::{ConditionId, Standing};
 use crate::agent::guard::GuardState;
 use crate::agent::pairing::rotate::Step;
 use crate::agent::section::Section;
@@ -40,6 +41,7 @@ fn views(guard: &GuardState) -> Views<'_> {
         other_keys_in_file: false,
         keys_stand_at: None,
         connections: None,
+        standing: &[],
         other: None,
     }
 }
@@ -211,6 +213,38 @@ fn a_health_check_counts_once_it_makes_the_node_unfit() {
         let named = readiness.against[0].text.contains("vpn (`swanctl --stats`)");
         assert_eq!(named, wanted.len() == 2, "{readiness:?}");
     }
+}
+
+#[test]
+fn a_node_that_keeps_no_logs_is_a_warning_and_no_other_condition_is_told_twice() {
+    let standing = |condition: ConditionId, node: &str, known| Standing {
+        condition,
+        node: node.to_owned(),
+        subject: None,
+        severity: condition.severity(),
+        since_ms: 0,
+        known,
+        good_for_ms: None,
+        text: "No space left on device".to_owned(),
+        what_now: condition.what_now().to_owned(),
+    };
+    let guard = GuardState::Says(Arc::new(healthy()));
+    let with = |all: &[Standing]| judge(&Views { standing: all, ..views(&guard) });
+    let both = ["gw-a", "gw-b"].map(|node| standing(ConditionId::LogsNotKept, node, true));
+    let readiness = with(&both);
+    assert!(readiness.ready, "it would work");
+    assert_eq!(ids(&readiness), [(ReasonId::LogsNotKept, Severity::Warns), APART]);
+    let told = &readiness.against[0];
+    assert!(
+        told.text.ends_with("gw-a: No space left on device; gw-b: No space left on device."),
+        "{told:?}"
+    );
+    assert!(told.what_now.contains("/var/lib/twinwall/logs"), "{told:?}");
+    let others = [
+        standing(ConditionId::LogsNotKept, "gw-b", false),
+        standing(ConditionId::OutOfSync, "pair", true),
+    ];
+    assert_eq!(ids(&with(&others)), [APART], "of one that cannot be asked it may be over");
 }
 
 #[test]

@@ -91,6 +91,7 @@ fn on_a_page(id: ReasonId) -> Option<(&'static str, Place)> {
         | ReasonId::CableNotDirect
         | ReasonId::KeyFileNotInUse
         | ReasonId::AgentsApart
+        | ReasonId::LogsNotKept
         | ReasonId::Clock
         | ReasonId::Release => return None,
     })

@@ -63,6 +63,7 @@ pub const fn of_reason(id: ReasonId) -> ConditionId {
         ReasonId::Prerequisites => ConditionId::Prerequisites,
         ReasonId::ServiceFailed => ConditionId::ServiceFailed,
         ReasonId::CheckFailed => ConditionId::CheckFailed,
+        ReasonId::LogsNotKept => ConditionId::LogsNotKept,
         ReasonId::Clock => ConditionId::ClocksApart,
         ReasonId::Release => ConditionId::ReleasesDiffer,
     }
