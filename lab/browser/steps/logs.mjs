@@ -82,6 +82,23 @@ async function tail(page) {
   await page.waitForURL((address) => address.pathname === "/logs" && !address.search.includes("follow"));
 }
 
+// One line that is as long as a book stands folded, and is seen whole by one click.
+async function long(page) {
+  write(`long ${"x".repeat(200000)} its end`);
+  await until(page, `${here}/logs?text=its+end`, "long xxx");
+  const row = page.locator("#log-rows tr").first();
+  const height = async () => (await row.boundingBox()).height;
+  const closed = await height();
+  expect(closed < 200, `a long line takes ${closed} px`);
+  await look(page, "logs-long");
+  await row.locator("summary").focus();
+  await page.keyboard.press("Enter");
+  const whole = row.locator("details > code");
+  await whole.waitFor();
+  expect((await whole.innerText()).endsWith("x its end"), "the whole line ends elsewhere");
+  expect(await height() > 2000, "the line is not shown whole");
+}
+
 export async function logs({ a, b }) {
   if (!file) throw new Error("LOG_FILE says where the log is");
   const now = new Date().toISOString();
@@ -102,6 +119,7 @@ export async function logs({ a, b }) {
   await filters(a);
   await older(a);
   await tail(a);
+  await long(a);
   // The other node has them too.
   await until(b, new URL("/logs?node=there&text=number+9", b.url()).href, "number 9 of ten");
   const nodes = new Set(await b.locator("#log-rows td.node").allInnerTexts());

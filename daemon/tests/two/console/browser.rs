@@ -144,7 +144,7 @@ fn a_person_searches_and_follows_the_logs_of_both_nodes() {
     let two = with_consoles();
     two.a.write("var/log/gateway.log", "");
     two.a.good(&["ha", "set", "sync.logs=true"]);
-    drive(&two, ("console.mjs", "logs"), &[token(&two.a)], &["logs", "logs-wrong"]);
+    drive(&two, ("console.mjs", "logs"), &[token(&two.a)], &["logs", "logs-wrong", "logs-long"]);
 }
 
 #[test]

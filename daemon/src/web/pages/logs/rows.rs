@@ -6,6 +6,11 @@ use crate::agent::logs::search::{LogLine, MissingLines};
 use crate::agent::logs::visible::visible;
 use crate::web::pages::moment::Moment;
 
+/// A line with more bytes is folded: some are as long as a whole page of others.
+const LONG: usize = 1_024;
+/// Bytes of such a line that are seen before it is opened.
+const BEGINNING: usize = 320;
+
 /// Some rows, the newest first.
 #[derive(Template)]
 #[template(path = "logs/rows.html")]
@@ -23,7 +28,25 @@ struct Row {
     event: Option<&'static str>,
     fields: Vec<(&'static str, String)>,
     text: String,
+    folded: Option<Folded>,
     missing: Option<String>,
+}
+
+/// What is seen of a long line before it is opened.
+struct Folded {
+    beginning: String,
+    /// How much it is in all.
+    size: String,
+}
+
+impl Folded {
+    fn of(said: &str) -> Option<Folded> {
+        let end = (0..=BEGINNING).rev().find(|end| said.is_char_boundary(*end)).unwrap_or(0);
+        (said.len() > LONG).then(|| Folded {
+            beginning: visible(&said[..end]).into_owned(),
+            size: format!("{:.1} KiB", said.len() as f64 / 1024.0),
+        })
+    }
 }
 
 impl Rows {
@@ -64,6 +87,7 @@ fn row(line: &LogLine) -> Row {
         event: fields.map(|fields| fields.event.words()),
         fields: shown.map(|(name, value)| (name, visible(&value).into_owned())).collect(),
         text: visible(line.said()).into_owned(),
+        folded: Folded::of(line.said()),
         missing: match line.missing {
             0 => None,
             1 => Some(format!("A line of {} is missing before this one.", line.node)),
@@ -105,6 +129,21 @@ mod tests {
         }
         assert!(html.contains("\\x1b[2J\\u{202e}") && html.contains("tunnel up"), "{html}");
         assert_eq!(html.matches("<tr").count(), 1, "{html}");
+    }
+
+    #[test]
+    fn a_long_line_is_folded_and_can_be_seen_whole() {
+        let html = Rows::of([&line(&"x".repeat(LONG), None)]).draw();
+        assert!(!html.contains("<details"), "{html}");
+        // No letter is cut in two, and what is hostile is as harmless in both places.
+        let long = format!("a{}<script>\u{202e}", "\u{e4}".repeat(128 << 10));
+        let html = Rows::of([&line(&long, None), &line("short", None)]).draw();
+        assert_eq!((html.matches("<details").count(), html.matches("<tr").count()), (1, 2));
+        let (closed, opened) = html.split_once("</summary>").expect("a summary");
+        assert!(closed.len() < 1_500 && closed.contains("The whole line, 256.0 KiB"), "{closed}");
+        assert_eq!(closed.matches('\u{e4}').count(), (BEGINNING - 1) / 2);
+        let whole = format!("{}&#60;script&#62;\\u{{202e}}</code>", "\u{e4}".repeat(128 << 10));
+        assert!(opened.contains(&whole), "{}", opened.len());
     }
 
     #[test]
