@@ -43,11 +43,8 @@ fn origin(
         _name => {}
     }
     let known = known()?;
-    if node == known.node {
-        return Ok(Origin::Here);
-    }
-    if known.other.as_deref() == Some(node) {
-        return Ok(Origin::There);
+    if let Some(origin) = known.origin_of(node) {
+        return Ok(origin);
     }
     let other = known.other.unwrap_or_else(|| "there".to_owned());
     let text = format!("there is no node '{node}' here; name {} or {other}", known.node);

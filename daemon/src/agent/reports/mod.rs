@@ -129,6 +129,17 @@ pub struct ReportsView {
     pub reports: Vec<ReportFile>,
 }
 
+impl ReportsView {
+    /// Which of the two nodes is meant: by where it is, or by its name.
+    pub fn origin_of(&self, node: &str) -> Option<Origin> {
+        if node == Origin::Here.word() || node == self.node {
+            return Some(Origin::Here);
+        }
+        let is_there = node == Origin::There.word() || self.other.as_deref() == Some(node);
+        is_there.then_some(Origin::There)
+    }
+}
+
 /// How the copies stand.
 #[derive(Debug, Default)]
 pub struct Reports(Mutex<Standing>);

@@ -6,6 +6,7 @@
 mod access;
 mod availability;
 mod browser;
+mod questions;
 pub(crate) mod support;
 
 use std::fs;

@@ -99,7 +99,9 @@ async fn page(
         newest: filter.is_paged().then(|| format!("/logs?{}", words.trim_start_matches('&'))),
         follow: format!("/logs?follow=1{}", filter.timeless_words()),
         stop: format!("/logs?{}", filter.timeless_words().trim_start_matches('&')),
-        live: filter.is_live().then(|| format!("/logs/live?{}", filter.timeless_words())),
+        // What the agent refuses it refuses to a tail too, again and again.
+        live: (filter.is_live() && !wrong.is_any())
+            .then(|| format!("/logs/live?{}", filter.timeless_words())),
         longest: MAX_PATTERN,
         filter,
         wrong,

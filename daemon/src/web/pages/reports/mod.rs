@@ -32,11 +32,13 @@ pub(super) fn pages() -> Vec<Address> {
     ]
 }
 
-/// What stands behind the question mark; what is empty or unknown filters nothing.
+/// What stands behind the question mark; what is empty filters nothing, and an unknown month is the
+/// present one.
 #[derive(Debug, Default, Deserialize)]
 struct Filter {
     #[serde(default)]
     month: String,
+    /// By where it is, or by its name.
     #[serde(default)]
     node: String,
     #[serde(default)]
@@ -54,6 +56,8 @@ struct Page {
     /// Reports that the filter lets through and the page does not show.
     more: usize,
     nodes: Vec<(&'static str, String, bool)>,
+    /// Why no node is meant, though one is asked for.
+    no_node: Option<String>,
     sources: Vec<(String, bool)>,
     leases: Option<LeasesView>,
 }
@@ -92,8 +96,9 @@ async fn page(
         Err(refusal) => return failed(&refusal),
     };
     let page = Frame::inside("Reports", Place::Reports, &console, &person, ends).await;
+    let meant = reports.origin_of(&filter.node);
     let wanted = |report: &&ReportFile| {
-        (filter.node.is_empty() || report.origin.word() == filter.node)
+        (filter.node.is_empty() || meant == Some(report.origin))
             && (filter.source.is_empty() || report.source == filter.source)
     };
     let all: Vec<&ReportFile> = reports.reports.iter().filter(wanted).collect();
@@ -101,7 +106,8 @@ async fn page(
         headline: percent(&availability),
         rows: all.iter().take(SHOWN).map(|report| row(report)).collect(),
         more: all.len().saturating_sub(SHOWN),
-        nodes: nodes(&reports, &filter),
+        nodes: nodes(&reports, meant),
+        no_node: (meant.is_none() && !filter.node.is_empty()).then(|| no_node(&reports, &filter)),
         sources: sources(&reports, &filter),
         leases: leases.ok().filter(|view| view.files.iter().any(is_there)),
         availability,
@@ -110,11 +116,16 @@ async fn page(
     })
 }
 
-fn nodes(reports: &ReportsView, filter: &Filter) -> Vec<(&'static str, String, bool)> {
+fn nodes(reports: &ReportsView, meant: Option<Origin>) -> Vec<(&'static str, String, bool)> {
     let other = reports.other.clone().unwrap_or_else(|| "the other node".to_owned());
-    [("here", reports.node.clone()), ("there", other)]
-        .map(|(word, name)| (word, name, filter.node == word))
+    [(Origin::Here, reports.node.clone()), (Origin::There, other)]
+        .map(|(origin, name)| (origin.word(), name, meant == Some(origin)))
         .into()
+}
+
+fn no_node(reports: &ReportsView, filter: &Filter) -> String {
+    let other = reports.other.as_deref().unwrap_or("the other one");
+    format!("There is no node '{}' here; choose {} or {other}.", filter.node, reports.node)
 }
 
 fn sources(reports: &ReportsView, filter: &Filter) -> Vec<(String, bool)> {
