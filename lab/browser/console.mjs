@@ -13,12 +13,13 @@ import { diagnostics } from "./steps/diagnostics.mjs";
 import { events } from "./steps/events.mjs";
 import { reports } from "./steps/reports.mjs";
 import { logs } from "./steps/logs.mjs";
+import { phone } from "./steps/phone.mjs";
 import { role } from "./steps/role.mjs";
 import { sync } from "./steps/sync.mjs";
 
 // Each leaves both consoles signed in, and the pair in sync with gw-a active, but the last one.
 const STEPS = {
-  entry, dashboard, availability, access, role, conditions, diagnostics, alerts, sync, events, logs, reports,
+  entry, dashboard, phone, availability, access, role, conditions, diagnostics, alerts, sync, events, logs, reports,
   differing, leave,
 };
 

@@ -7,7 +7,8 @@ import { chromium } from "playwright-core";
 export const [folder, here, there, token] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 export const PASSWORD = "correct horse battery";
-const DESKTOP = { width: 1280, height: 900 }, PHONE = { width: 390, height: 844 };
+const DESKTOP = { width: 1280, height: 900 };
+export const PHONE = { width: 390, height: 844 };
 // The last word says where axe looks: in both colours and in both sizes once.
 const FORMS = [
   ["light-desktop", "light", DESKTOP, true],
@@ -64,6 +65,7 @@ export async function look(page, name) {
     await page.screenshot({ path: join(folder, `${name}-${form}.png`), fullPage: true });
     await fits(page, `${name}, ${form}`);
     if (wanted === DESKTOP) await whole(page, `${name}, ${form}`);
+    else await compact(page, `${name}, ${form}`);
     if (checked) await accessible(page, `${name}, ${form}`);
   }
   await page.emulateMedia({ colorScheme: "light" });
@@ -107,7 +109,14 @@ async function whole(page, what) {
   expect(split.length === 0, `${what}: split inside a word: ${split.join(", ")}`);
 }
 
-async function accessible(page, what) {
+// What every page begins with leaves a phone's screen to what the page is about.
+async function compact(page, what) {
+  const taken = await page.evaluate(() => ["header.bar", "nav.places", "nav.places-small"]
+    .reduce((sum, part) => sum + (document.querySelector(part)?.offsetHeight ?? 0), 0));
+  expect(taken <= 150, `${what}: head and menu take ${taken} px`);
+}
+
+export async function accessible(page, what) {
   if (!await page.evaluate(() => "axe" in window)) await page.evaluate(axe);
   const result = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
   for (const one of result.violations) {

@@ -265,6 +265,11 @@ impl Frame {
         self.at.as_ref() == Some(place)
     }
 
+    /// What the place is called that this page belongs to.
+    pub(super) fn place(&self) -> &'static str {
+        self.at.map_or(self.title, Place::title)
+    }
+
     /// The HTML of a part that changes by itself.
     pub(super) fn part(&self, id: &str) -> &str {
         let part = self.seen.fragments.iter().find(|fragment| fragment.id == id);

@@ -122,7 +122,8 @@ fn a_person_sets_the_console_up_and_sees_a_switchover_live_on_both_nodes() {
     let two = with_consoles();
     two.a.write("var/reports/hostile.html", HOSTILE);
     two.a.write("var/reports/table.csv", "name,text\n1,<b>bold</b>\n");
-    let steps = "entry,dashboard,access,role,conditions,diagnostics,events,reports,differing,leave";
+    let steps =
+        "entry,dashboard,phone,access,role,conditions,diagnostics,events,reports,differing,leave";
     drive(&two, ("console.mjs", steps), &[token(&two.a)], &PAGES);
 }
 
