@@ -33,7 +33,7 @@ pub struct FlowsOptions {
     /// One of everything, and no million flows.
     #[arg(long)]
     quick: bool,
-    /// Only this part; may be given more than once.
+    /// Only this part; may be given more than once. The page keeps its other parts.
     #[arg(long, value_name = "PART")]
     only: Vec<Part>,
     /// Measure only this one, to try that out; may be given more than once.
@@ -73,10 +73,12 @@ pub fn command(options: FlowsOptions, guard: PathBuf) -> Result<ExitCode> {
         println!("{}", text.doing("write the figures as JSON")?);
         return Ok(ExitCode::SUCCESS);
     }
+    let before = fs::read_to_string(&output).unwrap_or_default();
     let save = |benchmark: &Benchmark| {
-        fs::write(&output, page::page(benchmark)).doing(format!("write {}", output.display()))
+        let page = page::page(benchmark, &before);
+        fs::write(&output, page).doing(format!("write {}", output.display()))
     };
-    print!("{}", page::page(&run(&wanted, save)?));
+    print!("{}", page::page(&run(&wanted, save)?, &before));
     eprintln!("written to {}", output.display());
     Ok(ExitCode::SUCCESS)
 }

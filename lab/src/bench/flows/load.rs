@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::lag::{self, Lag};
 use super::rows::{Row, Target};
-use super::{Benchmark, Contender, Section, Wanted};
+use super::{Benchmark, Contender, Wanted};
 use crate::bench::figures::{Figures, Unit};
 use crate::clock;
 use crate::error::{Doing, LabError, Result};
@@ -129,8 +129,8 @@ pub(super) fn run(benchmark: &mut Benchmark, wanted: &Wanted) -> Result<()> {
     let Rows { machine, both, active, passive, lag, dropped, late, roles, rate } = rows;
     let cost = machine.into_iter().chain(both).chain(active).chain(passive).collect();
     let behind = lag.into_iter().chain([dropped, late, roles, rate]).collect();
-    benchmark.sections.push(Section { title: "What it costs", told: COST_TOLD, rows: cost });
-    benchmark.sections.push(Section { title: "How far behind", told: LAG_TOLD, rows: behind });
+    benchmark.measured("What it costs", COST_TOLD, wanted.reps, cost);
+    benchmark.measured("How far behind", LAG_TOLD, wanted.reps, behind);
     Ok(())
 }
 

@@ -113,8 +113,12 @@ pub struct Section {
     pub title: &'static str,
     /// How it was measured.
     pub told: &'static str,
+    /// How often.
+    pub repetitions: u32,
     /// The figures.
     pub rows: Vec<Row>,
+    /// What could not be measured or counted, and why.
+    pub failures: Vec<String>,
 }
 
 /// The whole benchmark.
@@ -128,15 +132,20 @@ pub struct Benchmark {
     pub reps: u32,
     /// Takeovers with many flows, and with none.
     pub trials: u32,
-    /// How long it took, in minutes.
-    pub took_min: f64,
     /// The figures.
     pub sections: Vec<Section>,
-    /// What could not be measured or counted, and why.
-    pub failures: Vec<String>,
+    /// What could not be measured or counted of the part that runs, and why.
+    #[serde(skip)]
+    failures: Vec<String>,
 }
 
 impl Benchmark {
+    /// Adds the figures of a part, with what of it could not be measured up to now.
+    fn measured(&mut self, title: &'static str, told: &'static str, times: u32, rows: Vec<Row>) {
+        let failures = std::mem::take(&mut self.failures);
+        self.sections.push(Section { title, told, repetitions: times, rows, failures });
+    }
+
     /// Notes what could not be measured; the rest still is.
     fn failed(&mut self, who: Contender, what: &str, why: impl std::fmt::Display) {
         let text = format!("{}, {what}: {why}", who.name());
@@ -160,7 +169,6 @@ pub fn run(wanted: &Wanted, save: impl Fn(&Benchmark) -> Result<()>) -> Result<B
         conntrackd: first_line("conntrackd", &["-v"]),
         reps: wanted.reps,
         trials: wanted.trials,
-        took_min: 0.0,
         sections: Vec::new(),
         failures: Vec::new(),
     };
@@ -173,7 +181,6 @@ pub fn run(wanted: &Wanted, save: impl Fn(&Benchmark) -> Result<()>) -> Result<B
     for (part, run) in parts.into_iter().filter(|(part, _)| wanted.wants(*part)) {
         eprintln!("[{:.0} min] {part:?}", clock::now().since(started).as_secs_f64() / 60.0);
         run(&mut benchmark, wanted)?;
-        benchmark.took_min = clock::now().since(started).as_secs_f64() / 60.0;
         save(&benchmark)?;
     }
     Ok(benchmark)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::load::Site;
 use super::rows::{Row, Target};
-use super::{Benchmark, Contender, Section, Wanted};
+use super::{Benchmark, Contender, Wanted};
 use crate::bench::figures::Unit;
 use crate::error::{Doing, LabError, Result};
 use crate::product::{Flows, Product};
@@ -67,7 +67,7 @@ pub(super) fn run(benchmark: &mut Benchmark, wanted: &Wanted) -> Result<()> {
         let Rows { resync, compared, missing, nothing, active, passive } = rows;
         all.extend([resync, compared, missing, nothing, active, passive]);
     }
-    benchmark.sections.push(Section { title: "After a restart", told: TOLD, rows: all });
+    benchmark.measured("After a restart", TOLD, wanted.reps, all);
     Ok(())
 }
 
@@ -138,14 +138,29 @@ fn again(site: &mut Site, size: u64, flushed: bool) -> Result<Again> {
             return Ok(Again { took, missing, compared });
         }
         if passed > WITHIN {
-            let seen = replica::view(&site.lab.gateways[passive]);
-            return Err(LabError::Late {
-                waiting_for: "all flows on the passive again".to_owned(),
-                bound: WITHIN,
-                seen: format!("{} of {size}; {seen:?}", replica::held(&site.lab, passive)?),
-            });
+            return Err(late(site, size));
         }
         thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// What is there instead, in words.
+fn late(site: &Site, size: u64) -> LabError {
+    let passive = 1 - site.active;
+    let held = match replica::held(&site.lab, passive) {
+        Ok(held) => format!("{held} of {size}"),
+        Err(why) => format!("how many it has cannot be asked ({why})"),
+    };
+    let said = (site.lab.form.product == Product::Twinwall).then(|| {
+        replica::view(&site.lab.gateways[passive]).map_or_else(
+            |why| format!("; its agent cannot be asked ({why})"),
+            |seen| format!("; its agent says {seen}"),
+        )
+    });
+    LabError::Late {
+        waiting_for: "all flows on the passive again".to_owned(),
+        bound: WITHIN,
+        seen: held + &said.unwrap_or_default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Connections after each fault: every scenario of that kind, with both products in turn.
 
 use super::rows::{Row, Target};
-use super::{Benchmark, Contender, Section, Wanted};
+use super::{Benchmark, Contender, Wanted};
 use crate::bench::figures::Unit;
 use crate::bench::rows::Play;
 use crate::bench::run::set_aside;
@@ -71,7 +71,7 @@ pub(super) fn run(benchmark: &mut Benchmark, wanted: &Wanted) -> Result<()> {
         }
         rows.extend(of_fault);
     }
-    benchmark.sections.push(Section { title: "Connections after a fault", told: TOLD, rows });
+    benchmark.measured("Connections after a fault", TOLD, wanted.reps, rows);
     Ok(())
 }
 

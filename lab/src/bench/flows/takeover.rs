@@ -9,7 +9,7 @@ use std::time::Duration;
 use twinwall_core::time::Moment;
 
 use super::rows::{Row, Target};
-use super::{Benchmark, Contender, Section, Wanted};
+use super::{Benchmark, Contender, Wanted};
 use crate::bench::figures::{Figures, Unit};
 use crate::bench::rows::Play;
 use crate::bench::run::set_aside;
@@ -85,7 +85,7 @@ pub(super) fn run(benchmark: &mut Benchmark, wanted: &Wanted) -> Result<()> {
     benchmark.failures.append(&mut rows.aside);
     let ([a, b], [c, d]) = (rows.outage, rows.pause);
     let rows = vec![a, b, c, d, rows.lost, rows.in_kernel];
-    benchmark.sections.push(Section { title: "A takeover with many flows", told: TOLD, rows });
+    benchmark.measured("A takeover with many flows", TOLD, wanted.trials, rows);
     Ok(())
 }
 
