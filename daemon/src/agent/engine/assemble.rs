@@ -184,11 +184,12 @@ impl Running {
         };
         self.spawn("sync-control", move || control.run())?;
         let (link, runtime) = (Arc::clone(link), runtime.clone());
-        let (lines, store) = (self.lines.clone(), Arc::clone(self.engine.store()));
+        let (lines, engine) = (self.lines.clone(), self.engine.clone());
         let ending = Arc::clone(&self.ending);
         self.spawn("sync-lines", move || {
             while let Some(connection) = next(&runtime, &link, Stream::Configuration, &ending) {
-                lines.serve(connection, Arc::clone(&store), &runtime);
+                lines.serve(connection, Arc::clone(engine.store()), &runtime);
+                engine.tell(Event::Input(Input::Line));
             }
         })
     }

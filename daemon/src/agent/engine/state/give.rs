@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use twinwall_core::time::Moment;
 
-use super::{Failed, Job, Order, Output, RETRY, SILENCE, State};
+use super::{Failed, Job, Order, Output, SILENCE, State};
 use crate::agent::digest::Digest;
 use crate::agent::engine::message::{Message, Phase, Take, Taking};
 use crate::agent::engine::standing::{Direction, Standing, automatic};
@@ -156,8 +156,7 @@ impl State {
                     taken.push((*section, *digest));
                 }
                 Phase::Failed { why } => {
-                    one.failed =
-                        Some(Failed { wanted: *digest, why: why.clone(), here: false, at: now });
+                    one.failed = Some(Failed::new(*digest, why.clone(), false, now));
                 }
                 Phase::Waiting
                 | Phase::Fetching { .. }
@@ -195,7 +194,7 @@ impl State {
         self.close(false, &job.taking, "not known: the other node said nothing more");
         for (section, wanted) in job.wanted {
             let why = format!("nothing was said about it for {} s", SILENCE.as_secs());
-            let failed = Failed { wanted, why, here: false, at: now };
+            let failed = Failed::new(wanted, why, false, now);
             self.sections.entry(section).or_default().failed = Some(failed);
         }
     }
@@ -207,7 +206,7 @@ impl State {
         let waits = one
             .failed
             .as_ref()
-            .is_some_and(|failed| Some(failed.wanted) == one.here && now.since(failed.at) < RETRY);
+            .is_some_and(|failed| Some(failed.wanted) == one.here && now < failed.rests_until);
         now.since(one.changed_at) >= debounce && !waits
     }
 

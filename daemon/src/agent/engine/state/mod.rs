@@ -9,6 +9,7 @@
 //! changed on the taking node is replaced only when the order was forced.
 
 mod close;
+mod failed;
 mod give;
 mod take;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use twinwall_core::time::Moment;
 
+use self::failed::Failed;
 use super::marks::Marks;
 use super::message::{Message, Phase, Report, Take, Taking};
 use super::overview::LastJob;
@@ -26,8 +28,6 @@ use super::standing::{Digests, Direction, Standing};
 use crate::agent::digest::Digest;
 use crate::agent::section::Section;
 
-/// How long a section that failed is left alone, unless it changes meanwhile.
-pub const RETRY: Duration = Duration::from_secs(300);
 /// How long the other node may say nothing about a job that it was asked to do.
 pub const SILENCE: Duration = Duration::from_secs(60);
 
@@ -59,6 +59,8 @@ pub enum Input {
     Connected,
     /// It does not any more.
     Gone,
+    /// Contents have a new line to the other node.
+    Line,
     /// The other node said something.
     Heard(Message),
     /// An operator orders a synchronisation.
@@ -120,16 +122,6 @@ pub(in crate::agent::engine) struct One {
     pub(in crate::agent::engine) remark: Option<String>,
     /// The last try that failed: what was to be taken, why, when.
     pub(in crate::agent::engine) failed: Option<Failed>,
-}
-
-/// A try that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::agent::engine) struct Failed {
-    pub(super) wanted: Digest,
-    pub(in crate::agent::engine) why: String,
-    /// Whether this node is the one that tried.
-    pub(in crate::agent::engine) here: bool,
-    at: Moment,
 }
 
 /// A job, here or on the other node.
@@ -243,6 +235,10 @@ impl State {
                 self.reported = None;
             }
             Input::Gone => self.gone(),
+            Input::Line => {
+                let failed = self.sections.values_mut().filter_map(|one| one.failed.as_mut());
+                failed.for_each(|failed| failed.may_be_tried_again(now));
+            }
             Input::Heard(Message::Report(report)) => self.heard(report),
             Input::Heard(Message::Take(take)) => self.asked_to_take(now, take, &mut outputs),
             Input::Heard(Message::Taking(taking)) => self.heard_of_job(now, taking, &mut outputs),
@@ -279,7 +275,7 @@ impl State {
         let quiet = self.sections.iter().filter(|(section, _)| self.would_give(**section));
         let quiet = quiet.map(|(_, one)| {
             let calm = one.changed_at + debounce;
-            one.failed.as_ref().map_or(calm, |failed| calm.max(failed.at + RETRY))
+            one.failed.as_ref().map_or(calm, |failed| calm.max(failed.rests_until))
         });
         quiet.chain(silence).min().unwrap_or(Moment::NEVER)
     }

@@ -56,7 +56,7 @@ impl State {
         *known = step.clone();
         let (taking, wanted) = (job.taking.clone(), job.wanted.get(&section).copied());
         if let (Phase::Failed { why }, Some(wanted)) = (&step, wanted) {
-            let failed = Failed { wanted, why: why.clone(), here: true, at: now };
+            let failed = Failed::new(wanted, why.clone(), true, now);
             self.sections.entry(section).or_default().failed = Some(failed);
         }
         if let (Phase::Done, Some(wanted)) = (step, wanted) {
@@ -82,7 +82,7 @@ impl State {
         for (section, step) in job.taking.sections {
             if let (false, Some(wanted)) = (step.is_final(), job.wanted.get(&section)) {
                 let why = "the synchronisation ended before its turn".to_owned();
-                let failed = Failed { wanted: *wanted, why, here: true, at: now };
+                let failed = Failed::new(*wanted, why, true, now);
                 self.sections.entry(section).or_default().failed = Some(failed);
             }
         }

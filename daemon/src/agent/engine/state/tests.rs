@@ -1,10 +1,12 @@
 //! Two engines on one clock with a line between them, and what they must never do.
 
 mod closed;
+mod failed;
 mod joined;
 
 use std::collections::VecDeque;
 
+use super::failed::RETRY;
 use super::*;
 use crate::agent::store::Lineage;
 
@@ -304,28 +306,6 @@ fn an_active_node_is_replaced_only_by_order() {
     assert_eq!(two.nodes[1].disk[&Section::Mail], "gw-a mail");
     two.force(0, Direction::Push).expect("forced");
     assert_eq!(two.nodes[1].disk[&Section::Mail], "new");
-}
-
-#[test]
-fn what_failed_is_left_alone_until_it_changes_or_time_passes() {
-    let mut two = Two::joined(true);
-    two.broken = vec![Section::Ips];
-    two.change(0, Section::Ips, "wrong");
-    two.change(0, Section::Mail, "right");
-    two.pass(DEBOUNCE);
-    assert_eq!(two.nodes[1].disk[&Section::Mail], "right", "one section never holds up another");
-    let why = |two: &Two, at: usize| two.nodes[at].state.sections[&Section::Ips].failed.clone();
-    assert!(why(&two, 0).is_some() && why(&two, 1).is_some(), "both nodes know");
-    let asked = two.asked();
-    two.pass(RETRY / 2);
-    assert_eq!(two.asked(), asked);
-    two.pass(RETRY / 2);
-    assert_eq!(two.asked(), asked + 1, "tried again");
-    two.broken.clear();
-    two.change(0, Section::Ips, "mended");
-    two.pass(DEBOUNCE);
-    assert_eq!(two.standings(0), [Standing::InSync]);
-    assert!(why(&two, 0).is_none() && why(&two, 1).is_none());
 }
 
 #[test]
