@@ -142,12 +142,22 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// Built, with one gateway serving.
+    /// Built, with one gateway serving, and beats or adverts every 100 ms.
     pub(super) fn build(wanted: &Wanted, product: Product, flows: Flows) -> Result<Site> {
+        Site::build_with(wanted, product, flows, Duration::from_millis(100))
+    }
+
+    /// The same with this interval of beats or adverts.
+    pub(super) fn build_with(
+        wanted: &Wanted,
+        product: Product,
+        flows: Flows,
+        interval: Duration,
+    ) -> Result<Site> {
         let name = "flows-power-loss";
         let found = scenario::find(name)
             .ok_or_else(|| LabError::Usage(format!("{name} is no scenario; a bug in the lab")))?;
-        let scenario = Scenario { flows, ..*found };
+        let scenario = Scenario { flows, interval, ..*found };
         let mut lab = Lab::build(form(&scenario, product, &wanted.guard)?)?;
         let active = lab.settle()?;
         let generator = Generator::open(&lab.hosts()).doing("open the generator of flows")?;
