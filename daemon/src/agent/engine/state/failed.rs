@@ -8,7 +8,7 @@ use crate::agent::digest::Digest;
 
 /// How long a section that failed is left alone, unless it changes meanwhile or contents get a
 /// new line to the other node.
-pub const RETRY: Duration = Duration::from_secs(300);
+pub(super) const RETRY: Duration = Duration::from_secs(300);
 
 /// A try that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
