@@ -26,8 +26,9 @@ pub(crate) enum Ha {
     Restore(HaRestoreArgs),
     /// Say whether high availability is on: exit code 0 if it is, 1 if not
     ///
-    /// Reads pair.toml and asks nobody; for scripts and service units. One that is wrong or
-    /// cannot be read turns nothing off.
+    /// Reads node.toml and pair.toml and asks nobody; for scripts and service units. One that is
+    /// wrong or cannot be read turns nothing off; one that is missing does, when it is not there
+    /// within half a second: it may just be being replaced.
     IsEnabled,
 }
 

@@ -1,23 +1,29 @@
 //! `twinwall ha`: the settings of high availability, and whether it is on.
 
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use twinwall::agent::api::ha::{RestoreSettings, SetSettings};
 use twinwall::agent::api::settings::PreviewOrder;
 use twinwall::agent::ha::turn::{TurnOff, TurnOn};
 use twinwall::agent::ha::{Done, HaView, PeerView};
 use twinwall::agent::jobs::JobView;
+use twinwall::agent::settings::Change;
 use twinwall::agent::settings::revision::Standing;
 use twinwall::agent::settings::view::{HaInterface, Policy};
-use twinwall::agent::settings::{self, Change};
 use twinwall::agent::sysctls::SysctlView;
 use twinwall::failure::{Exit, Failure};
+use twinwall::files;
 
 use super::ha_look;
 use crate::api_client::Api;
 use crate::cli::{Ha, HaSetArgs};
 use crate::show::{print, print_json};
 use crate::system;
+
+/// Within this an editor or `mv` has put a new file in the place of the old one.
+const REPLACED: Duration = Duration::from_millis(500);
 
 pub(super) fn ha(root: &Path, order: &Ha) -> Result<(), Failure> {
     let api = Api::of(root);
@@ -171,9 +177,15 @@ fn follow(api: &Api, started: &JobView) -> Result<(), Failure> {
     print("Done.\n")
 }
 
-/// For units and scripts: the answer is the exit code too.
+/// For units and scripts: the answer is the exit code too. A file that is not there is waited for:
+/// one that is just being replaced must not keep a guard down that would start again.
 fn is_enabled(root: &Path) -> Result<(), Failure> {
-    if settings::is_enabled(root) {
+    let until = Instant::now() + REPLACED;
+    let missing = || [files::NODE, files::PAIR].iter().any(|file| !root.join(file).exists());
+    while missing() && Instant::now() < until {
+        thread::sleep(REPLACED / 10);
+    }
+    if files::guard_is_wanted(root) {
         return print("on\n");
     }
     print("off\n")?;

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use twinwall_core::config::{Problem, parse_key};
 
@@ -226,13 +228,27 @@ fn the_key_goes_where_node_toml_says() {
 }
 
 #[test]
-fn whether_high_availability_is_on_is_read_from_the_file_alone() {
+fn whether_high_availability_is_on_is_read_from_the_files_alone() {
     let root = Root::new();
+    root.run(&["ha", "is-enabled"]).assert(1, "off\n", "");
+    root.write("etc/twinwall/node.toml", NODE);
     root.run(&["ha", "is-enabled"]).assert(1, "off\n", "");
     root.write("etc/twinwall/pair.toml", PAIR);
     root.run(&["ha", "is-enabled"]).assert(0, "on\n", "");
     root.write("etc/twinwall/pair.toml", &format!("enabled = false\n{PAIR}"));
     root.run(&["ha", "is-enabled"]).assert(1, "off\n", "");
+}
+
+#[test]
+fn settings_that_are_just_being_replaced_turn_nothing_off() {
+    let root = Root::new();
+    root.write("etc/twinwall/node.toml", NODE);
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| root.run(&["ha", "is-enabled"]));
+        thread::sleep(Duration::from_millis(100));
+        root.write("etc/twinwall/pair.toml", PAIR);
+        asking.join().expect("it ran").assert(0, "on\n", "");
+    });
 }
 
 /// What the unit's condition answers with this program in the place of the installed one.
@@ -251,6 +267,8 @@ fn nothing_but_being_off_keeps_the_packaged_guard_from_starting() {
     let root = Root::new();
     let program = format!("{} --root {}", env!("CARGO_BIN_EXE_twinwall"), root.path("").display());
     let starts = || condition(&program);
+    assert!(!starts(), "no settings");
+    root.write("etc/twinwall/node.toml", NODE);
     assert!(!starts(), "not paired");
     let pair = root.path("etc/twinwall/pair.toml");
     fs::write(&pair, format!("enabled = false\n{PAIR}")).expect("written");

@@ -54,8 +54,12 @@ fn installed(site: &Site, node: usize) {
     site.run(node, "systemctl is-active twinwall-agent twinwall-web twinwall-snmp");
     console(site, node);
     site.run(node, "systemctl start twinwall-guard");
-    let guard = "systemctl show --value --property=ActiveState,ConditionResult twinwall-guard";
-    assert_eq!(site.run(node, guard), "inactive\nno\n", "a guard without settings does not start");
+    let guard = "systemctl show --value --property=ActiveState,Result twinwall-guard";
+    assert_eq!(
+        site.run(node, guard),
+        "inactive\nexec-condition\n",
+        "a guard without settings does not start"
+    );
     let modes =
         site.run(node, "stat --format='%n %a %U %G' /etc/twinwall /var/lib/twinwall /run/twinwall");
     assert_eq!(

@@ -37,7 +37,7 @@ pub use revision::{Revision, Source, Version};
 pub use view::HaSettings;
 
 /// What both nodes share, relative to the root.
-pub const PAIR: &str = "etc/twinwall/pair.toml";
+pub use crate::files::PAIR;
 
 /// Whether high availability is on below `root`: a guard shall run. Reads the file and
 /// nothing else. Without one the node is not paired, and it is not on. In one that is wrong,
