@@ -54,10 +54,11 @@ fn installed(site: &Site, node: usize) {
     site.run(node, "systemctl is-active twinwall-agent twinwall-web twinwall-snmp");
     console(site, node);
     site.run(node, "systemctl start twinwall-guard");
-    let guard = "systemctl show --value --property=ActiveState,Result twinwall-guard";
+    let guard =
+        "systemctl show --property=ActiveState,ExecMainStartTimestampMonotonic twinwall-guard";
     assert_eq!(
         site.run(node, guard),
-        "inactive\nexec-condition\n",
+        "ExecMainStartTimestampMonotonic=0\nActiveState=inactive\n",
         "a guard without settings does not start"
     );
     let modes =
