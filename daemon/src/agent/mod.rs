@@ -35,6 +35,7 @@ pub mod moment;
 pub mod netconf;
 pub mod node;
 pub mod pairing;
+mod plain;
 pub mod preflight;
 pub mod probe;
 pub mod profile;

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::print::{ENDLESS, FileId, HEAD, HowFar, PRINT};
+use crate::agent::plain::{self, Links};
 
 /// Unpacked bytes of one file that are looked at, at the most: what packs to a few kilobytes
 /// could be endless.
@@ -74,11 +75,24 @@ pub(super) enum Holds {
 /// # Errors
 /// The disk's; not found, too, where another file is there now.
 pub(super) fn open_seen(path: &Path, id: FileId) -> io::Result<File> {
-    let file = File::open(path)?;
+    let file = open_log(path)?;
     match FileId::of(&file.metadata()?) == id {
         true => Ok(file),
-        false => Err(io::Error::new(io::ErrorKind::NotFound, "another file is there now")),
+        false => Err(another()),
     }
+}
+
+/// Opens whatever log file is at this path. What is no regular file by now was not seen as a
+/// log: links, pipes and devices are passed over.
+///
+/// # Errors
+/// The disk's; not found, too, where something else is there now.
+pub(super) fn open_log(path: &Path) -> io::Result<File> {
+    plain::open(path, Links::Refused)?.ok_or_else(another)
+}
+
+fn another() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "another file is there now")
 }
 
 /// What the file that was seen at this path is to what was read.
@@ -189,6 +203,9 @@ fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<bool> {
 mod tests {
     use std::io::Write;
 
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::super::locate::{Beside, beside};
     use super::*;
 
     fn read(text: &[u8], offset: usize) -> HowFar {
@@ -250,6 +267,42 @@ mod tests {
             opened.read_to_end(&mut rest).expect("read");
             assert!(rest == text[9000..], "{name}");
             assert!(open_at(&path, other, 9000).is_err());
+        }
+        std::fs::remove_dir_all(root).expect("removed");
+    }
+
+    #[test]
+    fn a_log_that_became_a_pipe_is_another_file_at_once() {
+        let root = std::env::temp_dir().join(format!("twinwall-pipe-{}", std::process::id()));
+        std::fs::create_dir_all(&root).expect("made");
+        for name in ["log", "log.1.gz"] {
+            let path = root.join(name);
+            std::fs::write(&path, "line\n").expect("written");
+            let (_, id) = file(&path);
+            std::fs::remove_file(&path).expect("removed");
+            mknodat(CWD, &path, FileType::Fifo, Mode::RUSR, 0).expect("made");
+            // The file system may have given it the number of the one before.
+            let pipe = FileId::of(&std::fs::symlink_metadata(&path).expect("seen"));
+            let (copy, base) = (root.join("copy"), path.clone());
+            std::fs::write(&copy, "line\n").expect("written");
+            let copied = file(&copy).1;
+            let beside = plain::at_once(move || beside(&copy, copied, &base));
+            assert_eq!(beside.expect("read"), Beside::Other);
+            for id in [id, pipe] {
+                let (path, how_far) = (path.clone(), read(b"line\n", 5));
+                let errors = plain::at_once(move || {
+                    [
+                        open_seen(&path, id).err(),
+                        open_at(&path, id, 0).err(),
+                        holds(&path, id, &how_far).err(),
+                        first_bytes(&path, id).err(),
+                    ]
+                });
+                for error in errors {
+                    let error = error.map(|error| error.kind());
+                    assert_eq!(error, Some(io::ErrorKind::NotFound), "{name}");
+                }
+            }
         }
         std::fs::remove_dir_all(root).expect("removed");
     }

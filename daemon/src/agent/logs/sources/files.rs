@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::content::{Holds, holds, is_packed_path};
+use super::content::{Holds, holds, is_packed_path, open_seen};
 use super::family::is_of;
 use super::locate::{Beside, beside};
 use super::log::{Learned, Log};
@@ -313,7 +313,7 @@ fn holding(log: &Log, path: &Path, id: FileId) -> Option<(PathBuf, usize)> {
 
 /// The first line of the last [`FIRST_BYTES`].
 fn near_end(path: &Path, id: FileId, seen: &Metadata) -> io::Result<HowFar> {
-    let file = File::open(path)?;
+    let file = open_seen(path, id)?;
     let place = seen.len() - FIRST_BYTES;
     let mut bytes = vec![0; 64 << 10];
     let length = file.read_at(&mut bytes, place)?;

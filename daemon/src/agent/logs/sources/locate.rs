@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::content::{
-    Holds, first_bytes, holds, is_copy_of, is_packed_path, is_unreadable, open_seen,
+    Holds, first_bytes, holds, is_copy_of, is_packed_path, is_unreadable, open_log, open_seen,
 };
 use super::family::{Member, plain};
 use super::print::{FileId, HowFar};
@@ -245,7 +245,7 @@ pub(super) fn beside(path: &Path, id: FileId, base: &Path) -> io::Result<Beside>
     if copy.metadata()?.len() == 0 {
         return Ok(Beside::Empty);
     }
-    match File::open(base) {
+    match open_log(base) {
         Ok(live) if is_copy_of(&copy, &live)? => Ok(Beside::Copy),
         Ok(_) => Ok(Beside::Other),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Beside::Other),
