@@ -2,9 +2,12 @@
 //! in files of root's alone; none is in the settings, in a log, in an answer, or goes to the
 //! other node.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::agent::api::error::Refusal;
@@ -73,6 +76,20 @@ pub fn forget(root: &Path, target: &str) -> Result<(), Refusal> {
     }
     private::remove(&path)
         .map_err(|error| Refusal::machine(format!("forgetting the secret of {target}: {error}")))
+}
+
+/// In the forms in which programs write it: as it is, within JSON, within an address, in Base64.
+pub(in crate::agent) fn forms(secret: &str) -> [String; 4] {
+    let json = serde_json::Value::from(secret).to_string();
+    let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
+    let mut address = String::new();
+    for byte in secret.bytes() {
+        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            true => address.push(char::from(byte)),
+            false => write!(address, "%{byte:02X}").expect("a text takes letters"),
+        }
+    }
+    [secret.to_owned(), json, address, STANDARD_NO_PAD.encode(secret)]
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use regex::bytes::{NoExpand, Regex, RegexBuilder};
 
 use crate::agent::accounts;
+use crate::agent::alerts::secret;
 use crate::agent::identity;
 use crate::agent::identity::private;
 use crate::agent::manifest::Kind;
@@ -49,6 +50,7 @@ impl Scrub {
             let content = private::read(&path, MAX_FILE).map(|found| found.bytes);
             content.iter().for_each(|content| add_lines(&mut secrets, content));
         }
+        secrets.extend(of_alerts(node.root()));
         let kept = accounts::Accounts::read(node.root()).unwrap_or_default();
         let hashes = kept.accounts.iter().map(|it| &it.password);
         let hashes = hashes.chain(kept.tokens.iter().map(|it| &it.hash));
@@ -108,6 +110,16 @@ fn files_of_keys(root: &Path) -> Vec<PathBuf> {
     }
     found.extend(folders.iter().flat_map(|folder| list(folder)));
     found
+}
+
+/// What alert targets are told with, in each form in which it may stand in a text.
+pub(super) fn of_alerts(root: &Path) -> Vec<Vec<u8>> {
+    let files = list(&root.join(secret::FOLDER)).into_iter();
+    let files = files.filter(|path| path.extension().is_some_and(|it| it == "secret"));
+    let read = files.filter_map(|path| private::read(&path, MAX_FILE).ok());
+    let texts = read.filter_map(|found| String::from_utf8(found.bytes).ok());
+    let forms = texts.filter(|text| text.len() >= SHORTEST).flat_map(|text| secret::forms(&text));
+    forms.map(String::into_bytes).collect()
 }
 
 fn list(folder: &Path) -> Vec<PathBuf> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use super::*;
+use crate::agent::alerts::secret;
 
 fn scrub(secrets: &[&str]) -> Scrub {
     Scrub::from(secrets.iter().map(|it| it.as_bytes().to_vec()).collect::<BTreeSet<_>>())
@@ -22,6 +23,25 @@ fn what_is_a_secret_here_or_is_written_like_one_is_hidden_and_nothing_else() {
         ("\"psk\": \"x y\", \"role\": \"active\"", "\"psk\": \"****** y\", \"role\": \"active\""),
         (&format!("a {pem} b"), "a ****** b"),
         ("key_file = \"etc/twinwall/key\"", "key_file = \"etc/twinwall/key\""),
+    ] {
+        assert_eq!(String::from_utf8_lossy(&scrub.hide(text.as_bytes())), wanted, "{text}");
+    }
+}
+
+#[test]
+fn the_secret_of_an_alert_target_is_hidden_in_every_form() {
+    let root = std::env::temp_dir().join(format!("twinwall-bundle-{}", std::process::id()));
+    secret::set(&root, "noc", "T0/B\"1/x").expect("kept");
+    secret::set(&root, "pin", "1234").expect("kept");
+    std::fs::write(root.join(secret::FOLDER).join("ca.pem"), "not a secret").expect("written");
+    let scrub = Scrub::from(scrub::of_alerts(&root).into_iter().collect());
+    std::fs::remove_dir_all(&root).expect("removed");
+    for (text, wanted) in [
+        ("404: /services/T0/B\"1/x", "404: /services/******"),
+        ("{\"why\":\"/T0/B\\\"1/x\"}", "{\"why\":\"/******\"}"),
+        ("/T0%2FB%221%2Fx", "/******"),
+        ("VDAvQiIxL3g=", "******="),
+        ("1234 is not a secret", "1234 is not a secret"),
     ] {
         assert_eq!(String::from_utf8_lossy(&scrub.hide(text.as_bytes())), wanted, "{text}");
     }

@@ -23,6 +23,7 @@ pub(super) async fn send(
     account: Option<Account<'_>>,
     letter: &Letter<'_>,
 ) -> Result<String, Failure> {
+    let discreet = trust.discreet;
     let stream = connect::tcp(server).await?;
     let own = own_name(&stream)?;
     match transport {
@@ -31,28 +32,28 @@ pub(super) async fn send(
                 let text = "a password is only sent in TLS; write transport = \"starttls\" or \"tls\", or leave user out";
                 return Err(Failure::Unreached(text.to_owned()));
             }
-            let mut smtp = Smtp::on(stream);
+            let mut smtp = Smtp::on(stream, discreet);
             smtp.greeting().await?;
             converse(smtp, &own, None, letter).await
         }
         MailTransport::Tls => {
-            let mut smtp = Smtp::on(tls::begin(stream, server, trust).await?);
+            let mut smtp = Smtp::on(tls::begin(stream, server, trust).await?, discreet);
             smtp.greeting().await?;
             converse(smtp, &own, account, letter).await
         }
         MailTransport::Starttls => {
-            let mut smtp = Smtp::on(stream);
+            let mut smtp = Smtp::on(stream, discreet);
             smtp.greeting().await?;
             smtp.hello(&own).await?;
             let stream = smtp.start_tls().await?;
-            let smtp = Smtp::on(tls::begin(stream, server, trust).await?);
+            let smtp = Smtp::on(tls::begin(stream, server, trust).await?, discreet);
             converse(smtp, &own, account, letter).await
         }
     }
 }
 
 async fn converse(
-    mut smtp: Smtp<impl AsyncRead + AsyncWrite + Unpin>,
+    mut smtp: Smtp<'_, impl AsyncRead + AsyncWrite + Unpin>,
     own: &str,
     account: Option<Account<'_>>,
     letter: &Letter<'_>,

@@ -3,6 +3,7 @@
 //! tries a target.
 
 mod connect;
+mod discreet;
 mod mail;
 mod mail_text;
 mod smtp;
@@ -59,20 +60,17 @@ pub(super) async fn send(
 ) -> Result<String, Failure> {
     let secret = read_secret(root, &target.name).await?;
     let secret = secret.as_ref().map(|it| it.as_str());
+    let discreet = discreet::Discreet::of(secret);
     let sent = async {
+        let tls = tls::Trust { root, ca_file: target.ca_file.as_deref(), discreet };
         match &target.channel {
-            AlertChannel::Webhook { url } => {
-                let tls = tls::Trust { root, ca_file: target.ca_file.as_deref() };
-                webhook::post(url, &tls, secret, message).await
-            }
+            AlertChannel::Webhook { url } => webhook::post(url, &tls, secret, message).await,
             AlertChannel::Email { server, transport, user, from, to } => {
-                let tls = tls::Trust { root, ca_file: target.ca_file.as_deref() };
                 let account = account(user.as_deref(), secret)?;
                 let letter = mail::Letter { from, to, message };
                 mail::send(server, *transport, &tls, account, &letter).await
             }
             AlertChannel::Syslog { server, transport, facility } => {
-                let tls = tls::Trust { root, ca_file: target.ca_file.as_deref() };
                 syslog::send(server, *transport, &tls, *facility, message).await
             }
         }

@@ -7,14 +7,13 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use zeroize::Zeroizing;
 
 use super::Failure;
+use super::discreet::Discreet;
 
 /// Longest line of a reply in bytes: four times what a server may send (RFC 5321, section
 /// 4.5.3.1.5).
 const MAX_LINE: u64 = 2048;
 /// Lines of one reply: greetings with a poem have ended there.
 const MAX_LINES: usize = 100;
-/// Longest reply that is told, in characters.
-const MAX_TOLD: usize = 200;
 
 /// Who signs in.
 #[derive(Clone, Copy)]
@@ -32,49 +31,38 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// For people, on one line.
-    pub(super) fn words(&self) -> String {
-        let text = self.lines.join(" ");
-        let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TOLD);
-        format!("{} {}", self.code, plain.collect::<String>().trim())
-    }
-
     /// Whether it begins with this digit (section 4.2.1).
     fn is(&self, digit: u16) -> bool {
         self.code / 100 == digit
     }
-
-    /// A no, as it was meant: 4xx is 'later', 5xx is never.
-    fn refusal(&self, doing: &str) -> Failure {
-        let text = format!("{doing}: the server says '{}'", self.words());
-        if self.is(5) { Failure::Refused(text) } else { Failure::Unreached(text) }
-    }
 }
 
 /// A conversation.
-pub(super) struct Smtp<S> {
+pub(super) struct Smtp<'a, S> {
     stream: BufReader<S>,
+    /// Decides what is told of what the server says.
+    discreet: Discreet<'a>,
     /// What the server offers, in capitals, as it said after the last greeting.
     offers: Vec<String>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Smtp<'a, S> {
     /// On this connection.
-    pub(super) fn on(stream: S) -> Smtp<S> {
-        Smtp { stream: BufReader::new(stream), offers: Vec::new() }
+    pub(super) fn on(stream: S, discreet: Discreet<'a>) -> Smtp<'a, S> {
+        Smtp { stream: BufReader::new(stream), discreet, offers: Vec::new() }
     }
 
     /// Waits for the server's first words.
     pub(super) async fn greeting(&mut self) -> Result<(), Failure> {
         let reply = self.reply().await?;
-        if reply.is(2) { Ok(()) } else { Err(reply.refusal("greeting")) }
+        if reply.is(2) { Ok(()) } else { Err(self.refusal(&reply, "greeting")) }
     }
 
     /// Says who this is, and hears what the server offers.
     pub(super) async fn hello(&mut self, own: &str) -> Result<(), Failure> {
         let reply = self.ask(&format!("EHLO {own}")).await?;
         if !reply.is(2) {
-            return Err(reply.refusal("EHLO"));
+            return Err(self.refusal(&reply, "EHLO"));
         }
         self.offers = reply.lines.iter().skip(1).map(|line| line.to_uppercase()).collect();
         Ok(())
@@ -89,7 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         }
         let reply = self.ask("STARTTLS").await?;
         if !reply.is(2) {
-            return Err(reply.refusal("STARTTLS"));
+            return Err(self.refusal(&reply, "STARTTLS"));
         }
         // Whatever came before TLS could be from anybody (RFC 3207, section 6).
         if !self.stream.buffer().is_empty() {
@@ -117,8 +105,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             return Ok(());
         }
         // A wrong password is set right, and the message is still news.
-        let text = format!("signing in as {}: the server says '{}'", account.user, reply.words());
-        Err(Failure::Unreached(text))
+        let said = self.words(&reply);
+        Err(Failure::Unreached(format!("signing in as {}: the server says '{said}'", account.user)))
     }
 
     async fn sign_in_by_login(&mut self, account: Account<'_>) -> Result<Reply, Failure> {
@@ -142,13 +130,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     ) -> Result<String, Failure> {
         let reply = self.ask(&format!("MAIL FROM:<{from}>")).await?;
         if !reply.is(2) {
-            return Err(reply.refusal(&format!("sender {from}")));
+            return Err(self.refusal(&reply, &format!("sender {from}")));
         }
         let mut without = Vec::new();
         for one in to {
             let reply = self.ask(&format!("RCPT TO:<{one}>")).await?;
             if !reply.is(2) {
-                without.push(reply.refusal(&format!("recipient {one}")));
+                without.push(self.refusal(&reply, &format!("recipient {one}")));
             }
         }
         if without.len() == to.len() {
@@ -158,20 +146,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         }
         let reply = self.ask("DATA").await?;
         if !reply.is(3) {
-            return Err(reply.refusal("DATA"));
+            return Err(self.refusal(&reply, "DATA"));
         }
         self.write(stuffed(text).as_bytes()).await?;
         let reply = self.ask(".").await?;
         if !reply.is(2) {
-            return Err(reply.refusal("the message"));
+            return Err(self.refusal(&reply, "the message"));
         }
         let without = without.iter().map(|it| format!("; but {it}")).collect::<String>();
-        Ok(format!("{}{without}", reply.words()))
+        Ok(format!("{}{without}", self.words(&reply)))
     }
 
     /// Ends in order; how the server takes that does not matter any more.
     pub(super) async fn quit(&mut self) {
         let _ = self.ask("QUIT").await;
+    }
+
+    /// A reply for people, on one line.
+    fn words(&self, reply: &Reply) -> String {
+        format!("{} {}", reply.code, self.discreet.words(&reply.lines.join(" ")))
+    }
+
+    /// A no, as it was meant: 4xx is 'later', 5xx is never.
+    fn refusal(&self, reply: &Reply, doing: &str) -> Failure {
+        let text = format!("{doing}: the server says '{}'", self.words(reply));
+        if reply.is(5) { Failure::Refused(text) } else { Failure::Unreached(text) }
     }
 
     async fn ask(&mut self, command: &str) -> Result<Reply, Failure> {

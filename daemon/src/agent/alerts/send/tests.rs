@@ -1,6 +1,8 @@
 //! The ways against servers that are played here: what is said on the wire, what a no means,
 //! and that nothing secret is told.
 
+mod echo;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -151,34 +153,6 @@ async fn an_authority_that_is_not_trusted_and_a_port_where_nobody_listens_are_to
     drop(listener);
     let failure = send(ground.root(), &target, &message).await.expect_err("nobody listens");
     assert!(matches!(&failure, Failure::Unreached(why) if why.contains("refused")), "{failure}");
-}
-
-#[tokio::test]
-async fn a_no_that_passes_is_told_apart_from_one_that_stays_and_neither_tells_the_secret() {
-    let ground = Ground::new("no");
-    secret::set(ground.root(), "noc", "topsecret").expect("kept");
-    for (said, stays) in [
-        ("503 Service Unavailable", false),
-        ("429 Too Many Requests", false),
-        ("400 Bad Request", true),
-        ("302 Found", true),
-    ] {
-        let (listener, port) = listener().await;
-        let url = format!("http://127.0.0.1:{port}/{{secret}}");
-        let target = target(&format!("kind = \"webhook\"\nurl = \"{url}\""));
-        let text = format!("HTTP/1.1 {said}\r\ncontent-length: 0\r\n\r\n");
-        let server = async {
-            let (stream, _) = listener.accept().await.expect("a visitor");
-            answer(stream, &text).await
-        };
-        let message = message();
-        let (sent, (head, _)) = tokio::join!(send(ground.root(), &target, &message), server);
-        let failure = sent.expect_err(said);
-        assert_eq!(matches!(failure, Failure::Refused(_)), stays, "{failure}");
-        assert!(failure.words().contains(said) && !failure.words().contains("topsecret"));
-        assert!(head.starts_with("POST /topsecret HTTP/1.1"), "{head}");
-        assert!(!head.contains("twinwall-signature"), "the address is the secret");
-    }
 }
 
 /// What the played mail server does: each line in with the reply to it.

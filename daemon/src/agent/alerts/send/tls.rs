@@ -14,6 +14,7 @@ use tokio_rustls::client::TlsStream;
 use twinwall_core::config::Server;
 
 use super::Failure;
+use super::discreet::Discreet;
 
 /// What Debian's ca-certificates keeps up, relative to the root.
 const SYSTEM: &str = "etc/ssl/certs/ca-certificates.crt";
@@ -25,6 +26,8 @@ pub(super) struct Trust<'a> {
     pub(super) root: &'a Path,
     /// The target's own file; else the system's.
     pub(super) ca_file: Option<&'a str>,
+    /// Decides what is told of what the other end says: a certificate has names of its choice.
+    pub(super) discreet: Discreet<'a>,
 }
 
 /// Speaks TLS on a connection, with the other end's name proved.
@@ -37,7 +40,9 @@ pub(super) async fn begin(
     let name = ServerName::try_from(server.host.clone())
         .map_err(|_| Failure::Unreached(format!("{}: no name for TLS", server.host)))?;
     let made = TlsConnector::from(config).connect(name, stream).await;
-    made.map_err(|error| Failure::Unreached(format!("{server}: TLS: {}", words(&error))))
+    made.map_err(|error| {
+        Failure::Unreached(format!("{server}: TLS: {}", words(&error, trust.discreet)))
+    })
 }
 
 /// Read anew for each connection: there are few, and certificates change.
@@ -73,8 +78,8 @@ fn authorities(path: &Path) -> Result<RootCertStore, String> {
 }
 
 /// The reason behind a failed handshake, and what to do about the usual one.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
+fn words(error: &io::Error, discreet: Discreet<'_>) -> String {
+    let text = discreet.words(&error.to_string());
     match text.contains("UnknownIssuer") {
         true => format!(
             "{text}: its certificate is not from an authority that this node trusts; \

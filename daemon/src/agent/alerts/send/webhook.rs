@@ -4,17 +4,17 @@
 //! `SECONDS.BODY` under the secret, and SECONDS the moment of sending since 1970: who checks it
 //! refuses what is old, and with it repeats by others.
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::http::{Request, StatusCode, header};
 use hmac::{Hmac, KeyInit, Mac};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use http_body_util::Full;
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use sha2::Sha256;
 use tokio::io::{AsyncRead, AsyncWrite};
 use twinwall_core::config::Url;
 
+use super::discreet::Discreet;
 use super::tls::{self, Trust};
 use super::{Failure, connect};
 use crate::agent::alerts::message::Message;
@@ -22,10 +22,6 @@ use crate::agent::clock::unix_ms;
 
 /// Stands in an address for the secret.
 const PLACE: &str = "{secret}";
-/// As much of an answer is read, to tell why it is a refusal.
-const MAX_ANSWER: usize = 16 << 10;
-/// Longest part of it that is told, in characters.
-const MAX_TOLD: usize = 120;
 
 pub(super) async fn post(
     url: &Url,
@@ -35,9 +31,13 @@ pub(super) async fn post(
 ) -> Result<String, Failure> {
     let request = request(url, secret, message)?;
     let stream = connect::tcp(&url.server).await?;
+    let discreet = trust.discreet;
     match url.secure {
-        true => exchange(tls::begin(stream, &url.server, trust).await?, request, url).await,
-        false => exchange(stream, request, url).await,
+        true => {
+            let stream = tls::begin(stream, &url.server, trust).await?;
+            exchange(stream, request, url, discreet).await
+        }
+        false => exchange(stream, request, url, discreet).await,
     }
 }
 
@@ -91,14 +91,16 @@ async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
     url: &Url,
+    discreet: Discreet<'_>,
 ) -> Result<String, Failure> {
     let server = &url.server;
-    let at = |error: hyper::Error| Failure::Unreached(format!("{server}: {error}"));
+    let at = |error: hyper::Error| {
+        Failure::Unreached(format!("{server}: {}", discreet.words(&error.to_string())))
+    };
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(at)?;
     let asking = async {
         let answer = sender.send_request(request).await.map_err(at)?;
-        let status = answer.status();
-        Ok::<_, Failure>((status, told(answer.into_body()).await))
+        Ok::<_, Failure>(answer.status())
     };
     tokio::pin!(asking);
     // The connection is driven for as long as the answer is waited for, and ends with it.
@@ -109,21 +111,14 @@ async fn exchange(
             Err(error) => Err(at(error)),
         },
     };
-    let (status, text) = answered?;
-    judge(status, &text)
+    judge(answered?)
 }
 
-async fn told(body: Incoming) -> String {
-    let read = Limited::new(Body::new(body), MAX_ANSWER).collect().await;
-    let bytes = read.map(|all| all.to_bytes()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    plain.take(MAX_TOLD).collect::<String>().trim().to_owned()
-}
-
-/// What an answer means (RFC 9110, section 15): 2xx is yes, and these are 'later'.
-fn judge(status: StatusCode, text: &str) -> Result<String, Failure> {
-    let said = if text.is_empty() { status.to_string() } else { format!("{status}: {text}") };
+/// What an answer means (RFC 9110, section 15): 2xx is yes, and these are 'later'. Only its
+/// number is told, with the words that the number has: what else stands in it may repeat the
+/// address, and with it the secret.
+fn judge(status: StatusCode) -> Result<String, Failure> {
+    let said = status.to_string();
     if status.is_success() {
         return Ok(said);
     }
