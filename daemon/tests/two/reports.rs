@@ -3,7 +3,9 @@
 //!
 //! Needs the guard's binary beside the command (`cargo build`).
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -103,6 +105,53 @@ fn reports_of_both_nodes_are_on_both_as_they_were_written() {
         || copies(&two.a) == [path],
         || two.a.text("agent.log"),
     );
+}
+
+/// A report with a path that its origin can open and whose copy's would be too long.
+fn too_long(node: &Node) -> String {
+    // No deeper than reports are looked for.
+    let folder = format!("/var/reports{}", format!("/{}", "x".repeat(255)).repeat(15));
+    let left = 4_090 - node.root.as_os_str().len() - folder.len() - "/.csv".len();
+    format!("{folder}/{}.csv", "x".repeat(left.min(251)))
+}
+
+#[test]
+fn one_report_that_cannot_be_copied_holds_up_no_other() {
+    let (two, _lan) = started();
+    let deep = too_long(&two.b);
+    let reports = || json(&two.a, &["reports", "--json"]);
+    two.b.write(&deep[1..], "too long\n");
+    wait(&two, "the long path is told", || reports()["trouble"].as_str().is_some());
+    two.b.write("var/reports/late.csv", "old\n");
+    // Some parts long, so that it never stays as it is for the time of its copying.
+    fs::write(two.b.path("var/reports/grow.csv"), vec![b'x'; 700_000]).expect("written");
+    let (stop, grow) = (AtomicBool::new(false), two.b.path("var/reports/grow.csv"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut open = OpenOptions::new().append(true).open(&grow).expect("opened");
+            // With the test this ends too, whatever becomes of it.
+            let began = Instant::now();
+            while !stop.load(Ordering::Relaxed) && began.elapsed() < 2 * LONG {
+                open.write_all(b"a line\n").expect("written");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
+        wait(&two, "the other one comes over", || copies(&two.a) == ["/var/reports/late.csv"]);
+        wait(&two, "both that do not are told", || {
+            let told = reports();
+            let trouble = told["trouble"].as_str().unwrap_or_default();
+            trouble.starts_with("/var/reports/grow.csv: ")
+                && trouble.ends_with("; and one other report")
+                && told["complete_s"].is_null()
+        });
+        stop.store(true, Ordering::Relaxed);
+    });
+    fs::remove_file(two.b.path(&deep[1..])).expect("removed");
+    wait(&two, "all are here", || {
+        copies(&two.a).len() == 2
+            && reports()["trouble"].is_null()
+            && reports()["complete_s"] != Value::Null
+    });
 }
 
 #[test]

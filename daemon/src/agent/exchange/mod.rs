@@ -6,6 +6,7 @@
 pub mod message;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -32,6 +33,23 @@ const SHORT: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_secs(1);
 
 type Answered = (Told, Vec<u8>);
+
+/// Why a question has no answer, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::agent) enum AskError {
+    /// The line: another question would have none either.
+    Line(String),
+    /// This question: another one may well have one.
+    Refused(String),
+}
+
+impl fmt::Display for AskError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AskError::Line(why) | AskError::Refused(why) => out.write_str(why),
+        }
+    }
+}
 
 /// The way to the other node.
 #[derive(Debug)]
@@ -70,30 +88,32 @@ impl Exchange {
     /// Asks the other node.
     ///
     /// # Errors
-    /// Why there is no answer, in words.
-    pub(in crate::agent) async fn ask(&self, ask: Ask) -> Result<Answered, String> {
+    /// Why there is no answer.
+    pub(in crate::agent) async fn ask(&self, ask: Ask) -> Result<Answered, AskError> {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
-        let bytes =
-            Message::Question { number, ask }.encode().map_err(|error| error.to_string())?;
+        let encoded = Message::Question { number, ask }.encode();
+        let bytes = encoded.map_err(|error| AskError::Refused(error.to_string()))?;
+        let line = |why: &str| AskError::Line(why.to_owned());
         let (answer, answered) = oneshot::channel();
         let to_peer = {
             let mut inside = self.inside();
             if inside.open.len() >= MAX_OPEN {
-                return Err("too many questions are open".to_owned());
+                return Err(line("too many questions are open"));
             }
-            let to_peer = inside.to_peer.clone().ok_or("the other node is not connected")?;
+            let to_peer = inside.to_peer.clone();
+            let to_peer = to_peer.ok_or_else(|| line("the other node is not connected"))?;
             inside.open.insert(number, answer);
             to_peer
         };
         let _closing = Closing { exchange: self, number };
         let asked = async {
-            to_peer.send_when_room(bytes).await.map_err(|error| error.to_string())?;
-            answered.await.map_err(|_| "the connection ended".to_owned())
+            to_peer.send_when_room(bytes).await.map_err(|error| line(&error.to_string()))?;
+            answered.await.map_err(|_| line("the connection ended"))
         };
         match timeout(PATIENCE, asked).await {
-            Ok(Ok((Told::Refused { why }, _))) => Err(why),
+            Ok(Ok((Told::Refused { why }, _))) => Err(AskError::Refused(why)),
             Ok(told) => told,
-            Err(_) => Err("the other node does not answer".to_owned()),
+            Err(_) => Err(line("the other node does not answer")),
         }
     }
 

@@ -60,6 +60,21 @@ pub(super) fn open(root: &Path, path: &str) -> io::Result<File> {
     File::open(folder(root).join(path.as_path()))
 }
 
+/// Whether one could lie here: paths here are longer than at their origin, and the file system
+/// may take fewer names.
+pub(super) fn look_for_place(root: &Path, path: &str) -> io::Result<()> {
+    let path = relative(path).ok_or(io::ErrorKind::InvalidInput)?;
+    match fs::symlink_metadata(folder(root).join(path.as_path())) {
+        Err(error) if is_of_the_name(&error) => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Whether a fault is that of one name, so that others may do without it.
+pub(super) fn is_of_the_name(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidFilename | io::ErrorKind::InvalidInput)
+}
+
 /// Begins one.
 pub(super) fn begin(root: &Path) -> io::Result<File> {
     let path = incoming(root);

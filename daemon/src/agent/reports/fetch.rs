@@ -1,13 +1,14 @@
 //! Fetches what this node should have of the other one's reports, a part at a time and never
 //! fast, so that nothing else waits for it.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::plan::{Limits, plan};
 use super::{Listed, Standing, copies, replicates};
 use crate::agent::clock::unix_ms;
+use crate::agent::exchange::AskError;
 use crate::agent::exchange::message::{Ask, Told};
 use crate::agent::node::Node;
 
@@ -47,32 +48,57 @@ pub(in crate::agent) async fn keep(node: Weak<Node>) {
     }
 }
 
+/// What one look came to.
+struct Copied {
+    /// Reports of the other node that are beyond the limits.
+    left_out: usize,
+    /// Those that should be here and cannot be had, with the reason.
+    faults: Vec<String>,
+}
+
+/// Why a report is not here.
+enum Fault {
+    /// It alone: the others are fetched all the same.
+    OfReport(String),
+    /// The line, or this node's disk: nothing else would come either.
+    OfAll(String),
+}
+
 /// One look at the other node's list; what is wrong, in words.
 async fn turn(node: &Arc<Node>) -> Option<String> {
-    let before = node.reports().standing().complete;
-    let (standing, trouble) = match copy(node).await {
-        Ok(None) => (Standing::default(), None),
-        Ok(Some(left_out)) => {
-            let complete = before.or_else(|| Some(Instant::now()));
-            (Standing { complete, left_out, trouble: None }, None)
+    let before = node.reports().standing().clone();
+    let standing = match copy(node).await {
+        Ok(None) => Standing::default(),
+        Ok(Some(Copied { left_out, faults })) => {
+            let trouble = told(&faults);
+            let complete = before.complete.or_else(|| Some(Instant::now()));
+            Standing { complete: complete.filter(|_| trouble.is_none()), left_out, trouble }
         }
-        Err(why) => {
-            let left_out = node.reports().standing().left_out;
-            (Standing { complete: None, left_out, trouble: Some(why.clone()) }, Some(why))
-        }
+        Err(why) => Standing { complete: None, left_out: before.left_out, trouble: Some(why) },
     };
+    let trouble = standing.trouble.clone();
     node.reports().set(standing);
     trouble
 }
 
-/// Makes the copies what they should be: how many reports are left out; none where nothing is
-/// copied.
-async fn copy(node: &Arc<Node>) -> Result<Option<usize>, String> {
+/// The newest report's fault, and how many others there are.
+fn told(faults: &[String]) -> Option<String> {
+    let (first, others) = faults.split_first()?;
+    Some(match others.len() {
+        0 => first.clone(),
+        1 => format!("{first}; and one other report"),
+        more => format!("{first}; and {more} other reports"),
+    })
+}
+
+/// Makes the copies what they should be; none where nothing is copied.
+async fn copy(node: &Arc<Node>) -> Result<Option<Copied>, String> {
     let settings = node.settings();
     let Some(pair) = settings.pair.as_ref().filter(|_| replicates(&settings)) else {
         return Ok(None);
     };
-    let (told, _) = node.exchange().ask(Ask::Reports {}).await?;
+    let asked = node.exchange().ask(Ask::Reports {}).await;
+    let (told, _) = asked.map_err(|error| error.to_string())?;
     let Told::Reports { files } = told else { return Err(NONSENSE.to_owned()) };
     let keep_ms = u64::from(pair.reports.keep_days()).saturating_mul(DAY_MS);
     let limits =
@@ -85,10 +111,15 @@ async fn copy(node: &Arc<Node>) -> Result<Option<usize>, String> {
         removed.collect::<Result<(), _>>().map(|()| plan).map_err(|error| error.to_string())
     });
     let plan = plan.await.map_err(|error| error.to_string())??;
+    let mut faults = Vec::new();
     for file in &plan.fetch {
-        fetch(node, file).await.map_err(|why| format!("{}: {why}", file.path))?;
+        match fetch(node, file).await {
+            Ok(()) => {}
+            Err(Fault::OfReport(why)) => faults.push(format!("{}: {why}", file.path)),
+            Err(Fault::OfAll(why)) => return Err(format!("{}: {why}", file.path)),
+        }
     }
-    Ok(Some(plan.left_out))
+    Ok(Some(Copied { left_out: plan.left_out, faults }))
 }
 
 const NONSENSE: &str = "the other node answered something else; bring both to one release";
@@ -99,28 +130,49 @@ fn is_good(file: &Listed) -> bool {
 }
 
 /// One report, whole or not at all.
-async fn fetch(node: &Arc<Node>, file: &Listed) -> Result<(), String> {
-    let root = node.root().to_owned();
-    let begun = tokio::task::spawn_blocking(move || copies::begin(&root)).await;
-    let mut open = flat(begun)?;
+async fn fetch(node: &Arc<Node>, file: &Listed) -> Result<(), Fault> {
+    let (root, path) = (node.root().to_owned(), file.path.clone());
+    let mut open = on_disk(move || {
+        copies::look_for_place(&root, &path)?;
+        copies::begin(&root)
+    })
+    .await?;
     let mut offset = 0;
     while offset < file.size {
         let ask = Ask::Part { path: file.path.clone(), version: file.version.clone(), offset };
-        let (told, bytes) = node.exchange().ask(ask).await?;
-        let Told::Part {} = told else { return Err(NONSENSE.to_owned()) };
+        let (told, bytes) = node.exchange().ask(ask).await.map_err(Fault::of_question)?;
+        let Told::Part {} = told else { return Err(Fault::OfAll(NONSENSE.to_owned())) };
         offset += bytes.len() as u64;
         if bytes.is_empty() || offset > file.size {
-            return Err("it changed while it was fetched; it is fetched again".to_owned());
+            let why = "it changed while it was fetched; it is fetched again";
+            return Err(Fault::OfReport(why.to_owned()));
         }
-        let written = tokio::task::spawn_blocking(move || open.write_all(&bytes).map(|()| open));
-        open = flat(written.await)?;
+        open = on_disk(move || open.write_all(&bytes).map(|()| open)).await?;
         tokio::time::sleep(PAUSE).await;
     }
     let (root, file) = (node.root().to_owned(), file.clone());
-    let finished = move || copies::finish(&root, &open, &file);
-    flat(tokio::task::spawn_blocking(finished).await)
+    on_disk(move || copies::finish(&root, &open, &file)).await
 }
 
-fn flat<T>(done: Result<std::io::Result<T>, tokio::task::JoinError>) -> Result<T, String> {
-    done.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+impl Fault {
+    fn of_question(error: AskError) -> Fault {
+        match error {
+            AskError::Line(why) => Fault::OfAll(why),
+            AskError::Refused(why) => Fault::OfReport(why),
+        }
+    }
+
+    fn of_disk(error: &io::Error) -> Fault {
+        let why = error.to_string();
+        if copies::is_of_the_name(error) { Fault::OfReport(why) } else { Fault::OfAll(why) }
+    }
+}
+
+/// Waits for the disk, on a thread that may.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let done = done.map_err(|error| Fault::OfAll(error.to_string()))?;
+    done.map_err(|error| Fault::of_disk(&error))
 }
