@@ -152,6 +152,22 @@ fn a_lease_is_on_the_other_node_milliseconds_after_the_server_wrote_it() {
     assert!(delays[delays.len() / 2] < Duration::from_millis(150), "{delays:?}");
 }
 
+#[test]
+fn leases_that_the_passive_lost_from_its_disk_are_written_again_before_it_serves() {
+    let (two, lan) = serving(DNSMASQ, DNSMASQ_START);
+    let first = ask_at(&lan, &two, "52:54:00:00:00:01");
+    let stands = || two.b.text("var/lib/leases").contains(&first);
+    let all = || known(&two.b) == ("copy".to_owned(), 1, true);
+    wait(&two, "the passive has it", || all() && stands());
+    fs::remove_file(two.b.path("var/lib/leases")).expect("removed");
+    wait(&two, "it is written again", || stands() && all());
+    two.b.write("var/lib/leases", "no leases\n");
+    wait(&two, "and instead of what is none", || stands() && all());
+    wait(&two, "a planned move", || two.a.run(&["switchover"]).code == Some(0));
+    wait(&two, "the other serves", || role(&two.b) == "active" && phase(&two.b) == "running");
+    assert_eq!(ask_at(&lan, &two, "52:54:00:00:00:01"), first);
+}
+
 fn survives(profile: &'static str, start: &str) {
     let (mut two, lan) = serving(profile, start);
     let ask = |two: &Two, mac: &str| ask_at(&lan, two, mac);

@@ -33,13 +33,22 @@ const MODE: Mode = Mode::from_raw_mode(0o644);
 
 /// Tells two states of a file, and of those beside it, apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stamp(Vec<Option<(u64, u64, SystemTime)>>);
+pub(super) struct Stamp(Vec<Option<State>>);
+
+/// One of them. The change time tells what a program that sets the other one hides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct State {
+    inode: u64,
+    length: u64,
+    modified: SystemTime,
+    changed: (i64, i64),
+}
 
 impl Stamp {
     /// Whether it changed just now.
     pub(super) fn is_fresh(&self) -> bool {
         let recent = |at: &SystemTime| at.elapsed().map_or(true, |age| age < FRESH);
-        self.0.iter().flatten().any(|(_, _, at)| recent(at))
+        self.0.iter().flatten().any(|state| recent(&state.modified))
     }
 }
 
@@ -67,8 +76,9 @@ pub(super) fn stamp(root: &Root, file: &LeaseFile) -> Result<Option<Stamp>, Stri
         all.push(match open_plain(root, &path) {
             Ok(open) => {
                 let seen = open.metadata().map_err(|error| told(&path, &error))?;
-                let changed = seen.modified().map_err(|error| told(&path, &error))?;
-                Some((seen.ino(), seen.len(), changed))
+                let modified = seen.modified().map_err(|error| told(&path, &error))?;
+                let changed = (seen.ctime(), seen.ctime_nsec());
+                Some(State { inode: seen.ino(), length: seen.len(), modified, changed })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(told(&path, &error)),

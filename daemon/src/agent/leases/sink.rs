@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use twinwall_core::beat::RoleWord;
 
-use super::file::{prepare, read};
+use super::file::{Stamp, prepare, read, stamp};
 use super::table::Table;
 use super::{LeasePart, Piece};
 use crate::agent::digest::Digest;
@@ -32,8 +32,9 @@ struct Copy {
     table: Table,
     /// Whether all of it was told.
     whole: bool,
-    /// What stands in the own file.
-    written: Option<Digest>,
+    /// What was written into the own file, and how that was then: whether it still stands there
+    /// the disk says, not this.
+    written: Option<(Digest, Stamp)>,
 }
 
 /// Asks and writes until the node is gone.
@@ -128,16 +129,17 @@ async fn settle(node: &Arc<Node>, listed: &[LeaseFile], copies: &mut Copies) {
         let Some(copy) = copies.all.get_mut(&file.name) else { continue };
         let digest = copy.table.digest();
         let mut trouble = None;
-        let changed = copy.whole && copy.written != Some(digest);
+        let mut written = copy.whole && stands(node, file, copy, digest).await;
+        let changed = copy.whole && !written;
         if changed {
             let (writing, own, table) = (Arc::clone(node), file.clone(), copy.table.clone());
             let wrote = tokio::task::spawn_blocking(move || write(&writing, &own, &table)).await;
             match wrote.unwrap_or_else(|error| Err(error.to_string())) {
-                Ok(()) => copy.written = Some(digest),
+                Ok(stamp) => (copy.written, written) = (Some((digest, stamp)), true),
                 Err(why) => trouble = Some(why),
             }
         }
-        let (leases, written) = (copy.table.leases(), copy.written == Some(digest) && copy.whole);
+        let leases = copy.table.leases();
         node.leases().note(&file.name, |known| {
             (known.part, known.leases) = (Some(LeasePart::Copy), Some(leases));
             (known.written, known.trouble) = (Some(written), trouble);
@@ -148,16 +150,31 @@ async fn settle(node: &Arc<Node>, listed: &[LeaseFile], copies: &mut Copies) {
     }
 }
 
-/// Writes a table into the own file, unless it stands there already.
-fn write(node: &Node, file: &LeaseFile, table: &Table) -> Result<(), String> {
+/// Whether what was written is this, and stands on the disk as it was written then.
+async fn stands(node: &Arc<Node>, file: &LeaseFile, copy: &Copy, digest: Digest) -> bool {
+    let Some((_, then)) = copy.written.clone().filter(|(known, _)| *known == digest) else {
+        return false;
+    };
+    let (looking, own) = (Arc::clone(node), file.clone());
+    let look = move || {
+        let root = Root::open(looking.root()).ok()?;
+        stamp(&root, &own).ok().flatten()
+    };
+    tokio::task::spawn_blocking(look).await.is_ok_and(|now| now == Some(then))
+}
+
+/// Writes a table into the own file, unless it stands there already; how the file is then.
+fn write(node: &Node, file: &LeaseFile, table: &Table) -> Result<Stamp, String> {
     let root = Root::open(node.root()).map_err(|error| error.to_string())?;
-    if read(&root, file).is_ok_and(|(_, there)| there == *table) {
-        return Ok(());
+    let there = stamp(&root, file)?.and_then(|_| read(&root, file).ok());
+    if let Some((stamp, _)) = there.filter(|(_, there)| there == table) {
+        return Ok(stamp);
     }
     let prepared = prepare(&root, file, table)?;
-    let put = || if is_passive(node) { Some(prepared.put()) } else { None };
-    match node.services().while_stopped(&file.service, put).flatten() {
-        Some(put) => put.map_err(|error| format!("{}: {error}", file.path))?,
+    // Nobody else writes it before its stamp is taken: the server does not start meanwhile.
+    let put = || is_passive(node).then(|| prepared.put().map(|()| stamp(&root, file)));
+    let stamped = match node.services().while_stopped(&file.service, put).flatten() {
+        Some(put) => put.map_err(|error| format!("{}: {error}", file.path))??,
         None => {
             return Err(format!(
                 "{} is written as soon as {} does not run here; 'twinwall services' says how it \
@@ -165,6 +182,7 @@ fn write(node: &Node, file: &LeaseFile, table: &Table) -> Result<(), String> {
                 file.path, file.service
             ));
         }
-    }
-    prepared.settle().map_err(|error| format!("{}: {error}", file.path))
+    };
+    prepared.settle().map_err(|error| format!("{}: {error}", file.path))?;
+    stamped.ok_or_else(|| format!("{} was taken away as it was written", file.path))
 }
