@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use twinwall::agent::history::{Availability, percent, span};
+use twinwall::agent::logs::visible::visible;
 use twinwall::agent::reports::{Origin, ReportFile, ReportsView};
 use twinwall::failure::Failure;
 use twinwall::percent::encoded;
@@ -78,7 +79,7 @@ fn list(view: &ReportsView) -> String {
         (true, None) => format!("Reports of {other} may be missing here.\n"),
     };
     if let Some(trouble) = &view.trouble {
-        text += &format!("{trouble}\n");
+        text += &format!("{}\n", visible(trouble));
     }
     if view.left_out > 0 {
         text += &format!("{} are left out: too long, too many or too old.\n", view.left_out);
@@ -102,7 +103,7 @@ fn line(report: &ReportFile) -> String {
         report.node,
         report.source,
         size(report.size),
-        report.path
+        visible(&report.path)
     )
 }
 
@@ -154,7 +155,24 @@ fn whole(report: &Availability) -> String {
 
 #[cfg(test)]
 mod tests {
+    use twinwall::agent::reports::Form;
+
     use super::*;
+
+    #[test]
+    fn what_is_not_seen_of_a_name_is_written_out() {
+        let report = ReportFile {
+            origin: Origin::There,
+            node: "gw-b".to_owned(),
+            source: "mail".to_owned(),
+            path: "/var/reports/\u{202e}fdp.csv".to_owned(),
+            form: Form::Csv,
+            size: 7,
+            modified_ms: 0,
+        };
+        let shown = line(&report);
+        assert!(shown.ends_with("  /var/reports/\\u{202e}fdp.csv\n"), "{shown:?}");
+    }
 
     #[test]
     fn a_node_is_named_as_everywhere() {

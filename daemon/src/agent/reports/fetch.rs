@@ -10,6 +10,7 @@ use super::{Listed, Standing, copies, replicates};
 use crate::agent::clock::unix_ms;
 use crate::agent::exchange::AskError;
 use crate::agent::exchange::message::{Ask, Told};
+use crate::agent::logs::visible::visible;
 use crate::agent::node::Node;
 
 /// Between two looks.
@@ -76,8 +77,9 @@ async fn turn(node: &Arc<Node>) -> Option<String> {
         }
         Err(why) => Standing { complete: None, left_out: before.left_out, trouble: Some(why) },
     };
-    let trouble = standing.trouble.clone();
-    node.reports().set(standing);
+    // Names of the other node stand in it, and it is shown in many places.
+    let trouble = standing.trouble.map(|why| visible(&why).into_owned());
+    node.reports().set(Standing { trouble: trouble.clone(), ..standing });
     trouble
 }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::{Frame, Place, failed, origin, shown};
 use crate::agent::api::error::Refusal;
+use crate::agent::logs::visible::visible;
 use crate::agent::reports::Form;
 use crate::percent::encoded;
 use crate::web::access::SignedIn;
@@ -74,7 +75,8 @@ pub(super) async fn view(
             let (mut rows, more) = table(&text);
             let head = if rows.is_empty() { Vec::new() } else { rows.remove(0) };
             let page = Frame::inside("Report", Place::Reports, &console, &person, ends).await;
-            shown(&Table { page, path: one.path, file, head, rows, more })
+            let path = visible(&one.path).into_owned();
+            shown(&Table { page, path, file, head, rows, more })
         }
         Form::Pdf => failed(&Refusal::invalid("A PDF file is not shown here; save it instead.")),
     }

@@ -15,6 +15,7 @@ use crate::agent::accounts::Role;
 use crate::agent::failovers::Summary;
 use crate::agent::history::{Availability, Day, Month, day_class, day_words, percent, span};
 use crate::agent::leases::{LeaseFileView, LeasePart, LeasesView};
+use crate::agent::logs::visible::visible;
 use crate::agent::reports::{Form, Origin, ReportFile, ReportsView};
 use crate::percent::encoded;
 use crate::web::access::SignedIn;
@@ -141,12 +142,13 @@ fn row(report: &ReportFile) -> Row {
         // A browser shows it as a download as well as it is safe.
         Form::Pdf => None,
     };
+    let path = visible(&report.path);
     Row {
         written: Moment::of(report.modified_ms),
         node: report.node.clone(),
         source: report.source.clone(),
-        name: report.path.rsplit('/').next().unwrap_or_default().to_owned(),
-        path: report.path.clone(),
+        name: path.rsplit('/').next().unwrap_or_default().to_owned(),
+        path: path.into_owned(),
         form: report.form.words(),
         size: size(report.size),
         view,
@@ -211,4 +213,26 @@ impl Page {
 /// Whose report is meant.
 pub(super) fn origin(word: &str) -> Option<Origin> {
     [Origin::Here, Origin::There].into_iter().find(|origin| origin.word() == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_turns_the_order_of_letters_is_shown_as_it_is_and_asked_for_unchanged() {
+        let report = ReportFile {
+            origin: Origin::There,
+            node: "gw-b".to_owned(),
+            source: "mail".to_owned(),
+            path: "/var/reports/\u{202e}fdp.csv".to_owned(),
+            form: Form::Csv,
+            size: 7,
+            modified_ms: 0,
+        };
+        let shown = row(&report);
+        assert_eq!(shown.name, "\\u{202e}fdp.csv");
+        assert_eq!(shown.path, "/var/reports/\\u{202e}fdp.csv");
+        assert!(shown.file.ends_with("%E2%80%AEfdp.csv"), "{}", shown.file);
+    }
 }
