@@ -97,7 +97,10 @@ fn beside(look: &Look) -> String {
     let mut text = part("Sources of logs (logs)", look.logs.iter().map(log).collect());
     text += &part("Reports (reports)", look.reports.iter().map(reports).collect());
     if look.reports_left_out > 0 {
-        text += &format!("  {} reports are too long or too many\n", look.reports_left_out);
+        text += &format!(
+            "  {} reports left out: too long, too many, or unprintable bytes in the name\n",
+            look.reports_left_out
+        );
     }
     text + &part("DHCP leases (leases)", look.leases.iter().map(leases).collect())
 }

@@ -71,18 +71,25 @@ fn size(bytes: u64) -> String {
     }
 }
 
+/// Why reports are not here.
+const LEFT_OUT: &str = "left out: too long, too many, too old, or with unprintable bytes in the \
+                        name.";
+
 fn list(view: &ReportsView) -> String {
     let other = view.other.as_deref().unwrap_or("the other node");
     let mut text = match (view.replicates, view.complete_s) {
         (false, _) => "Each node has its own reports only: sync.logs is off.\n".to_owned(),
-        (true, Some(_)) => format!("All reports of {other} are here.\n"),
+        (true, Some(_)) => match view.left_out_there {
+            0 => format!("All reports of {other} are here.\n"),
+            some => format!("All reports of {other} but {some} are here.\n"),
+        },
         (true, None) => format!("Reports of {other} may be missing here.\n"),
     };
     if let Some(trouble) = &view.trouble {
         text += &format!("{}\n", visible(trouble));
     }
     if view.left_out > 0 {
-        text += &format!("{} are left out: too long, too many or too old.\n", view.left_out);
+        text += &format!("{} {LEFT_OUT}\n", view.left_out);
     }
     if view.reports.is_empty() {
         text += "There are none; the profile says where reports are ([[reports]]).\n";
@@ -160,6 +167,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn all_reports_are_only_said_to_be_here_where_none_is_left_out() {
+        let mut view = ReportsView {
+            node: "gw-a".to_owned(),
+            other: Some("gw-b".to_owned()),
+            replicates: true,
+            complete_s: Some(1),
+            left_out: 2,
+            left_out_there: 0,
+            trouble: None,
+            reports: Vec::new(),
+        };
+        assert!(list(&view).starts_with("All reports of gw-b are here.\n2 left out: too long"));
+        (view.left_out, view.left_out_there) = (5, 3);
+        let shown = list(&view);
+        assert!(shown.starts_with("All reports of gw-b but 3 are here.\n5 left out:"), "{shown}");
+    }
+
+    #[test]
     fn what_is_not_seen_of_a_name_is_written_out() {
         let report = ReportFile {
             origin: Origin::There,
@@ -182,6 +207,7 @@ mod tests {
             replicates: true,
             complete_s: None,
             left_out: 0,
+            left_out_there: 0,
             trouble: None,
             reports: Vec::new(),
         };

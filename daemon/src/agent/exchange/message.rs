@@ -57,6 +57,10 @@ pub enum Told {
     Reports {
         /// The reports.
         files: Vec<Listed>,
+        /// Others that it leaves out: too long, too many, or with a name that cannot be told. An
+        /// older release does not say.
+        #[serde(default)]
+        left_out: u64,
     },
     /// To [`Ask::Part`]; the bytes follow. None of them: that was the end.
     Part {},
@@ -198,6 +202,17 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_reports_is_read_whether_it_says_what_it_leaves_out_or_not() {
+        for (text, wanted) in [
+            (r#"{"told":"reports","files":[]}"#, 0),
+            (r#"{"told":"reports","files":[],"left_out":7,"newer":1}"#, 7),
+        ] {
+            let told: Told = serde_json::from_str(text).expect("read");
+            assert_eq!(told, Told::Reports { files: Vec::new(), left_out: wanted });
+        }
+    }
 
     #[test]
     fn what_is_written_is_read_and_a_length_that_lies_is_not() {

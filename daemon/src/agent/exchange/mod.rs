@@ -252,8 +252,8 @@ fn refused(why: &str) -> Answered {
 async fn made(node: &Arc<Node>, ask: Ask) -> Result<Answered, String> {
     match ask {
         Ask::Reports {} => {
-            let files = reports::listed(node).await?;
-            Ok((Told::Reports { files }, Vec::new()))
+            let (files, left_out) = reports::listed(node).await?;
+            Ok((Told::Reports { files, left_out: left_out as u64 }, Vec::new()))
         }
         Ask::Part { path, version, offset } => {
             let bytes = reports::part(node, &path, &version, offset).await?;

@@ -31,7 +31,7 @@ pub struct Look {
     pub logs: Vec<NamedLog>,
     /// The appliance's reports.
     pub reports: Vec<NamedReports>,
-    /// Reports that are left out: too long or too many.
+    /// Reports that are left out: too long, too many, or with a name that cannot be told.
     pub reports_left_out: u64,
     /// Files of DHCP leases.
     pub leases: Vec<NamedLeases>,

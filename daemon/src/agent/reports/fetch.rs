@@ -51,7 +51,7 @@ pub(in crate::agent) async fn keep(node: Weak<Node>) {
 
 /// What one look came to.
 struct Copied {
-    /// Reports of the other node that are beyond the limits.
+    /// Reports of the other node that it leaves out itself, or that are beyond the limits here.
     left_out: usize,
     /// Those that should be here and cannot be had, with the reason.
     faults: Vec<String>,
@@ -101,7 +101,7 @@ async fn copy(node: &Arc<Node>) -> Result<Option<Copied>, String> {
     };
     let asked = node.exchange().ask(Ask::Reports {}).await;
     let (told, _) = asked.map_err(|error| error.to_string())?;
-    let Told::Reports { files } = told else { return Err(NONSENSE.to_owned()) };
+    let Told::Reports { files, left_out } = told else { return Err(NONSENSE.to_owned()) };
     let keep_ms = u64::from(pair.reports.keep_days()).saturating_mul(DAY_MS);
     let limits =
         Limits { bytes: pair.reports.keep_bytes(), oldest_ms: unix_ms().saturating_sub(keep_ms) };
@@ -121,7 +121,8 @@ async fn copy(node: &Arc<Node>) -> Result<Option<Copied>, String> {
             Err(Fault::OfAll(why)) => return Err(format!("{}: {why}", file.path)),
         }
     }
-    Ok(Some(Copied { left_out: plan.left_out, faults }))
+    let there = usize::try_from(left_out).unwrap_or(usize::MAX);
+    Ok(Some(Copied { left_out: plan.left_out.saturating_add(there), faults }))
 }
 
 const NONSENSE: &str = "the other node answered something else; bring both to one release";

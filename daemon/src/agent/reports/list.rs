@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,13 @@ impl Sources {
         let found = self.0.iter().find(|(_, patterns)| patterns.matches(&path));
         found.map(|(name, _)| (name.as_str(), form))
     }
+
+    /// Whether a path below the root is that of a report, though its name may not be told.
+    fn has(&self, path: &Path) -> bool {
+        let Ok(below) = RelPath::new(path.as_os_str().as_bytes()) else { return false };
+        let is_form = path.file_name().is_some_and(|it| Form::of(&it.to_string_lossy()).is_some());
+        is_form && self.0.iter().any(|(_, patterns)| patterns.matches(&below))
+    }
 }
 
 /// A path as it is told, below the root; none for one that leads elsewhere.
@@ -45,11 +53,11 @@ pub(super) fn relative(path: &str) -> Option<RelPath> {
     path.strip_prefix('/').filter(|_| good).and_then(|path| RelPath::new(path.as_bytes()).ok())
 }
 
-/// This node's reports, the newest first, and how many are too long or too many.
+/// This node's reports, the newest first, and how many are too long or too many, or have a name
+/// that cannot be told.
 pub(super) fn own(root: &Path, reports: &[ReportFiles]) -> (Vec<Listed>, usize) {
     let sources = Sources::of(reports);
-    let mut found = Vec::new();
-    let mut names = MAX_NAMES;
+    let mut seen = Seen { found: Vec::new(), unspeakable: 0, names: MAX_NAMES };
     let bases = reports.iter().flat_map(|files| &files.paths).flat_map(|it| it.plain_bases());
     let mut bases: Vec<PathBuf> = bases.map(PathBuf::from).collect();
     bases.sort_unstable();
@@ -58,8 +66,9 @@ pub(super) fn own(root: &Path, reports: &[ReportFiles]) -> (Vec<Listed>, usize) 
     let all = bases.clone();
     bases.retain(|base| !all.iter().any(|other| other != base && base.starts_with(other)));
     for base in bases {
-        walk(root, &base, &sources, (&mut found, &mut names), MAX_DEPTH);
+        walk(root, &base, &sources, &mut seen, MAX_DEPTH);
     }
+    let Seen { mut found, unspeakable, .. } = seen;
     let before = found.len();
     found.retain(|file: &Listed| file.size <= MAX_REPORT);
     found.sort_by_key(|file| std::cmp::Reverse(file.modified_ms));
@@ -70,7 +79,7 @@ pub(super) fn own(root: &Path, reports: &[ReportFiles]) -> (Vec<Listed>, usize) 
         room = left.unwrap_or(room);
         left.is_some()
     });
-    let left_out = before - found.len();
+    let left_out = before - found.len() + unspeakable;
     (found, left_out)
 }
 
@@ -85,27 +94,35 @@ pub(in crate::agent) fn sizes(root: &Path, reports: &[ReportFiles]) -> (Vec<(Str
     (named.collect(), left_out)
 }
 
+/// What a walk has come to.
+struct Seen {
+    found: Vec<Listed>,
+    /// Reports with a name that cannot be told: it is no text, or has control characters.
+    unspeakable: usize,
+    /// Names that it may still go through.
+    names: usize,
+}
+
 /// Looks at what lies at `path` below the root, and below that.
-fn walk(
-    root: &Path,
-    path: &Path,
-    sources: &Sources,
-    (found, names): (&mut Vec<Listed>, &mut usize),
-    depth: usize,
-) {
-    let Ok(seen) = fs::symlink_metadata(root.join(path)) else { return };
-    if seen.is_file() {
+fn walk(root: &Path, path: &Path, sources: &Sources, seen: &mut Seen, depth: usize) {
+    let Ok(here) = fs::symlink_metadata(root.join(path)) else { return };
+    if here.is_file() {
         let told = path.to_str().map(|path| format!("/{path}"));
-        let told = told.filter(|path| sources.of_path(path).is_some());
-        found.extend(told.map(|path| listed_as(path, &seen)));
+        match told.filter(|path| relative(path).is_some()) {
+            Some(path) if sources.of_path(&path).is_some() => {
+                seen.found.push(listed_as(path, &here));
+            }
+            Some(_) => {}
+            None => seen.unspeakable += usize::from(sources.has(path)),
+        }
     }
-    if !seen.is_dir() || depth == 0 {
+    if !here.is_dir() || depth == 0 {
         return;
     }
     for entry in fs::read_dir(root.join(path)).into_iter().flatten().flatten() {
-        let Some(left) = names.checked_sub(1) else { return };
-        *names = left;
-        walk(root, &path.join(entry.file_name()), sources, (found, names), depth - 1);
+        let Some(left) = seen.names.checked_sub(1) else { return };
+        seen.names = left;
+        walk(root, &path.join(entry.file_name()), sources, seen, depth - 1);
     }
 }
 
@@ -120,10 +137,10 @@ fn listed_as(path: String, seen: &fs::Metadata) -> Listed {
     }
 }
 
-/// Answers the other node: which reports there are.
-pub(in crate::agent) async fn listed(node: &Arc<Node>) -> Result<Vec<Listed>, String> {
+/// Answers the other node: which reports there are, and how many are left out.
+pub(in crate::agent) async fn listed(node: &Arc<Node>) -> Result<(Vec<Listed>, usize), String> {
     let looking = Arc::clone(node);
-    let look = move || own(looking.root(), &looking.settings().profile.reports).0;
+    let look = move || own(looking.root(), &looking.settings().profile.reports);
     tokio::task::spawn_blocking(look).await.map_err(|error| error.to_string())
 }
 
@@ -192,13 +209,18 @@ mod tests {
         }
         symlink(root.join("etc/shadow.csv"), root.join("var/reports/x.csv")).expect("made");
         symlink(root.join("etc"), root.join("var/reports/etc")).expect("made");
+        // Of those whose name cannot be told only reports count.
+        for name in [&b"new\nline.csv"[..], b"esc\x1b.pdf", b"latin-\xe9.html", b"esc\x1b.txt"] {
+            let name = std::ffi::OsStr::from_bytes(name);
+            fs::write(root.join("var/reports").join(name), "1").expect("written");
+        }
         let named = reports(&["/var/reports/**", "/var/{odd,even}/*/*.csv"]);
         let (found, left_out) = own(&root, &named);
         let mut paths: Vec<&str> = found.iter().map(|file| file.path.as_str()).collect();
         paths.sort_unstable();
         let wanted =
             ["/var/odd/2026-11/e.csv", "/var/reports/a.PDF", "/var/reports/deep/er/b.html"];
-        assert_eq!((paths.as_slice(), left_out), (&wanted[..], 0));
+        assert_eq!((paths.as_slice(), left_out), (&wanted[..], 3));
         fs::remove_dir_all(root).expect("removed");
     }
 

@@ -121,8 +121,11 @@ pub struct ReportsView {
     pub replicates: bool,
     /// Since how many seconds this node has all of the other one's; none where it does not.
     pub complete_s: Option<u64>,
-    /// Reports that are not kept here: too long, or beyond the limits.
+    /// Reports that are not here: too long, beyond the limits, or with a name that cannot be told.
     pub left_out: usize,
+    /// How many of these are the other node's.
+    #[serde(default)]
+    pub left_out_there: usize,
     /// What is wrong, and what to do.
     pub trouble: Option<String>,
     /// The reports, the newest first.
@@ -174,11 +177,11 @@ pub async fn view(node: &Arc<Node>) -> Result<ReportsView, String> {
     let looking = Arc::clone(node);
     let found = tokio::task::spawn_blocking(move || {
         let settings = looking.settings();
-        let (here, too_long) = list::own(looking.root(), &settings.profile.reports);
+        let (here, left_out) = list::own(looking.root(), &settings.profile.reports);
         let there = copies::all(looking.root());
-        (settings, here, too_long, there)
+        (settings, here, left_out, there)
     });
-    let (settings, here, too_long, there) = found.await.map_err(|error| error.to_string())?;
+    let (settings, here, left_out, there) = found.await.map_err(|error| error.to_string())?;
     let other = node.link().and_then(|link| link.peer).map(|peer| peer.node);
     let other = other.or_else(|| node.failovers().there());
     let sources = list::Sources::of(&settings.profile.reports);
@@ -199,7 +202,8 @@ pub async fn view(node: &Arc<Node>) -> Result<ReportsView, String> {
         other,
         replicates: replicates(&settings),
         complete_s: standing.complete.map(|at| at.elapsed().as_secs()),
-        left_out: standing.left_out + too_long,
+        left_out: standing.left_out.saturating_add(left_out),
+        left_out_there: standing.left_out,
         trouble: standing.trouble,
         reports,
     })
