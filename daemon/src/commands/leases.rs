@@ -32,8 +32,9 @@ fn file(file: &LeaseFileView) -> String {
         (LeasePart::Idle, _) => "not replicated now".to_owned(),
         (LeasePart::Source, _) => format!("{count}, told to the other node"),
         (LeasePart::Copy, Some(true)) => format!("{count}, all in this node's file"),
-        (LeasePart::Copy, Some(false) | None) => {
-            format!("{count}, not all in this node's file yet")
+        (LeasePart::Copy, Some(false)) => format!("{count}, not all in this node's file yet"),
+        (LeasePart::Copy, None) => {
+            format!("{count}, not written here: {} is left alone", file.service)
         }
     };
     let trouble = file.trouble.as_ref().map(|why| format!("    {why}\n")).unwrap_or_default();

@@ -35,6 +35,16 @@ const KEA: &str = crate::support::profile!(
     [[leases]]\nname = \"lan\"\nformat = \"kea\"\npath = \"/var/lib/leases\"\nservice = \"dhcp\"\n"
 );
 
+/// Its server is on neither node.
+const ALONE: &str = crate::support::profile!(
+    "alone",
+    "[section.network]\npaths = [\"/etc/dhcp.sh\"]\n\
+    [[section.network.service]]\nname = \"dhcp\"\nunit = \"dhcp.service\"\n\
+    program = \"/usr/sbin/no-such-dhcpd\"\nstart = [\"/bin/false\"]\n\
+    stop = [\"/bin/false\"]\ncheck = [\"/bin/false\"]\n\
+    [[leases]]\nname = \"lan\"\nformat = \"dnsmasq\"\npath = \"/var/lib/leases\"\nservice = \"dhcp\"\n"
+);
+
 /// Both give the lowest free address, so that a server which knows no lease gives one twice.
 const DNSMASQ_START: &str = "/usr/sbin/dnsmasq --conf-file=/dev/null --no-hosts --no-resolv \
     --no-ping --port=0 --user=root --interface=lan --bind-interfaces --dhcp-authoritative \
@@ -166,6 +176,27 @@ fn leases_that_the_passive_lost_from_its_disk_are_written_again_before_it_serves
     wait(&two, "a planned move", || two.a.run(&["switchover"]).code == Some(0));
     wait(&two, "the other serves", || role(&two.b) == "active" && phase(&two.b) == "running");
     assert_eq!(ask_at(&lan, &two, "52:54:00:00:00:01"), first);
+}
+
+#[test]
+fn a_leftover_file_of_a_server_that_is_on_neither_node_raises_nothing() {
+    let mut two = Two::cabled();
+    let _lan = Lan::between(&two);
+    for node in [&mut two.a, &mut two.b] {
+        node.with_guard(ALONE, crate::support::PAIR);
+        fs::create_dir_all(node.path("var/lib")).expect("made");
+    }
+    two.a.write("var/lib/leases", "1893456000 52:54:00:00:00:01 10.1.0.50 * *\n");
+    two.pair_by_files(true);
+    let is = |node: &Node, is: &str| role(node) == is && phase(node) == "left_alone";
+    wait(&two, "both have roles", || is(&two.a, "active") && is(&two.b, "passive"));
+    let seen = || json(&two.b, &["leases", "--json"])["files"][0].clone();
+    // The first answer may come before the services were looked at; the second one does not.
+    wait(&two, "it is known, and not written", || {
+        let file = seen();
+        file["leases"] == 1 && file["written"].is_null() && file["trouble"].is_null()
+    });
+    assert!(!two.b.path("var/lib/leases").exists());
 }
 
 fn survives(profile: &'static str, start: &str) {

@@ -68,6 +68,9 @@ pub enum Told {
     Leases {
         /// What changed; empty when nothing did for a while.
         pieces: Vec<Piece>,
+        /// Names of the files whose service is left alone there. An older release does not say.
+        #[serde(default)]
+        left_alone: Vec<String>,
     },
     /// To [`Ask::History`].
     History {

@@ -261,7 +261,8 @@ async fn made(node: &Arc<Node>, ask: Ask) -> Result<Answered, String> {
         }
         Ask::Leases { anew } => {
             let pieces = leases::told(node, anew).await?;
-            Ok((Told::Leases { pieces }, Vec::new()))
+            let left_alone = leases::left_alone(node);
+            Ok((Told::Leases { pieces, left_alone }, Vec::new()))
         }
         Ask::History { from_ms, to_ms } => {
             let telling = Arc::clone(node);

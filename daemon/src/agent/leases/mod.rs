@@ -78,7 +78,8 @@ pub struct LeaseFileView {
     pub part: LeasePart,
     /// Leases that this node knows; none where there is no such file.
     pub leases: Option<usize>,
-    /// On the passive: whether they stand in the file that its server will read.
+    /// On the passive: whether they stand in the file that its server will read. None where it is
+    /// not written: its service is left alone here.
     pub written: Option<bool>,
     /// Seconds since the last change.
     pub changed_s: Option<f64>,
@@ -151,6 +152,12 @@ impl Leases {
     fn source(&self) -> MutexGuard<'_, Source> {
         self.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Names of the files whose service is neither started nor stopped here.
+pub(in crate::agent) fn left_alone(node: &Node) -> Vec<String> {
+    let alone = |file: &&LeaseFile| node.services().left_alone(&file.service).is_some();
+    node.settings().profile.leases.iter().filter(alone).map(|file| file.name.clone()).collect()
 }
 
 /// Answers the other node's question: what changed, once something did.

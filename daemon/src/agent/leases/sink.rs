@@ -25,6 +25,8 @@ struct Copies {
     all: BTreeMap<String, Copy>,
     /// The connection that it was told over; 0 for none.
     connection: u64,
+    /// Files whose service is left alone at the other node.
+    left_alone: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -71,13 +73,14 @@ async fn turn(node: &Arc<Node>, copies: &mut Copies) -> bool {
     let anew = copies.connection != connection;
     let answer = node.exchange().ask(Ask::Leases { anew }).await;
     // The role may have come meanwhile.
-    let Ok((Told::Leases { pieces }, _)) = answer else {
+    let Ok((Told::Leases { pieces, left_alone }, _)) = answer else {
         copies.connection = 0;
         return false;
     };
     if anew {
         copies.begin(connection);
     }
+    copies.left_alone = left_alone;
     let whole = pieces.into_iter().all(|piece| copies.take(node, &listed, piece));
     if !whole {
         // Something was lost: from the beginning.
@@ -127,6 +130,14 @@ impl Copies {
 async fn settle(node: &Arc<Node>, listed: &[LeaseFile], copies: &mut Copies) {
     for file in listed {
         let Some(copy) = copies.all.get_mut(&file.name) else { continue };
+        if let Some(why) = node.services().left_alone(&file.service) {
+            let trouble = trouble_of_resting(file, &why, &copies.left_alone);
+            node.leases().note(&file.name, |known| {
+                (known.part, known.leases) = (Some(LeasePart::Copy), Some(copy.table.leases()));
+                (known.written, known.trouble) = (None, trouble);
+            });
+            continue;
+        }
         let digest = copy.table.digest();
         let mut trouble = None;
         let mut written = copy.whole && stands(node, file, copy, digest).await;
@@ -148,6 +159,17 @@ async fn settle(node: &Arc<Node>, listed: &[LeaseFile], copies: &mut Copies) {
             }
         });
     }
+}
+
+/// Of a file that is not written, since its service is none of ours here and may run. Something is
+/// the matter only where the other node's is ours: with its role this node would serve without.
+fn trouble_of_resting(file: &LeaseFile, why: &str, left_alone_there: &[String]) -> Option<String> {
+    (!left_alone_there.contains(&file.name)).then(|| {
+        format!(
+            "{} is not written: {} is left alone on this node ({why}), but not on the other one",
+            file.path, file.service
+        )
+    })
 }
 
 /// Whether what was written is this, and stands on the disk as it was written then.
@@ -185,4 +207,26 @@ fn write(node: &Node, file: &LeaseFile, table: &Table) -> Result<Stamp, String> 
     };
     prepared.settle().map_err(|error| format!("{}: {error}", file.path))?;
     stamped.ok_or_else(|| format!("{} was taken away as it was written", file.path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::leases::Format;
+    use crate::agent::manifest::RelPath;
+
+    #[test]
+    fn a_service_that_is_left_alone_is_told_where_it_is_not_so_on_both() {
+        let file = LeaseFile {
+            name: "lan".to_owned(),
+            format: Format::Dnsmasq,
+            path: RelPath::new(b"var/leases").expect("a path"),
+            service: "dhcp".to_owned(),
+        };
+        let told = |there: &[String]| trouble_of_resting(&file, "it is not enabled here", there);
+        let why = "var/leases is not written: dhcp is left alone on this node (it is not enabled \
+                   here), but not on the other one";
+        assert_eq!(told(&["wan".to_owned()]).as_deref(), Some(why));
+        assert_eq!(told(&["lan".to_owned()]), None);
+    }
 }

@@ -132,6 +132,16 @@ impl Bound {
         (stays && inside.plan.seen().any(is_stopped)).then(act)
     }
 
+    /// Why a service is neither started nor stopped here; none where it is, or nothing is known.
+    pub(in crate::agent) fn left_alone(&self, name: &str) -> Option<String> {
+        let inside = self.inside();
+        let seen = inside.plan.seen().find(|seen| seen.name == name)?;
+        match seen.phase {
+            Phase::LeftAlone { why } => Some(why.clone()),
+            Phase::Unknown | Phase::Stopped | Phase::Running | Phase::Failed { .. } => None,
+        }
+    }
+
     /// Why this node should not have the role, as its services and checks say; `Some(None)`:
     /// nothing speaks against it. None where there is nothing to say.
     pub fn objection(&self) -> Option<Option<String>> {

@@ -201,7 +201,12 @@ impl Page {
             (LeasePart::Idle, _) => ("unknown", "not replicated now".to_owned()),
             (LeasePart::Source, _) => ("good", format!("{count}, told to the other node")),
             (LeasePart::Copy, Some(true)) => ("good", format!("{count}, all in this node's file")),
-            (LeasePart::Copy, _) => ("warn", format!("{count}, not all in this node's file yet")),
+            (LeasePart::Copy, Some(false)) => {
+                ("warn", format!("{count}, not all in this node's file yet"))
+            }
+            (LeasePart::Copy, None) => {
+                ("unknown", format!("{count}, not written here: {} is left alone", file.service))
+            }
         }
     }
 
