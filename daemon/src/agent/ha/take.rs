@@ -13,7 +13,7 @@ use twinwall_core::ids::Designation;
 
 use super::refuse;
 use crate::agent::api::error::{Detail, Refusal};
-use crate::agent::guard::Serving;
+use crate::agent::guard::{Control, Serving};
 use crate::agent::netconf::{self, Refused, Wanted, live};
 use crate::agent::node::Node;
 use crate::agent::settings::{FileChange, Revision, Version, check};
@@ -60,6 +60,9 @@ pub(super) fn plan(node: &Node, draft: &Draft) -> Result<Plan, Refusal> {
         .map_err(|error| Refusal::machine(format!("asking for the interfaces: {error}")))?;
     check::interfaces(&pair, &have, &settings.name)?;
     only_what_can_change(settings.pair.as_ref(), &pair)?;
+    if settings.is_enabled() && !pair.enabled {
+        somebody_ends_the_guard(node)?;
+    }
     let mut plan =
         Plan { pair, files: Vec::new(), own: Vec::new(), old: Vec::new(), notes: Vec::new() };
     let concerns = plan.pair.enabled || draft.keep_virtual.is_some();
@@ -81,6 +84,19 @@ fn only_what_can_change(old: Option<&Pair>, new: &Pair) -> Result<(), Refusal> {
                        ('twinwall ha disable')";
         Err(check::at(changed.key, message.to_owned()))
     })
+}
+
+/// A guard that nobody ends would go on and serve, beside the node that keeps the addresses.
+fn somebody_ends_the_guard(node: &Node) -> Result<(), Refusal> {
+    let runs = node.guard().borrow().status().is_some();
+    if !runs || node.machine().control != Control::Nobody {
+        return Ok(());
+    }
+    Err(Refusal::conflict(format!(
+        "nobody supervises the guard of {}: it would go on serving; stop it by hand first, or run \
+         the node by 'twinwall run'",
+        node.settings().name
+    )))
 }
 
 impl Plan {
