@@ -149,6 +149,8 @@ pub(crate) enum Command {
     /// Tell the guard the verdict of a check; it holds for a time only
     Fact(FactArgs),
     /// Read node.toml and pair.toml again and apply them without changing the role
+    ///
+    /// The guard does. A changed profile counts from the next start of the agent.
     Reload,
     /// Look for mistakes in node.toml, pair.toml and the key file
     Check(CheckArgs),

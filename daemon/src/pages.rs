@@ -1,7 +1,7 @@
 //! Pages that the program writes about itself: completions, man pages and the
 //! reference. All come from `cli` and from the core's table of settings.
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, ArgAction, Command, CommandFactory};
 
 use schemars::{JsonSchema, SchemaGenerator};
 
@@ -104,7 +104,7 @@ fn cli_reference() -> String {
 fn command_reference(page: &mut String, command: &Command, parent: &str) {
     let path = format!("{parent} {}", command.get_name());
     let below: Vec<&Command> = listed(command).collect();
-    if below.is_empty() {
+    if below.is_empty() || !command.is_subcommand_required_set() {
         *page += &format!("\n## {path}\n\n");
         let about = command
             .get_long_about()
@@ -127,10 +127,15 @@ fn usage(command: &Command, path: &str) -> String {
     for arg in own_arguments(command) {
         let value = value_name(arg);
         words.push(match (arg.get_long(), arg.get_action().takes_values()) {
+            (Some(long), true) if arg.is_required_set() => format!("--{long} {value}"),
             (Some(long), true) => format!("[--{long} {value}]"),
             (Some(long), false) => format!("[--{long}]"),
-            (None, _) if arg.is_required_set() => value,
-            (None, _) => format!("[{value}]..."),
+            (None, _) => match (arg.is_required_set(), takes_many(arg)) {
+                (true, false) => value,
+                (true, true) => format!("{value}..."),
+                (false, false) => format!("[{value}]"),
+                (false, true) => format!("[{value}]..."),
+            },
         });
     }
     words.join(" ")
@@ -143,11 +148,12 @@ fn arguments(page: &mut String, command: &Command) {
     }
     *page += "\n| argument | meaning | default |\n| --- | --- | --- |\n";
     for arg in args {
+        let short = arg.get_short().map(|short| format!("-{short}, ")).unwrap_or_default();
         let name = match arg.get_long() {
             Some(long) if arg.get_action().takes_values() => {
-                format!("--{long} {}", value_name(arg))
+                format!("{short}--{long} {}", value_name(arg))
             }
-            Some(long) => format!("--{long}"),
+            Some(long) => format!("{short}--{long}"),
             None => value_name(arg),
         };
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
@@ -159,6 +165,11 @@ fn arguments(page: &mut String, command: &Command) {
             default.map(|value| format!("`{}`", value.to_string_lossy())).unwrap_or_default();
         *page += &format!("| `{}` | {help} | {default} |\n", name.replace('|', "\\|"));
     }
+}
+
+/// Whether it may be given more than once.
+fn takes_many(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Append)
 }
 
 fn value_name(arg: &Arg) -> String {
@@ -181,7 +192,11 @@ fn listed(command: &Command) -> impl Iterator<Item = &Command> {
 
 /// The arguments of this command alone.
 fn own_arguments(command: &Command) -> impl Iterator<Item = &Arg> {
-    command
-        .get_arguments()
-        .filter(|arg| !arg.is_global_set() && !["help", "version"].contains(&arg.get_id().as_str()))
+    command.get_arguments().filter(|arg| !arg.is_global_set() && !tells_of_the_program(arg))
+}
+
+/// Those that every command has.
+fn tells_of_the_program(arg: &Arg) -> bool {
+    use ArgAction::{Help, HelpLong, HelpShort, Version};
+    matches!(arg.get_action(), Help | HelpShort | HelpLong | Version)
 }

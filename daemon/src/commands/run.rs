@@ -1,6 +1,6 @@
 //! `twinwall run`: starts guard, agent and, where the settings want them, the console and the
-//! process that speaks with snmpd, starts them again whenever they die, and passes on the order
-//! to stop. It holds no role: while it is away the guard goes on. The guard
+//! process that speaks with snmpd, starts them again whenever they end (a guard only when it did
+//! not say goodbye), and passes on the order to stop. It holds no role: while it is away the guard goes on. The guard
 //! runs while the settings want it; the agent tells when they changed.
 
 use std::path::Path;
@@ -29,7 +29,8 @@ pub(super) fn run(root: &Path) -> Result<(), Failure> {
     let at_root = || vec!["--root".into(), root.into()];
     let mut agent_arguments = at_root();
     agent_arguments.extend(["agent".into(), "--supervised".into()]);
-    let mut guard = Ward::new("guard", start::beside(start::GUARD)?, at_root());
+    let guard = Ward::new("guard", start::beside(start::GUARD)?, at_root());
+    let mut guard = guard.that_may_leave();
     let mut agent = Ward::new("agent", start::own()?, agent_arguments);
     let mut web = Ward::new("console", start::own()?, {
         let mut arguments = at_root();

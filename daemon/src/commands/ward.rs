@@ -25,6 +25,8 @@ pub(super) struct Ward {
     name: &'static str,
     program: PathBuf,
     arguments: Vec<OsString>,
+    /// Whether one that ended well by itself is left alone.
+    may_leave: bool,
     stage: Stage,
     restarts: Restarts,
 }
@@ -41,8 +43,15 @@ enum Stage {
 }
 
 impl Ward {
+    /// One that is started again however it ended.
     pub(super) fn new(name: &'static str, program: PathBuf, arguments: Vec<OsString>) -> Ward {
-        Ward { name, program, arguments, stage: Stage::Off, restarts: Restarts::default() }
+        let (may_leave, stage) = (false, Stage::Off);
+        Ward { name, program, arguments, may_leave, stage, restarts: Restarts::default() }
+    }
+
+    /// One that may say goodbye: then it is not started again.
+    pub(super) fn that_may_leave(self) -> Ward {
+        Ward { may_leave: true, ..self }
     }
 
     /// Whether a process of it is there.
@@ -129,7 +138,7 @@ impl Ward {
     }
 
     fn died(&mut self, status: ExitStatus, begun: Instant) {
-        if status.success() {
+        if status.success() && self.may_leave {
             say(&format!("{} ended by itself", self.name));
             self.stage = Stage::Off;
             return;

@@ -127,6 +127,25 @@ fn a_guard_that_ends_well_by_itself_is_not_started_again_and_the_agent_runs_on()
 }
 
 #[test]
+fn an_agent_that_somebody_told_to_end_is_started_again() {
+    let (root, mut command) = installed(WAITS);
+    let mut running = Running::start(&mut command);
+    let started = running.line("twinwall: agent started, process ");
+    let agent = started.trim_end().rsplit(' ').next().expect("a process").to_owned();
+    wait_for(&root.path("run/twinwall/agent.sock"));
+    let began = Instant::now();
+    while root.run(&["jobs"]).code != Some(0) {
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", root.run(&["jobs"]));
+    }
+    kill("-TERM", &agent);
+    let ended = running.line("twinwall: agent ended");
+    assert!(ended.contains("exit status: 0") && ended.contains("starting it again"), "{ended}");
+    running.line("twinwall: agent started, process ");
+    kill("-TERM", &running.child.id().to_string());
+    assert_eq!(running.end().0, Some(0));
+}
+
+#[test]
 fn without_settings_only_the_agent_runs_and_the_guard_follows_when_they_come() {
     let (root, mut command) = installed(WAITS);
     let pair = fs::read_to_string(root.path("etc/twinwall/pair.toml")).expect("settings");
