@@ -224,7 +224,7 @@ mod tests {
             service: "dhcp".to_owned(),
         };
         let told = |there: &[String]| trouble_of_resting(&file, "it is not enabled here", there);
-        let why = "var/leases is not written: dhcp is left alone on this node (it is not enabled \
+        let why = "/var/leases is not written: dhcp is left alone on this node (it is not enabled \
                    here), but not on the other one";
         assert_eq!(told(&["wan".to_owned()]).as_deref(), Some(why));
         assert_eq!(told(&["lan".to_owned()]), None);
