@@ -84,9 +84,12 @@ async fn page(
     let turn = timeout(TURN, Arc::clone(&SEARCHES).acquire_owned()).await;
     let place = turn.map_err(|_| busy())?.map_err(|_| busy())?;
     let (reader, names, hints) = read_by(&shared.node);
+    // This goes with whoever asked.
+    let here = Arc::new(());
+    let asker = Arc::downgrade(&here);
     on_disk(move || {
         let _place = place;
-        search::search(&reader, &names, &hints, &ask)
+        search::search(&reader, &names, &hints, &ask, &asker)
     })
     .await?
     .map(Json)

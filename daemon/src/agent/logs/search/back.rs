@@ -5,20 +5,17 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::time::Instant;
 
 use super::cursor::{Cursor, Place};
 use super::filter::Filter;
 use super::missing::{self, Behind};
+use super::pace::Pace;
 use super::when::{AHEAD_US, Placed, Placing};
 use crate::agent::logs::store::{Chunk, Origin, Reader};
 
-/// Between two looks at the clock.
-const GLANCE: usize = 256;
-
 /// How much work one search may be.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Work {
+pub(super) struct Work<'c> {
     /// Lines that are found.
     pub(super) found: usize,
     /// Bytes of these, at about.
@@ -26,7 +23,7 @@ pub(super) struct Work {
     /// Lines that are looked at.
     pub(super) looked: usize,
     /// When it ends at the latest.
-    pub(super) until: Instant,
+    pub(super) pace: Pace<'c>,
 }
 
 /// What a search found.
@@ -99,8 +96,8 @@ impl<'r> Side<'r> {
     }
 
     /// Reads on until there is a line, the log ends, or the time is over.
-    fn fill(&mut self, until: Instant, placing: &mut Placing) -> io::Result<()> {
-        while self.ready.is_empty() && !self.ended && Instant::now() < until {
+    fn fill(&mut self, pace: &Pace<'_>, placing: &mut Placing) -> io::Result<()> {
+        while self.ready.is_empty() && !self.ended && !pace.is_over() {
             let chunk = self.reader.chunk_before(self.origin, self.next, self.sources)?;
             let Some(chunk) = chunk else {
                 self.ended = true;
@@ -164,7 +161,7 @@ pub(super) fn search(
     reader: &Reader,
     filter: &Filter,
     (from, behind): (Cursor, Behind),
-    work: Work,
+    mut work: Work<'_>,
     placing: &mut Placing,
 ) -> io::Result<Found> {
     let side = |origin: &Origin| Side::new(reader, filter, *origin, from.of(*origin));
@@ -172,10 +169,10 @@ pub(super) fn search(
     let mut found = Found { rest: from, more: true, behind, ..Found::default() };
     let (mut looked, mut bytes) = (0, 0);
     while found.lines.len() < work.found && bytes < work.bytes && looked < work.looked {
-        if looked % GLANCE == 0 && Instant::now() >= work.until {
+        if work.pace.ends() {
             break;
         }
-        sides.iter_mut().try_for_each(|side| side.fill(work.until, placing))?;
+        sides.iter_mut().try_for_each(|side| side.fill(&work.pace, placing))?;
         if sides.iter().any(Side::is_dry) {
             break;
         }
@@ -186,6 +183,7 @@ pub(super) fn search(
             break;
         };
         looked += 1;
+        work.pace.pass(placed.line.text.len());
         side.passed.drain(..).for_each(|missing| found.miss(filter, side.origin, missing));
         if let Some(since_us) = filter.since_us.filter(|since| placed.at_us < *since) {
             side.pass(since_us);

@@ -2,6 +2,8 @@
 //! question, which it refuses when that is wrong; asked for every line that is looked at.
 
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Hir, HirKind};
 
 use super::when::Placed;
 use super::{Names, Wanted};
@@ -12,8 +14,14 @@ use crate::agent::logs::store::{MAX_NAME, Origin, Reader};
 pub const MAX_PATTERN: usize = 256;
 /// Most sources that are named at a time.
 pub const MAX_SOURCES: usize = 64;
-/// Memory of a compiled expression in bytes. Its run time grows with the text alone.
+/// Memory of a compiled expression in bytes, and of what is remembered while one looks.
 const MAX_COMPILED: usize = 1 << 20;
+/// Signs that an expression has at the most with its repetitions written out. At worst each of
+/// them is tried at each byte of a line, and a line cannot be left before its end: one of 256 KiB
+/// takes half a second then.
+const MAX_SIGNS: u32 = 100;
+const TOO_LARGE: &str = "it is too large; make it simpler: with all repetitions written out, as aaa \
+    for a{3}, it may have 100 signs";
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -111,9 +119,9 @@ fn pattern(place: &str, text: &str, literal: bool) -> Result<Regex, Refusal> {
     let escaped = if literal { regex::escape(text) } else { text.to_owned() };
     let mut builder = RegexBuilder::new(&escaped);
     builder.case_insensitive(literal).size_limit(MAX_COMPILED).dfa_size_limit(MAX_COMPILED);
-    builder.build().map_err(|error| {
+    let built = builder.build().map_err(|error| {
         let why = match error {
-            regex::Error::CompiledTooBig(_) => "it is too large; make it simpler".to_owned(),
+            regex::Error::CompiledTooBig(_) => TOO_LARGE.to_owned(),
             error => {
                 let text = error.to_string();
                 let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
@@ -121,7 +129,31 @@ fn pattern(place: &str, text: &str, literal: bool) -> Result<Regex, Refusal> {
             }
         };
         wrong(place, why)
-    })
+    })?;
+    let read = || ParserBuilder::new().utf8(false).build().parse(text);
+    // A text is looked for as a whole, however long it is.
+    match literal || read().is_ok_and(|read| signs(&read, false) <= MAX_SIGNS) {
+        true => Ok(built),
+        false => Err(wrong(place, TOO_LARGE)),
+    }
+}
+
+/// Signs of an expression with its repetitions written out; `repeated` is said of a part within
+/// one. Plain text outside of all counts as one: where it does not go on, nothing of it is tried
+/// any more.
+fn signs(of: &Hir, repeated: bool) -> u32 {
+    match of.kind() {
+        HirKind::Literal(text) if repeated => u32::try_from(text.0.len()).unwrap_or(u32::MAX),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => 1,
+        HirKind::Repetition(it) => {
+            let times = it.max.unwrap_or(it.min.saturating_add(1)).max(1);
+            signs(&it.sub, true).saturating_mul(times)
+        }
+        HirKind::Capture(it) => signs(&it.sub, repeated),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().map(|part| signs(part, repeated)).fold(0, u32::saturating_add)
+        }
+    }
 }
 
 /// A mistake in a question, at its place.

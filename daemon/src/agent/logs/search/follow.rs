@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::cursor::{Cursor, Place};
 use super::filter::Filter;
 use super::missing::{self, Behind, MissingLines};
+use super::pace::Pace;
 use super::show::{Hints, LogLine, Names, show};
 use super::when::{Placed, Placing};
 use super::{FollowAsk, Wanted};
@@ -27,8 +28,8 @@ const CHUNK: usize = 256;
 const MAX_BEHIND: u64 = 20_000;
 /// It goes on so many lines before the end.
 const CATCH_UP: u64 = 200;
-/// How long one look may take.
-const LOOK: Duration = Duration::from_millis(500);
+/// How long one look may take at the log of one node: that of the other one has its time, too.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What came since the last look.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -89,12 +90,22 @@ impl Follow {
     /// # Errors
     /// The disk's.
     pub fn look(&mut self) -> io::Result<LogNews> {
-        let until = Instant::now() + LOOK;
+        self.look_until(|| {
+            let until = Instant::now() + LOOK;
+            move || Instant::now() >= until
+        })
+    }
+
+    /// The same; `over` begins what says when the look at one of the logs is over.
+    pub(super) fn look_until<T: Fn() -> bool>(
+        &mut self,
+        over: impl Fn() -> T,
+    ) -> io::Result<LogNews> {
         let (mut news, mut behind) = (LogNews::default(), Behind::default());
         self.more = false;
         for origin in self.filter.origins.clone() {
             let floor = self.at.of(origin).before;
-            let (mut lines, left_out) = self.new_of(origin, until)?;
+            let (mut lines, left_out) = self.new_of(origin, Pace::of(&over()))?;
             news.left_out += left_out;
             let end = self.at.of(origin).before;
             let mut gaps = self.reader.gaps_from(origin, floor)?;
@@ -114,7 +125,7 @@ impl Follow {
     }
 
     /// The new lines of one log that are wanted, and how many were left out before them.
-    fn new_of(&mut self, origin: Origin, until: Instant) -> io::Result<(Vec<Placed>, u64)> {
+    fn new_of(&mut self, origin: Origin, mut pace: Pace<'_>) -> io::Result<(Vec<Placed>, u64)> {
         let Some(last) = self.reader.last(origin) else { return Ok((Vec::new(), 0)) };
         let end = last.saturating_add(1);
         let (mut from, mut left_out) = (self.at.of(origin).before, 0);
@@ -124,18 +135,19 @@ impl Follow {
         }
         let (mut taken, mut bytes) = (Vec::new(), 0);
         'all: while from < end {
-            if Instant::now() >= until {
+            if pace.is_over() {
                 self.more = true;
                 break;
             }
             let lines = self.reader.forward(origin, from, CHUNK, &self.filter.sources)?;
             let whole = lines.len() < CHUNK;
             for line in lines {
-                if taken.len() >= MAX_NEWS || bytes >= MAX_BYTES {
+                if taken.len() >= MAX_NEWS || bytes >= MAX_BYTES || pace.ends() {
                     self.more = true;
                     break 'all;
                 }
                 from = from.max(line.number.saturating_add(1));
+                pace.pass(line.text.len());
                 let placed = self.placing.place(line);
                 if self.filter.takes(&placed) {
                     bytes += placed.line.text.len();

@@ -7,6 +7,7 @@ mod cursor;
 mod filter;
 mod follow;
 mod missing;
+mod pace;
 mod seek;
 mod show;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod tests;
 mod when;
 
 use std::io;
+use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
@@ -29,6 +31,7 @@ pub use filter::{MAX_PATTERN, MAX_SOURCES};
 pub use follow::{Follow, LogNews};
 use missing::Behind;
 pub use missing::MissingLines;
+use pace::Pace;
 pub use show::{Hints, LogLine, Names};
 use when::{LATE_US, Placing};
 
@@ -150,7 +153,8 @@ fn cursor(place: &str, text: &str) -> Result<Cursor, Refusal> {
     text.parse().map_err(|why: &str| wrong(place, why))
 }
 
-/// A page of lines. Reads files, for threads that may wait.
+/// A page of lines. Reads files, for threads that may wait. Ends soon after `asker` is gone, when
+/// nobody waits for it any more.
 ///
 /// # Errors
 /// What is wrong with the question, or the disk's.
@@ -159,10 +163,12 @@ pub fn search(
     names: &Names,
     hints: &Hints,
     ask: &LogsAsk,
+    asker: &Weak<()>,
 ) -> Result<LogsPage, Refusal> {
     let until = Instant::now() + MAX_TIME;
+    let is_over = || Instant::now() >= until || asker.strong_count() == 0;
     let found = ask.last.unwrap_or(PAGE).clamp(1, MAX_PAGE);
-    let work = Work { found, bytes: MAX_BYTES, looked: MAX_LOOKED, until };
+    let work = Work { found, bytes: MAX_BYTES, looked: MAX_LOOKED, pace: Pace::of(&is_over) };
     search_within(reader, names, hints, ask, work)
 }
 
@@ -171,7 +177,7 @@ fn search_within(
     names: &Names,
     hints: &Hints,
     ask: &LogsAsk,
-    work: Work,
+    work: Work<'_>,
 ) -> Result<LogsPage, Refusal> {
     let filter = Filter::of(&Wanted::from(ask), names, reader)?;
     let newest = Cursor::newest(reader);

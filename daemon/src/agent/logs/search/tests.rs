@@ -1,9 +1,11 @@
 //! Searches and tails over real files of both origins.
 
 mod missing;
+mod pace;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
@@ -73,7 +75,12 @@ fn alternating(folder: &Folder, count: u64) {
 }
 
 fn asked(folder: &Folder, ask: &LogsAsk) -> LogsPage {
-    search(&folder.reader(), &names(), &Hints::default(), ask).expect("a page")
+    tried(folder, ask, &Hints::default()).expect("a page")
+}
+
+fn tried(folder: &Folder, ask: &LogsAsk, hints: &Hints) -> Result<LogsPage, Refusal> {
+    let asker = Arc::new(());
+    search(&folder.reader(), &names(), hints, ask, &Arc::downgrade(&asker))
 }
 
 fn said(page: &LogsPage) -> Vec<&str> {
@@ -174,12 +181,12 @@ fn a_wrong_question_is_refused_at_its_field() {
         ("before", LogsAsk { before: text("-1-2"), ..LogsAsk::default() }),
         ("since_ms", LogsAsk { since_ms: Some(2), until_ms: Some(1), ..LogsAsk::default() }),
     ] {
-        let refused = search(&folder.reader(), &names(), &Hints::default(), &ask);
+        let refused = tried(&folder, &ask, &Hints::default());
         let refusal = refused.expect_err("refused");
         assert_eq!(refusal.details[0].place, place, "{refusal}");
     }
     let unknown = LogsAsk { source: text("vpn"), ..LogsAsk::default() };
-    let refused = search(&folder.reader(), &names(), &Hints::default(), &unknown);
+    let refused = tried(&folder, &unknown, &Hints::default());
     let told = refused.expect_err("refused").to_string();
     assert_eq!(told, "source: 'vpn' is no source of logs; there are dhcp, other");
     // One that the profile has no more may still have lines.
@@ -187,7 +194,7 @@ fn a_wrong_question_is_refused_at_its_field() {
     assert_eq!(asked(&folder, &unknown).lines.len(), 1);
     let folder = Folder::new();
     let open = LogsAsk { regex: text("a("), ..LogsAsk::default() };
-    let refused = search(&folder.reader(), &names(), &Hints::default(), &open);
+    let refused = tried(&folder, &open, &Hints::default());
     assert!(refused.expect_err("refused").message.contains("unclosed group; put \\ before"));
     let empty = LogsAsk { node: text(""), source: text(""), regex: text(""), ..LogsAsk::default() };
     let page = asked(&folder, &empty);
@@ -202,8 +209,8 @@ fn a_search_that_is_too_much_work_says_how_far_it_came_and_goes_on() {
     keep(&mut here, "dhcp", &lines[..1_500], TEN_US);
     keep(&mut here, "dhcp", &lines[1_500..], TEN_US);
     let ask = LogsAsk { text: Some("nowhere".to_owned()), ..LogsAsk::default() };
-    let until = Instant::now() + Duration::from_secs(60);
-    let work = Work { found: 10, bytes: MAX_BYTES, looked: 1_000, until };
+    let never = || false;
+    let work = Work { found: 10, bytes: MAX_BYTES, looked: 1_000, pace: Pace::of(&never) };
     let (mut ask, mut times) = (ask, 0);
     loop {
         let page =
@@ -263,7 +270,7 @@ fn a_time_without_a_zone_is_the_nodes_own_and_hints_give_fields() {
     let line = format!("2026-11-30 {hour:02}:{minute:02}:00 Initialization Sequence Completed");
     keep(&mut here, "vpn", &[line], TEN_US + SECOND_US);
     let hints = Hints::from([("vpn".to_owned(), Format::Openvpn)]);
-    let page = search(&folder.reader(), &names(), &hints, &LogsAsk::default()).expect("a page");
+    let page = tried(&folder, &LogsAsk::default(), &hints).expect("a page");
     let line = &page.lines[0];
     assert_eq!(line.fields.as_ref().map(|fields| fields.event), Some(Event::TunnelUp));
     // A zone may have another date at this moment; then it is placed where it was read.
