@@ -130,9 +130,9 @@ fn pattern(place: &str, text: &str, literal: bool) -> Result<Regex, Refusal> {
         };
         wrong(place, why)
     })?;
-    let read = || ParserBuilder::new().utf8(false).build().parse(text);
+    let mut parser = ParserBuilder::new().utf8(false).build();
     // A text is looked for as a whole, however long it is.
-    match literal || read().is_ok_and(|read| signs(&read, false) <= MAX_SIGNS) {
+    match literal || parser.parse(text).is_ok_and(|read| signs(&read, false) <= MAX_SIGNS) {
         true => Ok(built),
         false => Err(wrong(place, TOO_LARGE)),
     }
