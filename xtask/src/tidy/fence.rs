@@ -60,6 +60,7 @@ const CRATES: [Crate; 7] = [
             "pem",
             "rcgen",
             "regex",
+            "regex-syntax",
             "rustix",
             "rustls",
             "schemars",
