@@ -76,7 +76,8 @@ pub(crate) enum Command {
     Account(Account),
     /// Show who changed what on this node, and who signed in to the console
     Audit(AuditArgs),
-    /// Write a file for whoever helps: state, events, settings, logs of both nodes, no secrets
+    /// Write a file for whoever helps: state of the pair; events, settings and the last log lines
+    /// of twinwall on this node; no secrets
     SupportBundle(SupportBundleArgs),
     /// Show long operations of the agent, or stop one
     Jobs(JobsArgs),
@@ -237,7 +238,7 @@ pub(crate) struct EventsArgs {
     #[arg(long)]
     pub(crate) follow: bool,
     /// Show only the last N events
-    #[arg(long, value_name = "N", value_parser = parse_count)]
+    #[arg(long, short = 'n', value_name = "N", value_parser = parse_count)]
     pub(crate) last: Option<usize>,
 }
 
@@ -252,7 +253,7 @@ pub(crate) struct FailoversArgs {
     #[arg(long, value_name = "FILE", requires = "id", conflicts_with = "json")]
     pub(crate) html: Option<PathBuf>,
     /// Show only the last N reports
-    #[arg(long, value_name = "N", default_value = "10", value_parser = parse_count)]
+    #[arg(long, short = 'n', value_name = "N", default_value = "10", value_parser = parse_count)]
     pub(crate) last: usize,
 }
 
@@ -363,5 +364,14 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn how_many_of_the_last_is_asked_by_the_same_letter_everywhere() {
+        let command = Cli::command();
+        let options = command.get_subcommands().flat_map(clap::Command::get_arguments);
+        let last: Vec<_> = options.filter(|it| it.get_long() == Some("last")).collect();
+        assert!(last.len() > 3, "{last:?}");
+        assert!(last.iter().all(|it| it.get_short() == Some('n')), "{last:?}");
     }
 }

@@ -98,7 +98,7 @@ pub(crate) struct AuditArgs {
     #[arg(long)]
     pub(crate) json: bool,
     /// Show only the last N entries
-    #[arg(long, value_name = "N", default_value = "100", value_parser = super::parse_count)]
+    #[arg(long, short = 'n', value_name = "N", default_value = "100", value_parser = super::parse_count)]
     pub(crate) last: usize,
     /// Show only what this account, or user of the machine, did
     #[arg(long, value_name = "NAME")]

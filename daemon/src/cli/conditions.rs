@@ -18,7 +18,7 @@ pub(crate) struct NoticesArgs {
     #[arg(long)]
     pub(crate) follow: bool,
     /// Show only the last N notices
-    #[arg(long, value_name = "N", default_value = "30", value_parser = super::parse_count)]
+    #[arg(long, short = 'n', value_name = "N", default_value = "30", value_parser = super::parse_count)]
     pub(crate) last: usize,
 }
 

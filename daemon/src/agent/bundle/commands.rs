@@ -17,7 +17,8 @@ use crate::files::{NODE, PAIR};
 const LIMIT: Duration = Duration::from_secs(5);
 /// Interfaces that are looked at.
 const MAX_INTERFACES: usize = 32;
-const UNITS: [&str; 4] = ["twinwall-guard", "twinwall-agent", "twinwall-web", "twinwall-recover"];
+pub(super) const UNITS: [&str; 5] =
+    ["twinwall-guard", "twinwall-agent", "twinwall-web", "twinwall-snmp", "twinwall-recover"];
 
 pub(super) fn gather(node: &Node, until: Instant) -> Vec<Part> {
     let mut parts = vec![Part::new("versions.txt", versions(node))];

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::path::Path;
 
 use super::*;
 use crate::agent::alerts::secret;
@@ -45,6 +46,20 @@ fn the_secret_of_an_alert_target_is_hidden_in_every_form() {
     ] {
         assert_eq!(String::from_utf8_lossy(&scrub.hide(text.as_bytes())), wanted, "{text}");
     }
+}
+
+#[test]
+fn every_unit_of_the_package_has_its_lines_in_the_bundle() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/systemd");
+    let names = std::fs::read_dir(folder).expect("a folder").map(|it| it.expect("one").path());
+    let mut units: Vec<String> = names
+        .filter(|path| path.extension().is_some_and(|it| it == "service"))
+        .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    units.sort();
+    let mut told = commands::UNITS.map(str::to_owned).to_vec();
+    told.sort();
+    assert_eq!(told, units);
 }
 
 #[test]
