@@ -1,6 +1,7 @@
 //! `twinwall check`: every mistake in the settings that can be seen on this
 //! machine, and what is allowed but hardly meant, as a warning.
 
+use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use super::access;
 use crate::cli::CheckArgs;
 use crate::show::{print, print_json};
 use crate::system;
+use twinwall::agent::settings::targets;
 use twinwall::agent::snmp;
 use twinwall::failure::{Exit, Failure};
 use twinwall::files::{self, PAIR};
@@ -22,6 +24,7 @@ pub(super) fn check(root: &Path, args: &CheckArgs) -> Result<(), Failure> {
     if let Some(pair) = &settings.pair {
         let file = Warnings { file: root.join(PAIR).display().to_string() };
         problems.extend(file.purpose(pair));
+        problems.extend(file.targets(pair, root));
         if pair.sync.snmp {
             problems.extend(snmp_warnings(snmp::advice(root)));
         }
@@ -101,6 +104,31 @@ impl Warnings {
             let wrong = "no virtual IP: nothing follows the active node";
             let remedy = "add virtual = \"...\" to an interface".to_owned();
             warnings.push(self.warn("interface".to_owned(), None, wrong, remedy));
+        }
+        warnings
+    }
+
+    /// Targets of alerts that would never be told.
+    fn targets(&self, pair: &Pair, root: &Path) -> Vec<Problem> {
+        // It was read a moment ago; of one that is gone since, the lines are not known.
+        let text = fs::read_to_string(root.join(PAIR)).unwrap_or_default();
+        let mut warnings = Vec::new();
+        for mistake in targets::mistakes(pair) {
+            let value = Some(format!("\"{}\"", mistake.value));
+            let warning = self.warn(mistake.key(), value, mistake.wrong, mistake.remedy.clone());
+            warnings.push(Problem { line: mistake.line(&text), ..warning });
+        }
+        for target in &pair.alerts {
+            let Some(file) = target.ca_file.as_ref().filter(|file| !root.join(file).is_file())
+            else {
+                continue;
+            };
+            let key = format!("alerts.{}.ca_file", target.name);
+            let wrong = "this node has no such file";
+            let remedy = "put the authority's certificate (PEM) there, on both nodes".to_owned();
+            let warning = self.warn(key, Some(format!("\"{file}\"")), wrong, remedy);
+            let line = targets::line(&text, &target.name, "ca_file", file);
+            warnings.push(Problem { line, ..warning });
         }
         warnings
     }

@@ -34,6 +34,30 @@ fn right_files_have_no_problem() {
 }
 
 #[test]
+fn a_target_of_alerts_that_would_never_be_told_is_warned_of() {
+    let root = good_root();
+    let targets = "[alerts.bad]\nkind = \"webhook\"\nurl = \"https://a.example/{secrt}\"\n\
+        conditions = [\n  \"peer-silnt\",\n]\nca_file = \"etc/twinwall/alerts/ca.pem\"\n";
+    root.write("etc/twinwall/pair.toml", &format!("{PAIR}{targets}"));
+    let at = "ROOT/etc/twinwall/pair.toml";
+    let told = format!(
+        "{at}:12: warning: alerts.bad.conditions = \"peer-silnt\": there is no such condition; \
+         did you mean 'peer-silent'?\n\
+         {at}:10: warning: alerts.bad.url = \"{{secrt}}\": stands for nothing; did you mean \
+         '{{secret}}'?\n\
+         {at}:14: warning: alerts.bad.ca_file = \"etc/twinwall/alerts/ca.pem\": this node has no \
+         such file; put the authority's certificate (PEM) there, on both nodes\n\
+         The settings can be used; see the warnings.\n"
+    );
+    root.run(&["check", "--files-only"]).assert(0, &told, "");
+    fs::create_dir(root.path("etc/twinwall/alerts")).expect("made");
+    root.write("etc/twinwall/alerts/ca.pem", "");
+    let right = targets.replace("secrt", "secret").replace("silnt", "silent");
+    root.write("etc/twinwall/pair.toml", &format!("{PAIR}{right}"));
+    root.run(&["check", "--files-only"]).assert(0, "No problem found.\n", "");
+}
+
+#[test]
 fn whoever_else_could_change_or_read_the_files_is_named() {
     let root = good_root();
     let mode = |below: &str, mode| {

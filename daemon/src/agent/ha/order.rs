@@ -16,7 +16,7 @@ use crate::agent::clock::unix_ms;
 use crate::agent::node::Node;
 use crate::agent::pairing::NOT_PAIRED;
 use crate::agent::settings::history::Current;
-use crate::agent::settings::{Revision, Source, check};
+use crate::agent::settings::{Revision, Source, check, targets};
 
 /// How often the other node is asked to take settings that it lost with a connection.
 const TAKES: usize = 3;
@@ -123,6 +123,7 @@ async fn prepare(
         return Ok(None);
     }
     same_switch(&current.text, &text)?;
+    targets::refuse_new(&current.text, &text)?;
     let met = apart::meet(node).await?;
     let mut version = node.ha().history.next(&text, unix_ms(), &basis.who, basis.source);
     version.addresses_by_hand = basis.by_hand;

@@ -58,7 +58,8 @@ pub fn at(place: String, message: String) -> Refusal {
     with_details(vec![Detail { place, message }])
 }
 
-fn with_details(details: Vec<Detail>) -> Refusal {
+/// Several, each at its field.
+pub(super) fn with_details(details: Vec<Detail>) -> Refusal {
     let count = details.len();
     let message = match count {
         1 => "the settings cannot be used; nothing was changed".to_owned(),

@@ -16,6 +16,7 @@ mod named;
 pub mod observing;
 pub mod revision;
 pub mod snmp;
+pub mod targets;
 #[cfg(test)]
 mod tests;
 mod turned;

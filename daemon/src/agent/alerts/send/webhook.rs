@@ -19,9 +19,7 @@ use super::tls::{self, Trust};
 use super::{Failure, connect};
 use crate::agent::alerts::message::Message;
 use crate::agent::clock::unix_ms;
-
-/// Stands in an address for the secret.
-const PLACE: &str = "{secret}";
+use crate::agent::settings::targets::SECRET;
 
 pub(super) async fn post(
     url: &Url,
@@ -49,10 +47,10 @@ pub(super) fn request(
 ) -> Result<Request<Full<Bytes>>, Failure> {
     let broken = |why: String| Failure::Refused(why);
     let body = serde_json::to_vec(message).map_err(|error| broken(error.to_string()))?;
-    let in_path = url.path.contains(PLACE);
+    let in_path = url.path.contains(SECRET);
     let path = match (in_path, secret) {
         (false, _) => url.path.clone(),
-        (true, Some(secret)) => url.path.replace(PLACE, secret),
+        (true, Some(secret)) => url.path.replace(SECRET, secret),
         (true, None) => {
             let text = "its address needs the secret, and this node has none; set it with \
                         'twinwall alerts secret'";
