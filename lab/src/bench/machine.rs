@@ -48,6 +48,22 @@ impl Machine {
     }
 }
 
+#[cfg(test)]
+impl Machine {
+    /// One for tests of pages, with this version of twinwall.
+    pub(super) fn example(twinwall: &str) -> Machine {
+        Machine {
+            cpu: "A CPU".to_owned(),
+            cores: 2,
+            memory_gib: 4,
+            kernel: "6.18".to_owned(),
+            date: "2026-11-22".to_owned(),
+            twinwall: twinwall.to_owned(),
+            keepalived: "2.2.7".to_owned(),
+        }
+    }
+}
+
 impl Machine {
     /// Where and when, as rows of a table in Markdown.
     pub fn rows(&self) -> String {

@@ -143,15 +143,7 @@ mod tests {
             lines,
             failures: vec!["twinwall: it broke".to_owned()],
         };
-        let machine = Machine {
-            cpu: "A CPU".to_owned(),
-            cores: 2,
-            memory_gib: 4,
-            kernel: "6.18".to_owned(),
-            date: "2026-11-22".to_owned(),
-            twinwall: "0.1.0".to_owned(),
-            keepalived: "2.2.7".to_owned(),
-        };
+        let machine = Machine::example("0.1.0");
         let (floor, vip_floor) = (figures(&[1.0, 3.0]), Figures::default());
         Benchmark {
             machine,

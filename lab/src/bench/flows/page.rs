@@ -76,15 +76,7 @@ mod tests {
     use crate::bench::machine::Machine;
 
     fn benchmark(commit: &str, titles: &[&'static str]) -> Benchmark {
-        let machine = Machine {
-            cpu: "A CPU".to_owned(),
-            cores: 2,
-            memory_gib: 4,
-            kernel: "6.18".to_owned(),
-            date: "2026-11-22".to_owned(),
-            twinwall: commit.to_owned(),
-            keepalived: "2.2.7".to_owned(),
-        };
+        let machine = Machine::example(commit);
         let section = |title: &&'static str| Section {
             title,
             told: "How.",
