@@ -8,7 +8,7 @@ use std::fmt::Write;
 pub fn encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"._-".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"._-~".contains(&byte) {
             out.push(char::from(byte));
         } else {
             // Writing to a String cannot fail.
@@ -25,7 +25,7 @@ mod tests {
     #[test]
     fn nothing_of_a_text_can_mean_anything_to_an_address() {
         assert_eq!(encoded("/a?b=c d&e"), "%2Fa%3Fb%3Dc%20d%26e");
-        assert_eq!(encoded("gw-a_1.html"), "gw-a_1.html");
+        assert_eq!(encoded("gw-a_1.html~"), "gw-a_1.html~");
         assert_eq!(encoded("ä\r\n%"), "%C3%A4%0D%0A%25");
         assert_eq!(encoded(""), "");
     }

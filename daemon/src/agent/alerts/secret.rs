@@ -2,7 +2,6 @@
 //! in files of root's alone; none is in the settings, in a log, in an answer, or goes to the
 //! other node.
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::agent::api::error::Refusal;
 use crate::agent::identity::private;
+use crate::percent::encoded;
 
 /// Where they lie, relative to the root.
 pub const FOLDER: &str = "etc/twinwall/alerts";
@@ -82,14 +82,7 @@ pub fn forget(root: &Path, target: &str) -> Result<(), Refusal> {
 pub(in crate::agent) fn forms(secret: &str) -> [String; 4] {
     let json = serde_json::Value::from(secret).to_string();
     let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
-    let mut address = String::new();
-    for byte in secret.bytes() {
-        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            true => address.push(char::from(byte)),
-            false => write!(address, "%{byte:02X}").expect("a text takes letters"),
-        }
-    }
-    [secret.to_owned(), json, address, STANDARD_NO_PAD.encode(secret)]
+    [secret.to_owned(), json, encoded(secret), STANDARD_NO_PAD.encode(secret)]
 }
 
 #[cfg(test)]
