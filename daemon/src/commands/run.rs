@@ -1,7 +1,7 @@
 //! `twinwall run`: starts guard, agent and, where the settings want them, the console and the
 //! process that speaks with snmpd, starts them again whenever they end (a guard only when it did
-//! not say goodbye), and passes on the order to stop. It holds no role: while it is away the guard goes on. The guard
-//! runs while the settings want it; the agent tells when they changed.
+//! not say goodbye), and passes on the order to stop. It holds no role: while it is away the guard
+//! goes on. The guard runs while the settings want it; the agent tells when they changed.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -44,6 +44,23 @@ struct Running {
     log: BufReader<ChildStderr>,
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            return;
+        }
+        // A test failed. Told so, it takes what it started with it.
+        kill("-TERM", &self.child.id().to_string());
+        let began = Instant::now();
+        while self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            if began.elapsed() > Duration::from_secs(20) {
+                let _ = self.child.kill();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
 impl Running {
     fn start(command: &mut Command) -> Running {
         let mut child = command.arg("run").spawn().expect("the program starts");
@@ -69,6 +86,13 @@ impl Running {
     /// The process of the script that just came up.
     fn up(&mut self) -> String {
         self.line("up ").split(' ').nth(1).expect("a process").to_owned()
+    }
+
+    /// The process of the agent, whose socket is there.
+    fn agent(&mut self, root: &Root) -> String {
+        let started = self.line("twinwall: agent started, process ");
+        wait_for(&root.path("run/twinwall/agent.sock"));
+        started.trim_end().rsplit(' ').next().expect("a process").to_owned()
     }
 
     fn end(mut self) -> (Option<i32>, String) {
@@ -130,9 +154,7 @@ fn a_guard_that_ends_well_by_itself_is_not_started_again_and_the_agent_runs_on()
 fn an_agent_that_somebody_told_to_end_is_started_again() {
     let (root, mut command) = installed(WAITS);
     let mut running = Running::start(&mut command);
-    let started = running.line("twinwall: agent started, process ");
-    let agent = started.trim_end().rsplit(' ').next().expect("a process").to_owned();
-    wait_for(&root.path("run/twinwall/agent.sock"));
+    let agent = running.agent(&root);
     let began = Instant::now();
     while root.run(&["jobs"]).code != Some(0) {
         assert!(began.elapsed() < Duration::from_secs(20), "{:?}", root.run(&["jobs"]));
@@ -179,9 +201,7 @@ fn without_settings_only_the_agent_runs_and_the_guard_follows_when_they_come() {
 fn a_killed_agent_is_back_and_the_guard_does_not_notice() {
     let (root, mut command) = installed(WAITS);
     let mut running = Running::start(&mut command);
-    let agent = running.line("twinwall: agent started, process ");
-    let agent = agent.trim().rsplit(' ').next().expect("a process").to_owned();
-    wait_for(&root.path("run/twinwall/agent.sock"));
+    let agent = running.agent(&root);
     kill("-KILL", &agent);
     let ended = running.line("twinwall: agent ended");
     assert!(ended.contains("signal: 9"), "{ended}");

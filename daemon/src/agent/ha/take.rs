@@ -61,7 +61,8 @@ pub(super) fn plan(node: &Node, draft: &Draft) -> Result<Plan, Refusal> {
     check::interfaces(&pair, &have, &settings.name)?;
     only_what_can_change(settings.pair.as_ref(), &pair)?;
     if settings.is_enabled() && !pair.enabled {
-        somebody_ends_the_guard(node)?;
+        let runs = node.guard().borrow().status().is_some();
+        somebody_ends_the_guard(node.machine().control, runs, &settings.name)?;
     }
     let mut plan =
         Plan { pair, files: Vec::new(), own: Vec::new(), old: Vec::new(), notes: Vec::new() };
@@ -87,16 +88,18 @@ fn only_what_can_change(old: Option<&Pair>, new: &Pair) -> Result<(), Refusal> {
 }
 
 /// A guard that nobody ends would go on and serve, beside the node that keeps the addresses.
-fn somebody_ends_the_guard(node: &Node) -> Result<(), Refusal> {
-    let runs = node.guard().borrow().status().is_some();
-    if !runs || node.machine().control != Control::Nobody {
-        return Ok(());
+pub(super) fn somebody_ends_the_guard(
+    control: Control,
+    runs: bool,
+    name: &str,
+) -> Result<(), Refusal> {
+    match control {
+        Control::Nobody if runs => Err(Refusal::conflict(format!(
+            "nobody supervises the guard of {name}: it would go on serving; stop it by hand first, \
+             or run the node by 'twinwall run'"
+        ))),
+        Control::Nobody | Control::Run | Control::Systemd => Ok(()),
     }
-    Err(Refusal::conflict(format!(
-        "nobody supervises the guard of {}: it would go on serving; stop it by hand first, or run \
-         the node by 'twinwall run'",
-        node.settings().name
-    )))
 }
 
 impl Plan {

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use super::*;
+use crate::agent::guard::Control;
 use crate::agent::machine::Machine;
 use crate::agent::settings::edit::edit;
 use crate::agent::settings::{Change, Revision, Source};
@@ -259,4 +260,15 @@ fn turning_on_gives_each_node_its_own_address_and_takes_the_virtual_one_out_of_i
         assert!(network.contains("10.1.0.3/24") && network.contains("10.1.0.1/24"), "{network}");
         assert_eq!(place.kernel(), ["1", "2", "0"], "the administrator's values are back");
     });
+}
+
+#[test]
+fn a_guard_that_runs_and_that_nobody_would_end_keeps_it_from_being_turned_off() {
+    for control in [Control::Systemd, Control::Run, Control::Nobody] {
+        for runs in [false, true] {
+            let may = take::somebody_ends_the_guard(control, runs, "gw-b");
+            assert_eq!(may.is_err(), control == Control::Nobody && runs, "{control:?} {runs}");
+            assert!(may.err().is_none_or(|why| why.message.contains("the guard of gw-b")));
+        }
+    }
 }
